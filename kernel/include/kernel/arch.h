@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The contract that every architecture fills: all that the portable kernel knows of a machine.
+ * Files under kernel/arch/<arch>/ implement it; nothing outside them includes their private headers
+ * except "arch/inline.h" through this one, which defines what must be inline:
+ *
+ *     percpu(field)            lvalue: this CPU's struct cpu field
+ *     arch_this_cpu()          struct cpu * of this CPU
+ *     arch_cycles()            cycles_t: the time stamp counter
+ *     arch_pause()             one turn of a polling loop; lets an emulator go to another CPU
+ *     arch_to_virtual(paddr)   void *: a frame of RAM in the kernel's direct map
+ *     arch_to_physical(ptr)    paddr_t: the other way round, for direct map addresses only
+ *
+ * The kernel runs with interrupts off, except inside arch_halt().
+ *
+ * Before kernel_main() the architecture has: filled boot_info, built the final kernel page tables
+ * (write-xor-execute, upper half complete), allocated a struct cpu and kernel stack per CPU (table
+ * `cpu_table`), and set up CPU 0. It calls kernel_main() on CPU 0's kernel stack, interrupts off.
+ */
+#pragma once
+
+#include "arch/inline.h"
+#include "kernel/types.h"
+
+struct pool;
+struct thread;
+struct arch_frame;
+
+/* ---- processors ------------------------------------------------------------------------------ */
+
+/* Starts all other CPUs at once; each calls kernel_cpu_main() on its own stack. Returns when all of
+ * them have set up themselves (the last moment at which a CPU waits for another). */
+void arch_start_cpus(void);
+
+/* Enables interrupts, halts until one arrives, handles it, and returns with interrupts off. An
+ * interrupt that was pending before the call is taken at once: no wake-up is lost. */
+void arch_halt(void);
+
+/* Interrupts another CPU so that it looks into its mailbox (calls doorbell_received() there). */
+void arch_doorbell_send(cpu_t cpu);
+
+/* Stops all other CPUs for good, from a panic. Uses nothing that may be broken. */
+void arch_stop_others(void);
+
+/* Ends the machine. status: 0 success, 1..99 failure, 111 panic. */
+[[noreturn]] void arch_machine_off(uint32_t status);
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+extern cycles_t arch_clock_hz; /* ticks of arch_cycles() per second */
+
+/* This CPU gets timer_expired() at or soon after the deadline; a later call replaces it. */
+void arch_timer_arm(cycles_t deadline);
+void arch_timer_disarm(void);
+
+/* ---- console --------------------------------------------------------------------------------- */
+void arch_console_write(const char *bytes, size_t length);
+
+/* ---- address spaces -------------------------------------------------------------------------- */
+
+enum page_access { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXECUTE = 4 };
+
+struct arch_space {
+    paddr_t root; /* top-level page table */
+};
+
+/* Page tables come from `pool` and go back to it. */
+must_use status_t arch_space_init(struct arch_space *space, struct pool *pool);
+
+/* Maps one frame. STATUS_EXISTS where something is mapped, STATUS_NO_MEMORY when the pool is empty. */
+must_use status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address,
+                                 paddr_t frame, unsigned access);
+
+/* Removes one page; false where none was mapped. The caller flushes TLBs. */
+bool arch_space_unmap(struct arch_space *space, vaddr_t address);
+
+/* The frame behind a user address and its access bits; false where nothing is mapped. Safe against
+ * concurrent map and unmap by the owner (entries are read atomically). */
+bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t *frame,
+                       unsigned *access);
+
+/* Frees page tables (not the mapped frames), at most `budget` of them per call; true when all are
+ * gone. No CPU may have the space loaded. */
+bool arch_space_destroy_step(struct arch_space *space, struct pool *pool, unsigned budget);
+
+/* Loads a space on this CPU; NULL: the kernel's own, without any user mapping. */
+void arch_space_load(const struct arch_space *space);
+
+/* Forgets all translations of user addresses on this CPU. */
+void arch_tlb_flush(void);
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* Makes a frame that enters user mode at `entry`. All other registers are zero. */
+void arch_frame_init(struct arch_frame *frame, vaddr_t entry, vaddr_t stack, uint64_t argument);
+
+/* Continues the current thread (percpu(current)) in user mode, abandoning this kernel stack. */
+[[noreturn]] void arch_return_to_user(void);
+
+/* Drops the kernel stack's contents and calls `function` on its top, forever. */
+[[noreturn]] void arch_restart_stack(void (*function)(void));
+
+/* The floating-point registers of `thread` may be lying in this CPU: save them to the thread (it is
+ * about to leave this CPU). */
+void arch_fpu_evict(struct thread *thread);
+
+/* ---- debugging ------------------------------------------------------------------------------- */
+
+/* Prints the kernel's call chain starting at the caller, one line each, with function names. */
+void arch_backtrace(void);
+
+/* Prints a user frame's registers. */
+void arch_frame_print(const struct arch_frame *frame);
+
+/* ---- what the architecture calls ------------------------------------------------------------- */
+[[noreturn]] void kernel_main(void);     /* CPU 0, once */
+[[noreturn]] void kernel_cpu_main(void); /* every other CPU, once */
