@@ -1,0 +1,427 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Write build.ninja and compile_commands.json at the root of the tree.
+
+    ./configure.py && ninja              everything that runs: kernels, programs, images, host tool
+    ninja tests                          the same plus what only the test suite needs (sanitizers)
+    ./configure.py --profile bench --trace off      one kernel variant only
+
+Sources are found by globbing the rooms that the tables below name, so adding a file to a room is
+enough: ninja runs this script again when a directory of a room has changed. A room that is still
+empty is left out and everything else is built.
+
+What comes out, below build/:
+    gen/                         headers and Python modules from kernel/abi and trace/schema
+    <arch>/<variant>/kernel.elf  variant = test, bench, test-notrace, bench-notrace
+    <arch>/user/<program>.elf    init, bench, one per userspace/apps/*.c, test_<x> per guest test
+    <arch>/images/<name>.cpio    boot images, one per manifest
+    host/weft-trace[-asan]       the trace tool; host/tests/<name> the tests that run on the host
+
+Invariants: paths in build.ninja are relative to the root; a compile or link command depends on
+nothing but this file, its options and the sources, so the same tree gives the same binaries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+BUILD = "build"
+GEN = f"{BUILD}/gen"
+
+ARCHITECTURES = ("x86_64",)
+PROFILES = ("test", "bench")
+
+# Programs that write sources: script -> the files below build/gen that it writes.
+GENERATORS = {
+    "kernel/abi/generate.py": (
+        "weft/abi.h",
+        "weft/kernel_syscalls.h",
+        "weft/syscalls.h",
+        "python/weft_abi.py",
+    ),
+    "trace/schema/generate.py": (
+        "weft/trace_events.h",
+        "weft/trace_schema.h",
+        "python/weft_trace_schema.py",
+    ),
+}
+SYMBOLS_TOOL = "kernel/core/symbols.py"
+OFFSETS_TOOL = "kernel/arch/offsets.py"
+IMAGE_TOOL = "cli/weft/image.py"
+
+# Rooms: where each kind of source lives. `**` also takes the folders below. A path that goes
+# through `arch/<name>/` belongs to that architecture alone.
+KERNEL_ROOMS = ("kernel/**", "smp", "ipc", "trace/kernel")
+LIBRARY_ROOM = "userspace/lib/**"
+ONE_PROGRAM_PER_ROOM = {"init": "userspace/init", "bench": "bench/guest"}
+ONE_PROGRAM_PER_FILE = ("userspace/apps",)
+GUEST_TEST_ROOMS = ("tests/guest", "tests/boot", "tests/kernel", "tests/ipc", "tests/smp")
+HOST_TOOL_ROOM = "trace/host"
+HOST_TOOL_MAIN = "trace/host/main.c"
+HOST_TEST_ROOM = "tests/host"
+MANIFEST_ROOMS = ("userspace/apps", "bench/guest", *GUEST_TEST_ROOMS)
+
+WARNINGS = "-Wall -Wextra -Werror"
+COMMON = f"-std=gnu2x -O2 -g -fdebug-compilation-dir=. {WARNINGS}"
+FREESTANDING = (
+    f"{COMMON} -ffreestanding -fno-pic -fno-stack-protector -fno-strict-aliasing"
+    " -fno-asynchronous-unwind-tables"
+)
+LINK = "-nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the compiler and the linker must be told for one architecture."""
+
+    target: str
+    kernel: str
+    user: str
+    user_general_registers: str
+
+
+TARGETS = {
+    "x86_64": Architecture(
+        target="--target=x86_64-unknown-none-elf",
+        kernel="-mcmodel=kernel -mno-red-zone -mgeneral-regs-only",
+        user="",
+        user_general_registers="-mgeneral-regs-only",
+    ),
+}
+
+# User code that is compiled without vector registers, so that it leaves the lazily kept FPU state
+# of its callers alone and its instruction counts stay comparable.
+GENERAL_REGISTER_ROOMS = ("userspace/lib/", "bench/guest/")
+
+HOST_INCLUDES = f"-I. -Itrace/host -Ikernel/include -I{GEN}"
+HOST = f"{COMMON} -D_GNU_SOURCE {HOST_INCLUDES}"
+ADDRESS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+# A host test is built by the end of its name. The first that fits counts.
+#   suffix -> (flags for compile and link, the host tool's objects it may use, needs sanitizers)
+HOST_TEST_KINDS = {
+    "_tsan": ("-fsanitize=thread", None, True),
+    "_fuzz": (f"{ADDRESS} -fsanitize=fuzzer", "asan", True),
+    "_asan": (ADDRESS, "asan", True),
+    "": ("", "plain", False),
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One build of the kernel."""
+
+    profile: str
+    trace: bool
+
+    @property
+    def name(self) -> str:
+        return self.profile + ("" if self.trace else "-notrace")
+
+    @property
+    def defines(self) -> str:
+        test = int(self.profile == "test")
+        return f"-DCONFIG_TEST={test} -DCONFIG_TRACE={int(self.trace)}"
+
+
+@dataclass
+class Ninja:
+    """Collects the text of build.ninja, the compile commands and the directories that were read."""
+
+    lines: list[str] = field(default_factory=list)
+    commands: dict[str, dict[str, str]] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    products: dict[str, list[str]] = field(default_factory=lambda: {"all": [], "tests": []})
+
+    def rule(self, name: str, command: str, description: str, **options: str) -> None:
+        self.lines += [f"rule {name}", f"  command = {command}", f"  description = {description}"]
+        self.lines += [f"  {key} = {value}" for key, value in options.items()]
+        self.lines.append("")
+
+    def build(
+        self,
+        outputs: list[str],
+        rule: str,
+        inputs: list[str],
+        implicit: list[str] | None = None,
+        order_only: list[str] | None = None,
+        **variables: str,
+    ) -> None:
+        line = f"build {' '.join(outputs)}: {rule} {' '.join(inputs)}".rstrip()
+        if implicit:
+            line += " | " + " ".join(implicit)
+        if order_only:
+            line += " || " + " ".join(order_only)
+        self.lines.append(line)
+        self.lines += [f"  {key} = {value}" for key, value in variables.items()]
+
+    def compile(self, source: str, folder: str, flags: str, after: str = "generated") -> str:
+        """Compile one C or assembly file into `folder` and return the object's path.
+
+        `after` is the target that stands for all generated headers which the file may include.
+        """
+        output = f"{folder}/{source}.o"
+        self.build([output], "compile", [source], order_only=[after], flags=flags)
+        command = f"clang {flags} -c {source} -o {output}"
+        entry = {"directory": str(ROOT), "file": source, "command": command}
+        self.commands.setdefault(source, entry)
+        return output
+
+    def sources(self, room: str, arch: str | None, suffixes: tuple[str, ...]) -> list[str]:
+        """The sorted files of a room; remembers its directories for the rule that reruns us."""
+        deep = room.endswith("/**")
+        top = ROOT / room.removesuffix("/**")
+        found = []
+        for folder, below, files in os.walk(top):
+            below[:] = sorted(below) if deep else []
+            relative = Path(folder).relative_to(ROOT)
+            if "__pycache__" in relative.parts or not belongs(relative, arch):
+                continue
+            self.directories.add(relative.as_posix())
+            found += [(relative / name).as_posix() for name in files if name.endswith(suffixes)]
+        return sorted(found)
+
+
+def belongs(path: Path, arch: str | None) -> bool:
+    """Whether a path is for every architecture or for this one."""
+    parts = path.parts
+    if "arch" not in parts[:-1]:
+        return True
+    return arch is not None and parts[parts.index("arch") + 1] == arch
+
+
+def write_rules(ninja: Ninja, python: str) -> None:
+    ninja.rule(
+        "compile",
+        "clang $flags -MD -MF $out.d -c $in -o $out",
+        "compile $in",
+        depfile="$out.d",
+        deps="gcc",
+    )
+    ninja.rule("link", "ld.lld $flags $in -o $out", "link $out")
+    ninja.rule("link_host", "clang $flags $in -o $out -pthread -lm", "link $out")
+    ninja.rule("archive", "rm -f $out && llvm-ar rcsD $out $in", "archive $out")
+    ninja.rule("generate", f"{python} $in --out {GEN}", "generate from $in", restat="1")
+    ninja.rule("symbols", f"{python} {SYMBOLS_TOOL} write $in -o $out", "symbol table $out")
+    ninja.rule(
+        "link_final",
+        f"ld.lld $flags $in -o $out && {python} {SYMBOLS_TOOL} check $out $table",
+        "link $out",
+    )
+    ninja.rule(
+        "offsets",
+        f"clang $flags -MD -MF $out.d -MT $out -S $in -o $out.s && {python} {OFFSETS_TOOL} $out.s -o $out",
+        "offsets $in",
+        depfile="$out.d",
+        deps="gcc",
+        restat="1",
+    )
+    ninja.rule("image", f"{python} {IMAGE_TOOL} $out $in", "image $out")
+
+
+def write_generated(ninja: Ninja) -> None:
+    """The generated sources, all behind the target `generated` that every compile waits for."""
+    made = []
+    for script, outputs in GENERATORS.items():
+        room = str(Path(script).parent)
+        inputs = ninja.sources(room, None, (".toml", ".py"))
+        if script not in inputs:
+            print(f"configure: {script} is missing, its headers are not generated")
+            continue
+        inputs.remove(script)
+        paths = [f"{GEN}/{output}" for output in outputs]
+        ninja.build(paths, "generate", [script], implicit=inputs)
+        made += paths
+    ninja.build(["generated"], "phony", made)
+
+
+def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
+    """One kernel: compile, link, take the symbols of that, link again with their table."""
+    script = f"kernel/arch/{arch}/kernel.ld"
+    offsets = f"kernel/arch/{arch}/offsets.c"
+    rooms = [ninja.sources(room, arch, (".c", ".S")) for room in KERNEL_ROOMS]
+    sources = [source for room in rooms for source in room if source != offsets]
+    if not (ROOT / script).exists() or not sources:
+        print(f"configure: no kernel {variant.name}: {script} or the sources are missing")
+        return
+    folder = f"{BUILD}/{arch}/{variant.name}"
+    target = TARGETS[arch]
+    frame = " -fno-omit-frame-pointer" if variant.profile == "test" else ""
+    flags = (
+        f"{target.target} {FREESTANDING} {target.kernel}{frame} {variant.defines}"
+        f" -Ikernel/include -I. -Ikernel/arch/{arch}/include -I{GEN} -I{folder}/gen"
+    )
+    headers = ["generated"]
+    if (ROOT / offsets).exists():
+        header = f"{folder}/gen/arch/offsets.h"
+        ninja.build([header], "offsets", [offsets], [OFFSETS_TOOL], ["generated"], flags=flags)
+        headers.append(header)
+    ready = f"{folder}/headers"
+    ninja.build([ready], "phony", headers)
+    objects = [ninja.compile(source, f"{folder}/obj", flags, ready) for source in sources]
+    first, table, final = f"{folder}/first.elf", f"{folder}/symbols.S", f"{folder}/kernel.elf"
+    link = f"{LINK} -T {script}"
+    ninja.build([first], "link", objects, implicit=[script], flags=link)
+    ninja.build([table], "symbols", [first], implicit=[SYMBOLS_TOOL])
+    ninja.build([f"{folder}/symbols.o"], "compile", [table], flags=f"{target.target} -g0")
+    ninja.build(
+        [final],
+        "link_final",
+        [*objects, f"{folder}/symbols.o"],
+        implicit=[script, table, SYMBOLS_TOOL],
+        flags=link,
+        table=table,
+    )
+    ninja.products["all"].append(final)
+
+
+def programs(ninja: Ninja, arch: str) -> dict[str, list[str]]:
+    """The user programs of the tree: name -> sources."""
+    found: dict[str, list[str]] = {}
+
+    def add(name: str, sources: list[str]) -> None:
+        if name in found:
+            sys.exit(f"configure: two programs are called {name}: {found[name][0]}, {sources[0]}")
+        found[name] = sources
+
+    for name, room in ONE_PROGRAM_PER_ROOM.items():
+        sources = ninja.sources(room, arch, (".c", ".S"))
+        if sources:
+            add(name, sources)
+    for room in ONE_PROGRAM_PER_FILE:
+        for source in ninja.sources(room, arch, (".c",)):
+            add(Path(source).stem, [source])
+    for room in GUEST_TEST_ROOMS:
+        for source in ninja.sources(room, arch, (".c",)):
+            add("test_" + Path(source).stem.removeprefix("test_"), [source])
+    return found
+
+
+def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
+    """The library's objects and every user program linked with them; returns name -> ELF file."""
+    script = "userspace/lib/user.ld"
+    library = ninja.sources(LIBRARY_ROOM, arch, (".c", ".S"))
+    found = programs(ninja, arch)
+    if not (ROOT / script).exists() or not library:
+        print(f"configure: no user programs: {script} or the library's sources are missing")
+        return {}
+    folder = f"{BUILD}/{arch}/user"
+    target = TARGETS[arch]
+
+    def compile_one(source: str) -> str:
+        flags = (
+            f"{target.target} {FREESTANDING} {target.user} -ffunction-sections -fdata-sections"
+            f" -Iuserspace/lib/include -I{GEN}"
+        )
+        if source.startswith(GENERAL_REGISTER_ROOMS):
+            flags += f" {target.user_general_registers}"
+        return ninja.compile(source, f"{folder}/obj", flags)
+
+    library_objects = [compile_one(source) for source in library]
+    link = f"{LINK} --gc-sections -T {script}"
+    elfs = {}
+    for name, sources in found.items():
+        objects = [compile_one(source) for source in sources]
+        elfs[name] = f"{folder}/{name}.elf"
+        ninja.build([elfs[name]], "link", objects + library_objects, [script], flags=link)
+    ninja.products["all"] += elfs.values()
+    return elfs
+
+
+def write_host(ninja: Ninja) -> None:
+    """The trace tool, plain and with AddressSanitizer, and the tests that run on the host."""
+    sources = ninja.sources(HOST_TOOL_ROOM, None, (".c",))
+    shared = {"plain": [], "asan": []}
+    tool = {
+        "plain": ("", f"{BUILD}/host/weft-trace", "all"),
+        # The coverage hooks let the fuzz tests steer by the tool's own branches.
+        "asan": (f"{ADDRESS} -fsanitize=fuzzer-no-link", f"{BUILD}/host/weft-trace-asan", "tests"),
+    }
+    for kind, (flags, binary, product) in tool.items():
+        folder = f"{BUILD}/host/obj-{kind}"
+        objects = {source: ninja.compile(source, folder, f"{HOST} {flags}") for source in sources}
+        main = objects.pop(HOST_TOOL_MAIN, None)
+        if main is None:
+            continue
+        if objects:
+            shared[kind] = [f"{folder}/libweft-trace.a"]
+            ninja.build(shared[kind], "archive", list(objects.values()))
+        ninja.build([binary], "link_host", [main, *shared[kind]], flags=flags)
+        ninja.products[product].append(binary)
+    for source in ninja.sources(HOST_TEST_ROOM, None, (".c",)):
+        name = Path(source).stem
+        suffix = next(end for end in HOST_TEST_KINDS if name.endswith(end))
+        flags, library, sanitizer = HOST_TEST_KINDS[suffix]
+        item = ninja.compile(source, f"{BUILD}/host/obj-tests", f"{HOST} {flags}")
+        binary = f"{BUILD}/host/tests/{name}"
+        inputs = [item, *(shared[library] if library else [])]
+        ninja.build([binary], "link_host", inputs, flags=flags)
+        ninja.products["tests" if sanitizer else "all"].append(binary)
+
+
+def write_tail(ninja: Ninja, options: list[str], python: str) -> None:
+    """The collecting targets, and the rule that runs this script again when a room has changed."""
+    everything = ninja.products["all"]
+    ninja.build(["all"], "phony", everything)
+    ninja.build(["tests"], "phony", ["all", *ninja.products["tests"]])
+    ninja.lines += ["default all", ""]
+    arguments = shlex.join(["configure.py", *options])
+    ninja.rule("configure", f"{python} {arguments}", "configure", generator="1")
+    directories = sorted(ninja.directories)
+    ninja.build(["build.ninja"], "configure", [], implicit=["configure.py", *directories])
+    # A room that has been deleted must not stop the build: it only makes it look again.
+    ninja.build(directories, "phony", [])
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Write build.ninja and compile_commands.json.")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64")
+    parser.add_argument("--profile", choices=(*PROFILES, "all"), default="all")
+    parser.add_argument("--trace", choices=("on", "off", "all"), default="all")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> None:
+    options = parse(arguments)
+    python = shlex.quote(getattr(sys, "_base_executable", None) or sys.executable)
+    profiles = PROFILES if options.profile == "all" else (options.profile,)
+    traces = {"on": (True,), "off": (False,), "all": (True, False)}[options.trace]
+
+    ninja = Ninja()
+    ninja.lines += [
+        "# Written by configure.py; do not edit.",
+        "ninja_required_version = 1.10",
+        f"builddir = {BUILD}",
+        "",
+    ]
+    write_rules(ninja, python)
+    write_generated(ninja)
+    for profile in profiles:
+        for trace in traces:
+            write_kernel(ninja, options.arch, Variant(profile, trace))
+    write_user(ninja, options.arch)
+    write_host(ninja)
+    write_tail(ninja, arguments, python)
+
+    write_atomically(ROOT / "build.ninja", "\n".join(ninja.lines) + "\n")
+    commands = json.dumps(list(ninja.commands.values()), indent=1)
+    write_atomically(ROOT / "compile_commands.json", commands + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file in one step: a ninja that runs meanwhile never reads half of it."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit("configure: needs Python 3.11 or newer, this is " + sys.version.split()[0])
+    main(sys.argv[1:])
