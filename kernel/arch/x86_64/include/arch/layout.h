@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The x86_64 address map and segment selectors, for C and assembly alike.
+ *
+ *     0x0000000000010000   user space (up to 0x00007fffffffe000)
+ *     0xffff800000000000   direct map: all usable RAM but the kernel image, RW NX
+ *     0xffffc00000000000   devices, uncached, RW NX: the page of physical address p is at base + p
+ *     0xffffc08000000000   stacks, RW NX: one slot per CPU, an unmapped guard page below each stack
+ *     0xffffffff80000000   kernel image: text RX, rodata R, data and bss RW
+ *
+ * The image is linked at KERNEL_BASE + its physical address, which starts at 2 MiB.
+ */
+#pragma once
+
+#define USER_TOP 0x00007fffffffe000
+#define DIRECT_MAP_BASE 0xffff800000000000
+#define DEVICE_BASE 0xffffc00000000000
+#define STACK_BASE 0xffffc08000000000
+#define KERNEL_BASE 0xffffffff80000000
+
+/* Where APs start executing, in real mode: a page below 1 MiB (see trampoline.S). */
+#define TRAMPOLINE_PADDR 0x8000
+
+/* Selectors; the order of the user ones is what sysret wants. The TSS takes two GDT slots. */
+#define KERNEL_CODE_SELECTOR 0x08
+#define KERNEL_DATA_SELECTOR 0x10
+#define USER_DATA_SELECTOR 0x1b
+#define USER_CODE_SELECTOR 0x23
+#define TSS_SELECTOR 0x28
+#define GDT_SLOTS 7
+
+/* Interrupt vectors: 0..31 are the processor's exceptions. */
+#define VECTOR_NMI 2
+#define VECTOR_BREAKPOINT 3
+#define VECTOR_DOUBLE_FAULT 8
+#define VECTOR_PAGE_FAULT 14
+#define VECTOR_MACHINE_CHECK 18
+#define VECTOR_TIMER 0x20
+#define VECTOR_DOORBELL 0x21
+#define VECTOR_SPURIOUS 0xff
