@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What machine to boot: the description, its check, and the exact QEMU command line.
+
+A MachineConfig is plain data. `validate()` refuses what cannot work with a UsageError whose text is
+one line for people; `argv()` turns a valid description into QEMU's arguments. Nothing here starts
+a process; `weft.machine` does.
+
+Invariants:
+- the same description gives the same arguments, byte for byte, except for the numbers of the file
+  descriptors that are handed in;
+- in icount mode everything the guest can read from the host is pinned (clock, random seed), so that
+  the figures depend on the binary, the command line and the seed only;
+- `accel` is one of the three ways to run. "auto" is settled by `weft.accel` before it gets here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+CPUS_MAX = 255
+MEMORY_MIN = 64 * MIB
+COMMAND_LINE_MAX = 1023  # the kernel keeps 1024 bytes, terminator included
+ACCELERATORS = ("icount", "tcg", "kvm")
+
+_SIZE = re.compile(r"^(\d+)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
+_SIZE_FACTOR = {"": 1, "k": 1 << 10, "m": MIB, "g": GIB, "t": 1 << 40}
+_CPU_MODEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.,+=-]*$")
+
+
+class UsageError(Exception):
+    """The caller asked for something that cannot be done; str() is one line for people."""
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """File descriptors that QEMU inherits: its console, its QMP monitor, the guest's memory."""
+
+    console: int
+    qmp: int
+    memory: int
+
+
+def parse_size(text: str, unit: str = "") -> int:
+    """Bytes of "64M", "6 GiB", "4096"; a bare number counts in `unit` ("" = bytes, "m" = MiB)."""
+    match = _SIZE.match(text.strip())
+    if not match:
+        raise UsageError(f"not a size: {text!r} (write it like 64M or 6G)")
+    return int(match[1]) * _SIZE_FACTOR[match[2].lower() or unit]
+
+
+def format_size(size: int) -> str:
+    """The shortest exact form: 256M, 6G, 65537."""
+    for suffix, factor in (("G", GIB), ("M", MIB), ("K", 1 << 10)):
+        if size and size % factor == 0:
+            return f"{size // factor}{suffix}"
+    return str(size)
+
+
+def host_memory_limit() -> int:
+    """The most memory a guest may get. Only touched pages cost the host anything, hence the floor."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(physical, 8 * GIB)
+
+
+@dataclass(frozen=True)
+class MachineConfig:
+    """One machine. Memory is in bytes, timeouts are in seconds; `gdb` is a TCP port on localhost."""
+
+    kernel: Path
+    image: Path | None = None
+    cpus: int = 4
+    memory: int = 256 * MIB
+    accel: str = "tcg"
+    cpu_model: str = "max"
+    command_line: str = ""
+    seed: int | None = None
+    timeout: float = 60.0
+    gdb: int | None = None
+    qemu: str = "qemu-system-x86_64"
+
+    @property
+    def profile(self) -> str:
+        """The kernel's variant, which is the name of the directory it was built in."""
+        return self.kernel.parent.name
+
+    @property
+    def unit(self) -> str:
+        """What a tick of the guest's clock means in this mode."""
+        return "instructions" if self.accel == "icount" else "cycles"
+
+    @property
+    def full_command_line(self) -> str:
+        """The kernel's command line with the seed, as the guest gets it."""
+        words = [self.command_line] if self.command_line else []
+        if self.seed is not None:
+            words.append(f"seed={self.seed}")
+        return " ".join(words)
+
+    def validate(self) -> None:
+        """Raises UsageError for the first thing that cannot work."""
+        if not 1 <= self.cpus <= CPUS_MAX:
+            raise UsageError(f"cpus must be 1 to {CPUS_MAX}, not {self.cpus}")
+        self._validate_memory()
+        if self.accel not in ACCELERATORS:
+            raise UsageError(f"unknown accelerator {self.accel!r} (have: {', '.join(ACCELERATORS)}, auto)")
+        if not _CPU_MODEL.match(self.cpu_model):
+            raise UsageError(f"not a CPU model: {self.cpu_model!r}")
+        if not self.timeout > 0:
+            raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
+        if self.gdb is not None and not 1 <= self.gdb <= 65535:
+            raise UsageError(f"gdb port must be 1 to 65535, not {self.gdb}")
+        if self.seed is not None and not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"seed must be 0 to 2^64-1, not {self.seed}")
+        self._validate_command_line()
+        for what, path in (("kernel", self.kernel), ("boot image", self.image)):
+            if path is not None and not path.is_file():
+                raise UsageError(f"no {what} at {path}")
+
+    def _validate_memory(self) -> None:
+        limit = host_memory_limit()
+        if self.memory < MEMORY_MIN:
+            raise UsageError(
+                f"memory must be at least {format_size(MEMORY_MIN)}, not {format_size(self.memory)}"
+            )
+        if self.memory > limit:
+            raise UsageError(
+                f"memory must be at most {limit // MIB}M on this host, not {format_size(self.memory)}"
+            )
+        if self.memory % MIB:
+            raise UsageError(f"memory must be whole MiB, not {self.memory} bytes")
+
+    def _validate_command_line(self) -> None:
+        line = self.full_command_line
+        if len(line.encode()) > COMMAND_LINE_MAX:
+            raise UsageError(f"command line is longer than {COMMAND_LINE_MAX} bytes")
+        if not line.isprintable():
+            raise UsageError("command line must be one line of printable characters")
+
+    def argv(self, fds: Descriptors) -> list[str]:
+        """QEMU's arguments with console, QMP and memory on inherited descriptors."""
+        return [
+            *self._machine_argv(f"/proc/self/fd/{fds.memory}"),
+            *("-chardev", f"socket,id=console,fd={fds.console}", "-serial", "chardev:console"),
+            *("-chardev", f"socket,id=qmp,fd={fds.qmp}", "-mon", "chardev=qmp,mode=control"),
+        ]
+
+    def standalone_argv(self) -> list[str]:
+        """The same machine for a person at a terminal: console on stdio, no QMP, no shared memory."""
+        return [*self._machine_argv(None), "-serial", "mon:stdio"]
+
+    def standalone_command(self) -> str:
+        """standalone_argv() as one line for a shell."""
+        return shlex.join(self.standalone_argv())
+
+    def _machine_argv(self, memory_path: str | None) -> list[str]:
+        machine = "pc,smm=off,vmport=off,usb=off"
+        argv = [self.qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
+        if memory_path is not None:
+            machine += ",memory-backend=ram"
+            argv += ["-object"]
+            argv += [f"memory-backend-file,id=ram,size={self.memory},mem-path={memory_path},share=on"]
+        argv += ["-machine", machine, "-m", f"{self.memory // MIB}M"]
+        argv += ["-smp", str(self.cpus), "-cpu", self.cpu_model, *self._accel_argv()]
+        argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        argv += ["-kernel", str(self.kernel)]
+        if self.image is not None:
+            argv += ["-initrd", str(self.image)]
+        if self.full_command_line:
+            argv += ["-append", self.full_command_line]
+        if self.gdb is not None:
+            argv += ["-gdb", f"tcp:127.0.0.1:{self.gdb}", "-S"]
+        return argv
+
+    def _accel_argv(self) -> list[str]:
+        if self.accel == "icount":
+            clock = ["-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+            seed = ["-seed", str((self.seed or 0) & 0xFFFFFFFF)]
+            return ["-accel", "tcg", "-icount", "shift=0,sleep=off", *clock, *seed]
+        if self.accel == "tcg":
+            return ["-accel", "tcg,thread=multi"]
+        return ["-accel", "kvm"]
