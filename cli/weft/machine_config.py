@@ -21,6 +21,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft.failure import Failure
+
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -34,8 +36,11 @@ _SIZE_FACTOR = {"": 1, "k": 1 << 10, "m": MIB, "g": GIB, "t": 1 << 40}
 _CPU_MODEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.,+=-]*$")
 
 
-class UsageError(Exception):
+class UsageError(Failure):
     """The caller asked for something that cannot be done; str() is one line for people."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line, code=2)
 
 
 @dataclass(frozen=True)

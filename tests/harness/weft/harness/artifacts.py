@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a failed boot leaves behind, and the text that says where.
+
+    out/test/<test id>/
+        console.log      everything the guest printed
+        command.txt      the exact QEMU command, one for a terminal, one for gdb
+        outcome.txt      how it ended
+        image.cpio       the boot image, so that the commands go on working
+        trace.weft       the capture; trace.pftrace is the same for the Perfetto UI
+
+Saving never fails the test a second time: what cannot be had is a sentence in the text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+from weft.harness.guest import Guest
+from weft.harness.tree import BuildError
+from weft.machine import MachineError
+
+GDB_PORT = 1234
+LAST_LINES = 20
+
+
+def folder_name(test_id: str) -> str:
+    """A test's id as one component of a path."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "_", test_id).strip("_")[:180]
+
+
+def save(guest: Guest, folder: Path) -> str:
+    """Writes all of it to `folder` and returns what to tell the user."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if guest.machine.running:
+        outcome_text = "still running when the test failed"
+    else:
+        outcome = guest.machine.wait()
+        outcome_text = f"{outcome.kind} after {outcome.seconds:.1f} s: {outcome.reason}"
+    timeline = _timeline(guest, folder / "trace.pftrace")
+    (folder / "console.log").write_text("\n".join([*guest.console, ""]))
+    (folder / "outcome.txt").write_text(outcome_text + "\n")
+    commands = _commands(guest, folder)
+    (folder / "command.txt").write_text(commands)
+    last = guest.console[-LAST_LINES:]
+    return "\n".join(
+        [
+            f"guest {guest.name}: {outcome_text}",
+            f"everything is in: {folder}",
+            f"timeline: {timeline}",
+            commands.rstrip(),
+            f"last {len(last)} of {len(guest.console)} console lines:",
+            *(f"    {line}" for line in last),
+        ]
+    )
+
+
+def _timeline(guest: Guest, out: Path) -> str:
+    try:
+        guest.timeline(out)
+    except (MachineError, BuildError, OSError) as error:
+        return f"none ({error})"
+    return f"{out}  (./weft view {out})"
+
+
+def _commands(guest: Guest, folder: Path) -> str:
+    config = guest.config
+    if config.image is not None:
+        copy = folder / "image.cpio"
+        shutil.copyfile(config.image, copy)
+        config = dataclasses.replace(config, image=copy)
+    debugged = dataclasses.replace(config, gdb=GDB_PORT)
+    gdb = ["gdb", str(config.kernel), "-ex", f"target remote 127.0.0.1:{GDB_PORT}"]
+    return (
+        f"# exactly what ran:\n{shlex.join(guest.machine.argv)}\n"
+        f"# the same machine in a terminal:\n{config.standalone_command()}\n"
+        f"# under gdb:\n{debugged.standalone_command()} & {shlex.join(gdb)}\n"
+    )

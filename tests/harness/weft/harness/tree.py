@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the build made, by name, after building it once.
+
+`Tree.build()` runs configure.py (if it has not run yet) and `ninja tests`; after that every path
+below exists or its accessor raises BuildError with a line that says what is missing. A second call
+costs nothing, a failed build fails every test that needs it with the same words.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BUILD_SECONDS = 900
+LAST_LINES = 30
+
+
+class BuildError(Exception):
+    """The build failed or did not make what a test needs."""
+
+
+@dataclass
+class Tree:
+    root: Path
+    arch: str = "x86_64"
+    _built: bool = field(default=False, init=False)
+    _failure: str | None = field(default=None, init=False)
+
+    def build(self) -> Tree:
+        if not self._built:
+            self._built = True
+            self._failure = self._run_build()
+        if self._failure is not None:
+            raise BuildError(self._failure)
+        return self
+
+    def _run_build(self) -> str | None:
+        steps = [["ninja", "-C", str(self.root), "tests"]]
+        if not (self.root / "build.ninja").exists():
+            steps.insert(0, [sys.executable, str(self.root / "configure.py")])
+        for step in steps:
+            try:
+                done = subprocess.run(
+                    step, cwd=self.root, text=True, timeout=BUILD_SECONDS,
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                )  # fmt: skip
+            except (OSError, subprocess.TimeoutExpired) as error:
+                return f"cannot build: {error}"
+            if done.returncode:
+                last = "\n".join(done.stdout.splitlines()[-LAST_LINES:])
+                return f"the build failed: {' '.join(step)}\n{last}"
+        return None
+
+    def kernel(self, profile: str = "test") -> Path:
+        """The kernel of a variant: test, bench, test-notrace, bench-notrace."""
+        return self._made(f"{self.arch}/{profile}/kernel.elf")
+
+    def image(self, name: str) -> Path:
+        return self._made(f"{self.arch}/images/{name}.cpio")
+
+    def program(self, name: str) -> Path:
+        return self._made(f"{self.arch}/user/{name}.elf")
+
+    def host_test(self, name: str) -> Path:
+        return self._made(f"host/tests/{name}")
+
+    @property
+    def trace_tool(self) -> Path:
+        return self._made("host/weft-trace")
+
+    @property
+    def commit(self) -> str:
+        argv = ["git", "-C", str(self.root), "rev-parse", "--short=12", "HEAD"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+        return done.stdout.strip() or "unknown"
+
+    def _made(self, relative: str) -> Path:
+        path = self.root / "build" / relative
+        if not path.is_file():
+            raise BuildError(f"the build made no build/{relative}")
+        return path
