@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build the tree with configure.py and ninja, and know where the results are.
+
+    build()                      everything that runs
+    build([host_tool()])         some files only
+    kernel("bench", trace=False), program("init"), image("selftest"), host_tool()   their paths
+
+configure.py runs every time: it takes a tenth of a second and so no change of the tree is missed.
+A lock keeps two builds of the same tree from running at once; the second waits. After `build()`
+without an exception the files are up to date.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from weft.failure import Failure
+from weft.paths import BUILD, ROOT
+
+ARCH = "x86_64"
+PROFILES = ("test", "bench")
+
+
+def variant(profile: str, trace: bool = True) -> str:
+    """The name of a kernel's build: `test`, `bench-notrace`, ..."""
+    if profile not in PROFILES:
+        raise Failure(f"unknown profile {profile!r} (have: {', '.join(PROFILES)})", code=2)
+    return profile if trace else f"{profile}-notrace"
+
+
+def kernel(profile: str = "test", trace: bool = True, arch: str = ARCH) -> Path:
+    return BUILD / arch / variant(profile, trace) / "kernel.elf"
+
+
+def program(name: str, arch: str = ARCH) -> Path:
+    return BUILD / arch / "user" / f"{name}.elf"
+
+
+def image(name: str, arch: str = ARCH) -> Path:
+    return BUILD / arch / "images" / f"{name}.cpio"
+
+
+def host_tool(sanitized: bool = False) -> Path:
+    return BUILD / "host" / ("weft-trace-asan" if sanitized else "weft-trace")
+
+
+def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
+    """Bring targets (paths, or names that build.ninja knows) up to date; none: all that runs.
+
+    With `quiet` only a failure is shown. Raises Failure when something does not build.
+    """
+    names = [_name(target) for target in targets]
+    with _locked():
+        _run([sys.executable, str(ROOT / "configure.py")], "configure.py failed")
+        command = ["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names]
+        _run(command, "the build failed")
+
+
+def _name(target: Path | str) -> str:
+    if isinstance(target, Path) and target.is_absolute():
+        return target.relative_to(ROOT).as_posix()
+    return str(target)
+
+
+def _run(command: Sequence[str], failure: str) -> None:
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        raise Failure(f"cannot run {command[0]}: {error.strerror} (./weft setup installs it)") from error
+    if done.returncode:
+        raise Failure(failure)
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    """Holds build/.lock. Processes only: it says nothing about threads."""
+    BUILD.mkdir(exist_ok=True)
+    descriptor = os.open(BUILD / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("weft: another build is running; waiting for it", file=sys.stderr)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

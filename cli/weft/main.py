@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: which subcommands there are, and how they fail.
+
+Each subcommand is a function from parsed arguments to an exit code. It sets up what it needs, so
+that every command works in a fresh clone. `main` turns what may go wrong into one line on stderr:
+1 = it failed, 2 = asked wrongly, 130 = interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from weft.failure import Failure
+from weft.machine_config import UsageError
+from weft.paths import PYTHON_ROOTS, ROOT, VENV, VENV_PYTHON
+
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors in one line, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message} (see ./{self.prog} --help)", code=2)
+
+
+def command_setup(arguments: argparse.Namespace) -> int:
+    from weft import setup
+
+    if arguments.check:
+        return setup.check(arguments.level)
+    setup.setup(arguments.level, quiet=False)
+    return 0
+
+
+def command_build(arguments: argparse.Namespace) -> int:
+    from weft import build, setup
+
+    setup.setup("run")
+    build.build(arguments.targets, quiet=False)
+    return 0
+
+
+def command_run(arguments: argparse.Namespace) -> int:
+    from weft import build, run, setup
+
+    request = run.check(arguments)
+    setup.setup("run")
+    build.build()
+    return run.run(request)
+
+
+def command_bench(arguments: argparse.Namespace) -> int:
+    from weft import setup
+
+    setup.setup("bench")
+    _in_environment("bench", arguments.rest)
+    from weft.bench import main as bench
+
+    return int(bench(arguments.rest) or 0)
+
+
+def command_test(arguments: argparse.Namespace) -> int:
+    from weft import build, setup
+
+    setup.setup("test")
+    build.build(["tests"])
+    os.environ["PYTHONPATH"] = os.pathsep.join(str(ROOT / part) for part in PYTHON_ROOTS)
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), "-m", "pytest", *arguments.rest])
+
+
+def command_trace(arguments: argparse.Namespace) -> int:
+    from weft import build, setup
+
+    setup.setup("run")
+    tool = build.host_tool()
+    build.build([tool])
+    sys.stdout.flush()
+    os.execv(tool, ["weft trace", *arguments.rest])
+
+
+def command_view(arguments: argparse.Namespace) -> int:
+    from weft import view
+
+    return view.main(arguments)
+
+
+def command_loc(_: argparse.Namespace) -> int:
+    from weft import loc
+
+    return loc.main()
+
+
+def _in_environment(command: str, rest: Sequence[str]) -> None:
+    """Go on in .venv's Python, which has the packages; returns when this already is it."""
+    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
+        return
+    sys.stdout.flush()
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), str(ROOT / "weft"), command, *rest])
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="weft", description="Build, run, measure, trace and test the Weft microkernel.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    _add_setup(commands)
+    _add_run(commands)
+    _add_view(commands)
+    _add_forwarding(commands)
+    loc = commands.add_parser("loc", help="count the kernel's lines of code")
+    loc.set_defaults(function=command_loc)
+    return parser
+
+
+def _add_setup(commands: argparse._SubParsersAction[Parser]) -> None:
+    from weft.needs import LEVELS
+
+    setup = commands.add_parser("setup", help="install what is missing on this machine")
+    setup.add_argument("--check", action="store_true", help="only report; 1 if something is missing")
+    setup.add_argument(
+        "--level", choices=LEVELS, default="test", help="how much of Weft shall work (default: test, all)"
+    )
+    setup.set_defaults(function=command_setup)
+    build = commands.add_parser("build", help="build everything, or the given ninja targets")
+    build.add_argument("targets", nargs="*", metavar="TARGET", help="a file below build/, or `tests`")
+    build.set_defaults(function=command_build)
+
+
+def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
+    run = commands.add_parser(
+        "run",
+        help="boot a program (default: the self-test) and keep its timeline",
+        epilog="example: ./weft run --cpus 8 --accel icount",
+    )
+    run.add_argument("program", nargs="?", help="a program's name, or a manifest file")
+    run.add_argument("--cpus", default="4", metavar="N", help="1 to 255 (default: 4)")
+    run.add_argument("--mem", default="256M", metavar="SIZE", help="guest memory, from 64M (default: 256M)")
+    run.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default: max)")
+    run.add_argument("--accel", default="auto", metavar="WAY", help="auto, tcg, icount or kvm (default: auto)")
+    run.add_argument("--profile", default="test", metavar="NAME", help="test or bench (default: test)")
+    run.add_argument("--no-trace", action="store_true", help="the kernel with tracing left out")
+    run.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
+    run.add_argument("--seed", metavar="N", help="seed of the schedule points in test kernels")
+    run.add_argument("--out", default="out/run", metavar="DIR", help="folder for the results (default: out/run)")
+    run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
+    run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this (default: 60)")
+    run.set_defaults(function=command_run)
+
+
+def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:
+    view = commands.add_parser("view", help="show a timeline in Perfetto's UI")
+    view.add_argument("file", nargs="?", help="a .pftrace or .weft file (default: the newest below out/)")
+    view.add_argument("--offline", action="store_true", help="serve the UI too; needs no network once set up")
+    view.set_defaults(function=command_view)
+
+
+def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Commands whose arguments belong to another program; `main` hands these over unparsed."""
+    for name, (function, text) in FORWARDING.items():
+        commands.add_parser(name, help=text, add_help=False).set_defaults(function=function)
+
+
+FORWARDING = {
+    "bench": (command_bench, "measure, and write out/bench/ with report and timeline"),
+    "trace": (command_trace, "convert | stat | latency | check | dump a capture"),
+    "test": (command_test, "run the test suite; arguments go to pytest"),
+}
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    parser = make_parser()
+    if not arguments or arguments[0] == "help":
+        if len(arguments) > 1:
+            return dispatch([arguments[1], "--help"])
+        parser.print_help()
+        return 0
+    if arguments[0] in FORWARDING:
+        rest = list(arguments[1:])
+        return FORWARDING[arguments[0]][0](argparse.Namespace(rest=rest))
+    parsed = parser.parse_args(arguments)
+    return int(parsed.function(parsed))
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        return dispatch(arguments)
+    except Failure as failure:
+        sys.stdout.flush()
+        print(f"weft: {failure}", file=sys.stderr)
+        return failure.code
+    except UsageError as error:
+        sys.stdout.flush()
+        print(f"weft: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nweft: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python must not complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Weft needs on a machine: the tables that set-up works from.
+
+Three levels, each containing the one before: `run` builds and boots, `bench` also evaluates, `test`
+also runs the suite with sanitizers, the real trace processor and a browser. `view` stands beside
+them: it needs the offline viewer's npm packages only.
+
+To add a system tool add a `Tool`; Python packages stand with exact versions in
+cli/requirements.txt (bench) and cli/requirements-test.txt; npm packages in tests/perfetto/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.paths import ROOT
+
+LEVELS = ("run", "bench", "test", "view")
+IN_LEVEL = {
+    "run": {"run"},
+    "bench": {"run", "bench"},
+    "test": {"run", "bench", "test", "node"},
+    "view": {"node"},
+}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program, or a file that a compiler must find, and the Debian package that has it."""
+
+    name: str
+    package: str
+    part: str  # the level's part that needs it
+    minimum: tuple[int, ...] = ()  # lowest version; empty: any will do
+    version_argument: str = "--version"
+    file: str = ""  # instead of a program: a file that `clang -print-file-name` must know
+
+
+TOOLS = (
+    Tool("clang", "clang", "run", (14,)),
+    Tool("ld.lld", "lld", "run", (14,)),
+    Tool("llvm-nm", "llvm", "run", (14,)),
+    Tool("llvm-ar", "llvm", "run", (14,)),
+    Tool("ninja", "ninja-build", "run", (1, 10)),
+    Tool("qemu-system-x86_64", "qemu-system-x86", "run", (7, 2)),
+    Tool("C library headers", "libc6-dev", "run", file="crt1.o"),
+    Tool("sanitizers", "libclang-rt-dev", "test", file="libclang_rt.asan-x86_64.a"),
+    Tool("clang-format", "clang-format", "test", (14,)),
+    Tool("clang-tidy", "clang-tidy", "test", (14,)),
+    Tool("node", "nodejs", "node", (18,)),
+    Tool("npm", "npm", "node"),
+    Tool("chromium", "chromium", "test"),
+)
+
+REQUIREMENTS = {
+    "bench": ROOT / "cli" / "requirements.txt",
+    "test": ROOT / "cli" / "requirements-test.txt",
+}
+NPM_FOLDER = ROOT / "tests" / "perfetto"
