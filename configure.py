@@ -124,10 +124,11 @@ class Variant:
     def name(self) -> str:
         return self.profile + ("" if self.trace else "-notrace")
 
-    @property
-    def defines(self) -> str:
+    def defines(self, arch: str) -> str:
+        """The macros of this variant; TRACE_BUILD is what a capture says about its kernel."""
         test = int(self.profile == "test")
-        return f"-DCONFIG_TEST={test} -DCONFIG_TRACE={int(self.trace)}"
+        build = f'"{arch} {self.profile} {"trace" if self.trace else "notrace"}"'
+        return f"-DCONFIG_TEST={test} -DCONFIG_TRACE={int(self.trace)} '-DTRACE_BUILD={build}'"
 
 
 @dataclass
@@ -254,7 +255,7 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
     target = TARGETS[arch]
     frame = " -fno-omit-frame-pointer" if variant.profile == "test" else ""
     flags = (
-        f"{target.target} {FREESTANDING} {target.kernel}{frame} {variant.defines}"
+        f"{target.target} {FREESTANDING} {target.kernel}{frame} {variant.defines(arch)}"
         f" -Ikernel/include -I. -Ikernel/arch/{arch}/include -I{GEN} -I{folder}/gen"
     )
     headers = ["generated"]
