@@ -170,6 +170,9 @@ def abi_header(abi: Abi) -> str:
     lines += ["#ifndef __ASSEMBLER__", "", "#include <stdint.h>", ""]
     lines += enum("status", "STATUS_",
                   [(key, entry["value"], entry["text"]) for key, entry in abi.status.items()])
+    names = ", \\\n      ".join(f'[{-entry["value"]}] = "{key}"' for key, entry in abi.status.items())
+    lines += ["/* Initialises an array of names, indexed by the negated status. */",
+              "#define WEFT_STATUS_NAMES \\", f"    {{ {names} }}", ""]
     lines += enum("object_type", "OBJECT_",
                   [(key, value, "") for key, value in abi.objects.items()])
     lines += enum("trace_kind", "TRACE_KIND_",

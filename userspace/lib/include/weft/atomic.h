@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Atomic access to memory that threads of a process share. The names carry the order; there is no
+ * sequentially consistent default.
+ */
+#pragma once
+
+#include <stdint.h>
+
+static inline uint32_t weft_load_acquire(const uint32_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_ACQUIRE);
+}
+
+static inline void weft_store_release(uint32_t *value, uint32_t wanted)
+{
+    __atomic_store_n(value, wanted, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t weft_load64_acquire(const uint64_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_ACQUIRE);
+}
+
+static inline void weft_store64_release(uint64_t *value, uint64_t wanted)
+{
+    __atomic_store_n(value, wanted, __ATOMIC_RELEASE);
+}
+
+/* Both return the value from before. */
+static inline uint32_t weft_fetch_add(uint32_t *value, uint32_t amount)
+{
+    return __atomic_fetch_add(value, amount, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t weft_exchange(uint32_t *value, uint32_t wanted)
+{
+    return __atomic_exchange_n(value, wanted, __ATOMIC_ACQ_REL);
+}
+
+/* True where *value was `expected` and is now `wanted`. */
+static inline int weft_compare_exchange(uint32_t *value, uint32_t expected, uint32_t wanted)
+{
+    return __atomic_compare_exchange_n(value, &expected, wanted, 0, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
