@@ -25,13 +25,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "cli"))
+
+from weft.image import ImageError, default_manifest, programs_of  # noqa: E402 (path set first)
+from weft.ninja import Ninja, write_atomically, write_if_new  # noqa: E402
+
 BUILD = "build"
 GEN = f"{BUILD}/gen"
 
@@ -55,6 +59,7 @@ GENERATORS = {
 SYMBOLS_TOOL = "kernel/core/symbols.py"
 OFFSETS_TOOL = "kernel/arch/offsets.py"
 IMAGE_TOOL = "cli/weft/image.py"
+NINJA_MODULE = "cli/weft/ninja.py"
 
 # Rooms: where each kind of source lives. `**` also takes the folders below. A path that goes
 # through `arch/<name>/` belongs to that architecture alone.
@@ -131,72 +136,6 @@ class Variant:
         return f"-DCONFIG_TEST={test} -DCONFIG_TRACE={int(self.trace)} '-DTRACE_BUILD={build}'"
 
 
-@dataclass
-class Ninja:
-    """Collects the text of build.ninja, the compile commands and the directories that were read."""
-
-    lines: list[str] = field(default_factory=list)
-    commands: dict[str, dict[str, str]] = field(default_factory=dict)
-    directories: set[str] = field(default_factory=set)
-    products: dict[str, list[str]] = field(default_factory=lambda: {"all": [], "tests": []})
-
-    def rule(self, name: str, command: str, description: str, **options: str) -> None:
-        self.lines += [f"rule {name}", f"  command = {command}", f"  description = {description}"]
-        self.lines += [f"  {key} = {value}" for key, value in options.items()]
-        self.lines.append("")
-
-    def build(
-        self,
-        outputs: list[str],
-        rule: str,
-        inputs: list[str],
-        implicit: list[str] | None = None,
-        order_only: list[str] | None = None,
-        **variables: str,
-    ) -> None:
-        line = f"build {' '.join(outputs)}: {rule} {' '.join(inputs)}".rstrip()
-        if implicit:
-            line += " | " + " ".join(implicit)
-        if order_only:
-            line += " || " + " ".join(order_only)
-        self.lines.append(line)
-        self.lines += [f"  {key} = {value}" for key, value in variables.items()]
-
-    def compile(self, source: str, folder: str, flags: str, after: str = "generated") -> str:
-        """Compile one C or assembly file into `folder` and return the object's path.
-
-        `after` is the target that stands for all generated headers which the file may include.
-        """
-        output = f"{folder}/{source}.o"
-        self.build([output], "compile", [source], order_only=[after], flags=flags)
-        command = f"clang {flags} -c {source} -o {output}"
-        entry = {"directory": str(ROOT), "file": source, "command": command}
-        self.commands.setdefault(source, entry)
-        return output
-
-    def sources(self, room: str, arch: str | None, suffixes: tuple[str, ...]) -> list[str]:
-        """The sorted files of a room; remembers its directories for the rule that reruns us."""
-        deep = room.endswith("/**")
-        top = ROOT / room.removesuffix("/**")
-        found = []
-        for folder, below, files in os.walk(top):
-            below[:] = sorted(below) if deep else []
-            relative = Path(folder).relative_to(ROOT)
-            if "__pycache__" in relative.parts or not belongs(relative, arch):
-                continue
-            self.directories.add(relative.as_posix())
-            found += [(relative / name).as_posix() for name in files if name.endswith(suffixes)]
-        return sorted(found)
-
-
-def belongs(path: Path, arch: str | None) -> bool:
-    """Whether a path is for every architecture or for this one."""
-    parts = path.parts
-    if "arch" not in parts[:-1]:
-        return True
-    return arch is not None and parts[parts.index("arch") + 1] == arch
-
-
 def write_rules(ninja: Ninja, python: str) -> None:
     ninja.rule(
         "compile",
@@ -223,7 +162,8 @@ def write_rules(ninja: Ninja, python: str) -> None:
         deps="gcc",
         restat="1",
     )
-    ninja.rule("image", f"{python} {IMAGE_TOOL} $out $in", "image $out")
+    ninja.rule("strip", "llvm-objcopy --strip-all $in $out", "strip $in")
+    ninja.rule("image", f"{python} {IMAGE_TOOL} $out $entries", "image $out")
 
 
 def write_generated(ninja: Ninja) -> None:
@@ -335,6 +275,41 @@ def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
     return elfs
 
 
+def write_images(ninja: Ninja, arch: str, elfs: dict[str, str]) -> None:
+    """One boot image per program: by <program>.manifest beside its source, or by a default one."""
+    if "init" not in elfs:
+        return
+    stripped = {name: f"{BUILD}/{arch}/stripped/{name}" for name in elfs}
+    for name, elf in elfs.items():
+        ninja.build([stripped[name]], "strip", [elf])
+    manifests = {name: default_manifest(name) for name in elfs if name != "init"}
+    files = {}
+    for room in MANIFEST_ROOMS:
+        for path in ninja.sources(room, arch, (".manifest",)):
+            files[Path(path).stem] = path
+            manifests[Path(path).stem] = (ROOT / path).read_text(encoding="utf-8")
+    ninja.configured_by += files.values()
+    for image, text in manifests.items():
+        try:
+            needed = ["init", *programs_of(text)]
+        except ImageError as error:
+            sys.exit(f"configure: {files[image]}: {error}")
+        absent = [name for name in needed if name not in elfs]
+        if absent:
+            print(f"configure: no image {image}: there is no program {', '.join(absent)}")
+            continue
+        manifest = files.get(image) or f"{BUILD}/{arch}/manifests/{image}"
+        if image not in files:
+            write_if_new(ROOT / manifest, text)
+        output = f"{BUILD}/{arch}/images/{image}.cpio"
+        inputs = [manifest, *(stripped[name] for name in needed)]
+        entries = " ".join(f"{name}={stripped[name]}" for name in needed)
+        ninja.build(
+            [output], "image", inputs, [IMAGE_TOOL], entries=f"{entries} manifest={manifest}"
+        )
+        ninja.products["all"].append(output)
+
+
 def write_host(ninja: Ninja) -> None:
     """The trace tool, plain and with AddressSanitizer, and the tests that run on the host."""
     sources = ninja.sources(HOST_TOOL_ROOM, None, (".c",))
@@ -375,9 +350,9 @@ def write_tail(ninja: Ninja, options: list[str], python: str) -> None:
     arguments = shlex.join(["configure.py", *options])
     ninja.rule("configure", f"{python} {arguments}", "configure", generator="1")
     directories = sorted(ninja.directories)
-    ninja.build(["build.ninja"], "configure", [], implicit=["configure.py", *directories])
-    # A room that has been deleted must not stop the build: it only makes it look again.
-    ninja.build(directories, "phony", [])
+    ninja.build(["build.ninja"], "configure", [], implicit=[*ninja.configured_by, *directories])
+    # What has been deleted must not stop the build: it only makes it look again.
+    ninja.build([*ninja.configured_by, *directories], "phony", [])
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -394,7 +369,7 @@ def main(arguments: list[str]) -> None:
     profiles = PROFILES if options.profile == "all" else (options.profile,)
     traces = {"on": (True,), "off": (False,), "all": (True, False)}[options.trace]
 
-    ninja = Ninja()
+    ninja = Ninja(ROOT, ["configure.py", IMAGE_TOOL, NINJA_MODULE])
     ninja.lines += [
         "# Written by configure.py; do not edit.",
         "ninja_required_version = 1.10",
@@ -406,20 +381,13 @@ def main(arguments: list[str]) -> None:
     for profile in profiles:
         for trace in traces:
             write_kernel(ninja, options.arch, Variant(profile, trace))
-    write_user(ninja, options.arch)
+    write_images(ninja, options.arch, write_user(ninja, options.arch))
     write_host(ninja)
     write_tail(ninja, arguments, python)
 
     write_atomically(ROOT / "build.ninja", "\n".join(ninja.lines) + "\n")
     commands = json.dumps(list(ninja.commands.values()), indent=1)
     write_atomically(ROOT / "compile_commands.json", commands + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step: a ninja that runs meanwhile never reads half of it."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
 
 
 if __name__ == "__main__":
