@@ -62,9 +62,11 @@ class Ninja:
         """The sorted files of a room; remembers its directories for the rule that reruns us."""
         deep = room.endswith("/**")
         top = self.root / room.removesuffix("/**")
-        # A room that is not there yet is noticed by its parent; the root itself changes too often.
-        if not top.exists() and top.parent.exists() and top.parent != self.root:
-            self.directories.add(top.parent.relative_to(self.root).as_posix())
+        # A room that is not there yet is noticed by its parent. Not by the root, which changes too
+        # often, nor by a folder with the name of a target.
+        parent = Path(room).parent.as_posix()
+        if not top.exists() and top.parent.exists() and parent not in (".", *self.products):
+            self.directories.add(parent)
         found = []
         for folder, below, files in os.walk(top):
             below[:] = sorted(below) if deep else []
