@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data behind `weft bench`: the catalogue of benchmarks, the suites, and the peers.
+
+    catalogue = Catalogue.load(bench_root)          # bench/benchmarks.toml, bench/reference/peers.toml
+    suite = Suite.load(bench_root, "default")       # bench/suites/default.toml
+
+Every figure's words (title, question, what is timed and what is not) come from the catalogue, so
+the console table, the report and the documentation cannot contradict each other. Whatever a file
+lacks or misspells is a BenchError that names the file and the key.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.bench.errors import BenchError
+
+SHAPES = ("operation", "round trip", "one way")
+MODES = ("icount", "tcg", "kvm")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What one name means."""
+
+    name: str
+    title: str
+    short: str
+    group: str
+    shape: str
+    scope: str
+    question: str
+    timed: str
+    excludes: str
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One fact about another system, in guest instructions of the icount mode."""
+
+    key: str
+    system: str
+    operation: str
+    value: int
+    source: str
+
+
+@dataclass(frozen=True)
+class NativeFigure:
+    """A published figure from a real machine: for scale, never compared by number."""
+
+    system: str
+    operation: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where facts about peers come from."""
+
+    key: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All benchmarks, in the order in which tables show them, and the peers they refer to."""
+
+    benchmarks: dict[str, Benchmark]
+    peers: dict[str, Peer]
+    natives: tuple[NativeFigure, ...]
+    sources: dict[str, Source]
+
+    @staticmethod
+    def load(bench_root: Path) -> Catalogue:
+        """Reads bench/benchmarks.toml and bench/reference/peers.toml."""
+        benchmarks_file = bench_root / "benchmarks.toml"
+        peers_file = bench_root / "reference" / "peers.toml"
+        benchmarks = {}
+        for entry in _read(benchmarks_file).get("benchmark", []):
+            benchmark = _build(Benchmark, entry, benchmarks_file)
+            if benchmark.shape not in SHAPES:
+                raise BenchError(f"{benchmarks_file}: {benchmark.name}: no such shape '{benchmark.shape}'")
+            if benchmark.name in benchmarks:
+                raise BenchError(f"{benchmarks_file}: {benchmark.name} stands there twice")
+            benchmarks[benchmark.name] = benchmark
+        data = _read(peers_file)
+        sources = {key: _build(Source, {"key": key, **entry}, peers_file)
+                   for key, entry in data.get("source", {}).items()}
+        peers = {key: _build(Peer, {"key": key, **entry}, peers_file)
+                 for key, entry in data.get("peer", {}).items()}
+        natives = tuple(_build(NativeFigure, entry, peers_file) for entry in data.get("native", []))
+        catalogue = Catalogue(benchmarks, peers, natives, sources)
+        catalogue._check_references(benchmarks_file, peers_file)
+        return catalogue
+
+    def _check_references(self, benchmarks_file: Path, peers_file: Path) -> None:
+        for benchmark in self.benchmarks.values():
+            for key in benchmark.peers:
+                if key not in self.peers:
+                    raise BenchError(f"{benchmarks_file}: {benchmark.name} refers to the unknown peer '{key}'")
+        for owner in (*self.peers.values(), *self.natives):
+            if owner.source not in self.sources:
+                raise BenchError(f"{peers_file}: {owner.system}: no source '{owner.source}'")
+
+    def peer_of(self, name: str, system: str) -> Peer | None:
+        """The first peer of a benchmark that belongs to `system`."""
+        benchmark = self.benchmarks.get(name)
+        for key in benchmark.peers if benchmark else ():
+            if self.peers[key].system == system:
+                return self.peers[key]
+        return None
+
+
+@dataclass(frozen=True)
+class SuiteEntry:
+    """A benchmark's place in a suite."""
+
+    name: str
+    needs_cpus: int = 1
+    needs_trace: bool = False
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What to run, where, and with which parameters for the guest."""
+
+    name: str
+    title: str
+    modes: tuple[str, ...]
+    cpus: int
+    memory: str
+    timeout_seconds: int
+    guest: dict[str, Any]
+    trace_ring: str
+    entries: tuple[SuiteEntry, ...] = field(default=())
+
+    @staticmethod
+    def names(bench_root: Path) -> list[str]:
+        """All suites that exist."""
+        return sorted(path.stem for path in (bench_root / "suites").glob("*.toml"))
+
+    @staticmethod
+    def load(bench_root: Path, name: str) -> Suite:
+        """Reads bench/suites/<name>.toml."""
+        path = bench_root / "suites" / f"{name}.toml"
+        if not re.fullmatch(r"[a-z0-9_-]+", name) or not path.is_file():
+            known = ", ".join(Suite.names(bench_root))
+            raise BenchError(f"no suite '{name}' (there are: {known})")
+        data = _read(path)
+        head = data.get("suite", {})
+        values = {
+            "name": head.get("name", name),
+            "title": head.get("title"),
+            "modes": tuple(head.get("modes", ())),
+            "cpus": head.get("cpus"),
+            "memory": head.get("memory"),
+            "timeout_seconds": head.get("timeout_seconds"),
+            "guest": data.get("guest", {}),
+            "trace_ring": data.get("trace", {}).get("ring", ""),
+            "entries": tuple(_build(SuiteEntry, entry, path) for entry in data.get("benchmark", [])),
+        }
+        for key, value in values.items():
+            if value is None:
+                raise BenchError(f"{path}: [suite] lacks '{key}'")
+        for mode in values["modes"]:
+            if mode not in MODES:
+                raise BenchError(f"{path}: no such mode '{mode}'")
+        return Suite(**values)
+
+    def wanted(self, cpus: int, trace: bool) -> list[str]:
+        """The names that a run with so many CPUs, with or without tracing, must deliver."""
+        return [entry.name for entry in self.entries
+                if entry.needs_cpus <= cpus and (trace or not entry.needs_trace)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path}: {error}") from error
+
+
+def _build(kind: type, entry: dict[str, Any], path: Path) -> Any:
+    """Makes the dataclass `kind` from a table: every key must be a field, every field be there."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        problem = str(error).split("__init__() ")[-1]
+        raise BenchError(f"{path}: {entry.get('name') or entry.get('key') or kind.__name__}: {problem}") from error

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of `weft bench`, and the order of things from arguments to files.
+
+    main(["--cpus", "4", "--out", "out/bench"]) -> exit code
+
+0 when every benchmark was measured and everything written, 1 when something failed, 2 when asked
+wrongly. Files of an earlier run in the same directory that would no longer be true are removed
+before the first boot, so that what lies there always belongs together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from weft.bench import table
+from weft.bench.catalogue import MODES, Catalogue, Suite
+from weft.bench.environment import commit_of, describe_host
+from weft.bench.errors import BenchError
+from weft.bench.launcher import Launcher, QemuLauncher
+from weft.bench.progress import Progress
+from weft.bench.report import render
+from weft.bench.results import check_results, read_json, write_json
+from weft.bench.runner import Options, Runner, plan_steps
+from weft.failure import Failure
+from weft.paths import OUT, ROOT
+
+BENCH_ROOT = ROOT / "bench"
+OURS = re.compile(r"(results\.json|details\.json|report\.html|trace(-\w+)?\.(weft|pftrace)|"
+                  r"(console|command)-[\w-]+\.(log|txt))")
+
+
+def main(arguments: list[str], launcher: Launcher | None = None) -> int:
+    """See the module. Tests hand in a launcher of their own."""
+    try:
+        options = _parse(arguments)
+        catalogue = Catalogue.load(BENCH_ROOT)
+        if options.list:
+            return _list_suites()
+        if options.report_only:
+            return _report_only(options.out, catalogue)
+        return _bench(options, arguments, catalogue, launcher or QemuLauncher())
+    except BenchError as error:
+        for line in error.details:
+            print(f"    {line}", file=sys.stderr)
+        print(f"weft bench: {error}", file=sys.stderr)
+        return error.code
+    except Failure as failure:
+        print(f"weft bench: {failure}", file=sys.stderr)
+        return failure.code
+    except KeyboardInterrupt:
+        print("\nweft bench: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="weft bench", description="Measures IPC, scheduling and tracing, and writes a report and a timeline.",
+        epilog="example: ./weft bench --cpus 8 --accel icount --out out/eight",
+    )
+    parser.add_argument("--cpus", type=int, metavar="N", help="CPUs of the guest (default: the suite's, 4)")
+    parser.add_argument("--accel", choices=(*MODES, "auto"), help="one way to run (default: the suite's, icount and tcg)")
+    parser.add_argument("--suite", default="default", metavar="NAME", help="which suite of bench/suites (default: default)")
+    parser.add_argument("--out", type=Path, default=OUT / "bench", metavar="DIR", help="where to write (default: out/bench)")
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="repetitions, interleaved (default: 1)")
+    parser.add_argument("--no-trace", action="store_true", help="take the kernel with tracing compiled out")
+    parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default: max)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter for the guest")
+    parser.add_argument("--list", action="store_true", help="list the suites and their benchmarks")
+    parser.add_argument("--report-only", action="store_true", help="make report.html again from the files in --out")
+    options = parser.parse_args(arguments)
+    if options.runs < 1:
+        parser.error("--runs must be at least 1")
+    for pair in options.set:
+        if not re.fullmatch(r"\w+=\S+", pair):
+            parser.error(f"--set wants KEY=VALUE, not '{pair}'")
+    return options
+
+
+def _list_suites() -> int:
+    for name in Suite.names(BENCH_ROOT):
+        suite = Suite.load(BENCH_ROOT, name)
+        print(f"{name}: {suite.title} ({', '.join(suite.modes)}; {suite.cpus} CPUs)")
+        for entry in suite.entries:
+            print(f"    {entry.name}")
+    return 0
+
+
+def _report_only(out: Path, catalogue: Catalogue) -> int:
+    results, details = read_json(out / "results.json"), read_json(out / "details.json")
+    check_results(results)
+    _write_text(out / "report.html", render(results, details, catalogue))
+    print(f"report: {out / 'report.html'}")
+    return 0
+
+
+def _bench(options: argparse.Namespace, arguments: list[str], catalogue: Catalogue, launcher: Launcher) -> int:
+    suite = Suite.load(BENCH_ROOT, options.suite)
+    cpus = suite.cpus if options.cpus is None else options.cpus
+    if not 1 <= cpus <= 255:
+        raise BenchError(f"--cpus must be 1 to 255, not {cpus}", code=2)
+    unknown = [entry.name for entry in suite.entries if entry.name not in catalogue.benchmarks]
+    if unknown:
+        raise BenchError(f"suite {suite.name}: bench/benchmarks.toml does not know {', '.join(unknown)}")
+    modes = suite.modes if options.accel is None else (launcher.settle(options.accel),)
+    launcher.prepare(trace=not options.no_trace)
+    earlier = _earlier_seconds(options.out)
+    _make_room(options.out)
+    settled = Options(
+        out=options.out, modes=modes, cpus=cpus, cpu_model=options.cpu, runs=options.runs, trace=not options.no_trace,
+        commit=commit_of(ROOT), guest={**suite.guest, **dict(pair.split("=", 1) for pair in options.set)},
+    )
+    steps = plan_steps(modes, options.runs, len(suite.wanted(cpus, settled.trace)), earlier.get)
+    environment = describe_host()
+    runner = Runner(settled, suite, launcher, Progress(steps, sys.stderr, time.monotonic))
+    results, details = runner.run()
+    details |= {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "environment": environment,
+                "invocation": shlex.join(["./weft", "bench", *arguments])}
+    _convert(details, launcher, options.out)
+    _write(options.out, results, details, catalogue)
+    _print(options.out, results, details, catalogue)
+    return 0
+
+
+def _earlier_seconds(out: Path) -> dict[str, float]:
+    """How long each mode took in the run whose files lie there; empty where there is none."""
+    try:
+        return {run["accel"]: max(run["seconds"]) for run in read_json(out / "details.json")["runs"]}
+    except (Failure, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _make_room(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path in out.iterdir():
+            if OURS.fullmatch(path.name) and path.is_file():
+                path.unlink()
+    except OSError as error:
+        raise BenchError(f"cannot write to {out}: {error.strerror}") from error
+
+
+def _convert(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
+    """A Perfetto trace beside each capture."""
+    for run in details["runs"]:
+        if run["capture"]:
+            capture = out / run["capture"]
+            launcher.convert(capture, capture.with_suffix(".pftrace"))
+
+
+def _write(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
+    check_results(results)
+    write_json(out / "results.json", results)
+    write_json(out / "details.json", details)
+    _write_text(out / "report.html", render(results, details, catalogue))
+
+
+def _write_text(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from error
+
+
+def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
+    for run in results["runs"]:
+        notes = [] if details["trace"] else ["without tracing: no trace.event figures, no capture"]
+        print(f"\n{table.render_run(run, catalogue, notes)}")
+    if any(run["accel"] == "icount" for run in results["runs"]):
+        print("\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml")
+    print(f"\nreport    {out / 'report.html'}")
+    print(f"results   {out / 'results.json'}")
+    for run in details["runs"]:
+        if run["capture"]:
+            capture = out / run["capture"]
+            print(f"timeline  {capture.with_suffix('.pftrace')}  ({run['accel']}; open with ./weft view)")

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only file that knows how the bench image is built and booted.
+
+The runner speaks to a `Launcher`; `QemuLauncher` is the real one, on top of `weft.build` and
+`weft.machine`. Tests hand in one that replays a recorded console, so that all the rest can be
+attacked without a kernel.
+
+A boot never raises for what the guest did: the outcome says it in `kind` ("ok", "panic", "timeout",
+...) and `reason`, and the console is there in any case.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from weft import build
+from weft.accel import resolve_accel
+from weft.bench.errors import BenchError
+from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
+from weft.paths import BUILD
+
+
+TOOL_SECONDS = 120
+
+LineSink = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BootPlan:
+    """One boot of the bench image."""
+
+    mode: str  # icount, tcg or kvm
+    cpus: int
+    memory: str
+    cpu_model: str
+    command_line: str
+    timeout: float
+    capture: Path | None  # where the trace shall go, if one is wanted
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BootOutcome:
+    """What a boot left behind."""
+
+    kind: str
+    reason: str
+    seconds: float
+    command: str
+    console: list[str]
+    qemu: str
+    arch: str
+    profile: str
+
+    @property
+    def ok(self) -> bool:
+        return self.kind == "ok"
+
+
+class Launcher(Protocol):
+    """What the runner needs of the world."""
+
+    def prepare(self, trace: bool) -> None:
+        """Builds what `boot` needs."""
+
+    def settle(self, accel: str) -> str:
+        """Turns "auto" into a mode that works here."""
+
+    def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
+        """Boots, waits for the end, takes the capture."""
+
+    def convert(self, capture: Path, out: Path) -> None:
+        """Makes a Perfetto trace of a capture."""
+
+    def stat(self, capture: Path, *what: str) -> Any:
+        """The JSON answer of a host tool's command about a capture."""
+
+
+class QemuLauncher:
+    """The real world: the bench profile's kernel, its boot image, QEMU and weft-trace."""
+
+    def __init__(self) -> None:
+        self._kernel: Path | None = None
+        self._image: Path | None = None
+        self._tool: Path | None = None
+
+    def prepare(self, trace: bool) -> None:
+        """Builds; Failure when that does not work."""
+        products = [build.kernel("bench", trace), build.image("bench"), build.host_tool()]
+        build.build(products)
+        self._kernel, self._image, self._tool = products
+
+    def settle(self, accel: str) -> str:
+        """Turns "auto" into kvm where a probe boot shows that it is worth having, else into tcg."""
+        return resolve_accel(accel, BUILD / "kvm-probe.json")
+
+    def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
+        """Boots and waits. A capture is taken of guests that failed as well, if there is one."""
+        assert self._kernel is not None
+        try:
+            config = MachineConfig(
+                kernel=self._kernel, image=self._image, cpus=plan.cpus, memory=parse_size(plan.memory, "m"),
+                accel=plan.mode, cpu_model=plan.cpu_model, command_line=plan.command_line, timeout=plan.timeout,
+            )
+            with Machine(config, on_line) as machine:
+                outcome = machine.wait()
+                self._capture(machine, plan, outcome.ok)
+        except UsageError as error:
+            raise BenchError(str(error), code=2) from error
+        return BootOutcome(
+            kind=outcome.kind, reason=outcome.reason, seconds=outcome.seconds, command=shlex.join(machine.argv),
+            console=machine.console, qemu=qemu_version(), arch="x86_64", profile=config.profile,
+        )
+
+    def _capture(self, machine: Machine, plan: BootPlan, must_work: bool) -> None:
+        if plan.capture is None or self._tool is None:
+            return
+        try:
+            machine.capture(plan.capture, self._tool, plan.metadata)
+        except MachineError as error:
+            if must_work:
+                raise BenchError(f"{plan.mode}: {error}") from error
+
+    def convert(self, capture: Path, out: Path) -> None:
+        """Makes a Perfetto trace of a capture."""
+        self._trace_tool("convert", str(capture), "-o", str(out))
+
+    def stat(self, capture: Path, *what: str) -> Any:
+        """The JSON answer of a host tool's command about a capture."""
+        return json.loads(self._trace_tool(*what, str(capture), "--json"))
+
+    def _trace_tool(self, *arguments: str) -> str:
+        assert self._tool is not None
+        try:
+            done = subprocess.run([self._tool, *arguments], capture_output=True, text=True, timeout=TOOL_SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BenchError(f"weft-trace {arguments[0]}: {error}") from error
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise BenchError(f"weft-trace {arguments[0]}: {last}")
+        return done.stdout

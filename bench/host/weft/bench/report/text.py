@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How numbers are written in the report, and the longer texts that explain it."""
+
+from __future__ import annotations
+
+MODES = {
+    "icount": (
+        "Instructions (icount)",
+        "QEMU runs the guest on one host thread and its clock ticks once per guest instruction. The "
+        "figures are instruction counts, the same to the digit on every machine and in every run.",
+        "They do not know caches, pipelines or memory. CPUs take turns, so a cross-core figure is the "
+        "work of all CPUs added up, not the length of the critical path.",
+    ),
+    "tcg": (
+        "Parallel emulation (tcg)",
+        "QEMU translates guest code and runs every guest CPU on a host thread of its own: real "
+        "parallelism, real races. Good for comparing variants on the same quiet host.",
+        "Emulated code is many times slower than real code, has no cache model, and a halted CPU's "
+        "wake-up is a thread switch of the host, tens of microseconds. The host's other work shows in the tail.",
+    ),
+    "kvm": (
+        "Real hardware (kvm)",
+        "The guest runs on the host's CPU. These are the latencies of this machine.",
+        "A doorbell between CPUs and a halt may leave the guest, which costs more than on bare metal.",
+    ),
+}
+
+UNIT_NAMES = {"instructions": "instructions", "ns": "ns", "cycles": "cycles"}
+
+
+def number(value: int) -> str:
+    """1234567 as 1,234,567."""
+    return f"{value:,}"
+
+
+def amount(value: int, unit: str) -> tuple[str, str]:
+    """A value and its unit for people: long times in larger units."""
+    if unit != "ns":
+        return number(value), UNIT_NAMES[unit]
+    for limit, divisor, name in ((10_000, 1, "ns"), (10_000_000, 1_000, "µs"), (10**13, 1_000_000, "ms")):
+        if value < limit:
+            digits = 0 if value % divisor == 0 else 1
+            return f"{value / divisor:,.{digits}f}", name
+    return f"{value / 1e9:,.1f}", "s"
+
+
+def with_unit(value: int, unit: str) -> str:
+    """amount() as one string."""
+    return " ".join(amount(value, unit))
+
+
+def ratio(ours: int, theirs: int) -> str:
+    """How two instruction counts compare, in words."""
+    if ours == 0 or theirs == 0:
+        return ""
+    if theirs >= ours:
+        return f"{_factor(theirs / ours)}× fewer"
+    return f"{_factor(ours / theirs)}× more"
+
+
+def _factor(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table on the terminal: one per mode, figures beside those of other systems.
+
+    print(render_run(run, catalogue, notes))
+
+Reference columns appear in icount mode only, where an instruction here is an instruction there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft.bench.catalogue import Catalogue
+
+COLUMNS = ("p50", "p90", "p99", "p999", "max")
+HEADINGS = {"p999": "p99.9"}
+REFERENCES = (("seL4", "seL4"), ("seL4 SMP", "seL4 SMP"), ("Linux", "Linux"))
+MODE_TEXT = {
+    "icount": "deterministic; one tick is one guest instruction; cross-core figures are the work of all CPUs",
+    "tcg": "emulated code on real host threads; good for comparison on this host, not absolute",
+    "kvm": "real hardware; absolute latency of this host",
+}
+
+
+def number(value: int) -> str:
+    """1234567 as 1,234,567."""
+    return f"{value:,}"
+
+
+def render_run(run: dict[str, Any], catalogue: Catalogue, notes: list[str]) -> str:
+    """One mode's results as text."""
+    references = [pair for pair in REFERENCES if run["accel"] == "icount"]
+    header = ["benchmark", "unit", "n", "min", *(HEADINGS.get(key, key) for key in COLUMNS),
+              *(heading for heading, _ in references)]
+    rows = [_row(result, catalogue, references) for result in _shown(run["results"], catalogue)]
+    title = f"{run['accel']}: {run['cpus']} CPUs, {run['profile']} kernel, QEMU {run['qemu']}, -cpu {run['cpu_model']}"
+    lines = [title, f"  {MODE_TEXT[run['accel']]}", "", *_align([header, *rows])]
+    lines += [f"  {note}" for note in notes]
+    return "\n".join(lines)
+
+
+def _shown(results: list[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """One result per name and unit, in the catalogue's order; a matrix of pairs belongs into the report."""
+    order = list(catalogue.benchmarks)
+    seen: set[tuple[str, str]] = set()
+    shown = []
+    for result in results:
+        key = (result["name"], result["unit"])
+        if key not in seen:
+            seen.add(key)
+            shown.append(result)
+    return sorted(shown, key=lambda result: order.index(result["name"]) if result["name"] in order else len(order))
+
+
+def _row(result: dict[str, Any], catalogue: Catalogue, references: list[tuple[str, str]]) -> list[str]:
+    cells = [result["name"], result["unit"], *(number(result[key]) for key in ("n", "min", *COLUMNS))]
+    for _, system in references:
+        peer = catalogue.peer_of(result["name"], system)
+        cells.append(number(peer.value) if peer else "-")
+    return cells
+
+
+def _align(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for index, row in enumerate(rows):
+        cells = [cell.ljust(width) if column < 2 else cell.rjust(width)
+                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  " + "  ".join(cells).rstrip())
+        if index == 0:
+            lines.append("  " + "  ".join("-" * width for width in widths))
+    return lines

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine that is not there: replays consoles, so that the runner can be attacked without a kernel.
+
+    launcher = FakeLauncher()                       # every benchmark of the default suite, all well
+    launcher = FakeLauncher(console={"tcg": [...]}) # what one mode says instead
+    launcher = FakeLauncher(kind="panic", reason="the kernel panicked")
+
+The made-up figures are drawn from a seeded generator, so they look like a distribution and are the
+same in every run.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.bench.launcher import BootOutcome, BootPlan, LineSink
+
+CLOCK_HZ = 2_500_000_000
+CENTRES = {  # name: (icount, cycles in tcg)
+    "syscall.null": (96, 900),
+    "thread.switch": (240, 5_000),
+    "ipc.call.same_core": (520, 30_000),
+    "ipc.call.cross_core": (1_730, 62_000),
+    "ipc.notify.same_core": (940, 41_000),
+    "ipc.notify.cross_core": (810, 39_000),
+    "trace.event.on": (17, 120),
+    "trace.event.off": (2, 6),
+}
+TRACE_ONLY = ("trace.event.on", "trace.event.off")
+BETWEEN_CPUS = ("ipc.call.cross_core", "ipc.notify.cross_core")
+
+
+def record(name: str, samples: list[int], unit: str = "cycles", **params: Any) -> str:
+    """A guest's line for these samples."""
+    ordered = sorted(samples)
+    buckets: dict[int, int] = {}
+    for value in ordered:
+        low = value if value < 32 else (value >> (value.bit_length() - 5)) << (value.bit_length() - 5)
+        buckets[low] = buckets.get(low, 0) + 1
+
+    def rank(share: float) -> int:
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    data = {"record": "bench", "name": name, "unit": unit, "n": len(ordered), "min": ordered[0],
+            "p50": rank(0.5), "p90": rank(0.9), "p99": rank(0.99), "p999": rank(0.999), "max": ordered[-1],
+            "params": params, "histogram": [list(bucket) for bucket in sorted(buckets.items())]}
+    return "@weft " + json.dumps(data, separators=(",", ":"))
+
+
+def samples(name: str, mode: str, seed: int = 1, n: int = 1000) -> list[int]:
+    """Plausible samples: exact in icount mode, with a long tail elsewhere."""
+    icount, cycles = CENTRES[name]
+    if mode == "icount":
+        return [icount] * n
+    source = random.Random(f"{name} {seed}")
+    return [int(cycles * source.lognormvariate(0.0, 0.25) * (12 if source.random() < 0.004 else 1)) for _ in range(n)]
+
+
+def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list[str]:
+    """The whole console of a run that went well."""
+    lines = ["weft: 4 CPUs", json_line({"record": "machine", "clock_hz": CLOCK_HZ})]
+    for name in CENTRES:
+        if name in TRACE_ONLY and not trace:
+            continue
+        if name in BETWEEN_CPUS and cpus < 2:
+            continue
+        params = {"client_cpu": 0, "server_cpu": 1} if name in BETWEEN_CPUS else {}
+        lines.append(record(name, samples(name, mode, seed), **params))
+    return [*lines, "weft: off"]
+
+
+def json_line(data: dict[str, Any]) -> str:
+    """A record of any kind."""
+    return "@weft " + json.dumps(data)
+
+
+@dataclass
+class FakeLauncher:
+    """See the module."""
+
+    console: dict[str, list[str]] = field(default_factory=dict)
+    kind: str = "ok"
+    reason: str = ""
+    vary: bool = False  # every boot draws its own figures, as real parallelism does
+    plans: list[BootPlan] = field(default_factory=list)
+    prepared: list[bool] = field(default_factory=list)
+
+    def prepare(self, trace: bool) -> None:
+        self.prepared.append(trace)
+
+    def settle(self, accel: str) -> str:
+        return "tcg" if accel == "auto" else accel
+
+    def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
+        self.plans.append(plan)
+        seed = len(self.plans) if self.vary else 1
+        lines = self.console.get(plan.mode) or console(plan.mode, plan.cpus, self.prepared[-1], seed)
+        for line in lines:
+            on_line(line)
+        if plan.capture:
+            plan.capture.write_bytes(b"capture")
+        return BootOutcome(kind=self.kind, reason=self.reason, seconds=3.25, command="qemu-system-x86_64 -smp 4",
+                           console=lines, qemu="7.2.22", arch="x86_64",
+                           profile="bench" if self.prepared[-1] else "bench-notrace")
+
+    def convert(self, capture: Path, out: Path) -> None:
+        out.write_bytes(capture.read_bytes())
+
+    def stat(self, capture: Path, *what: str) -> Any:
+        return {}
