@@ -12,7 +12,6 @@
  */
 #pragma once
 
-#define USER_TOP 0x00007fffffffe000
 #define DIRECT_MAP_BASE 0xffff800000000000
 #define DEVICE_BASE 0xffffc00000000000
 #define STACK_BASE 0xffffc08000000000
@@ -20,6 +19,15 @@
 
 /* Where APs start executing, in real mode: a page below 1 MiB (see trampoline.S). */
 #define TRAMPOLINE_PADDR 0x8000
+
+/* Stacks: CPU n has the slot at STACK_BASE + n * STACK_SLOT. Offsets of the stacks' ends within it;
+ * each stack is as large as given, and the pages between them are never mapped. */
+#define STACK_SLOT_SHIFT 16
+#define STACK_SLOT (1 << STACK_SLOT_SHIFT)
+#define KERNEL_STACK_SIZE 0x2000
+#define KERNEL_STACK_END 0x3000
+#define IST_STACK_SIZE 0x1000
+#define IST_STACK_END(ist) (KERNEL_STACK_END + (ist) * 2 * IST_STACK_SIZE)
 
 /* Selectors; the order of the user ones is what sysret wants. The TSS takes two GDT slots. */
 #define KERNEL_CODE_SELECTOR 0x08

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The local APIC of each CPU: its one-shot timer, and interrupts from one CPU to others.
+ *
+ * Access. In x2APIC mode, used when the processor has it, registers are MSRs and ids have 32 bits;
+ * otherwise they are words in an uncached page, the same address on every CPU, and ids have 8 bits.
+ *
+ * Timer. With a TSC deadline the processor compares the time stamp counter itself. Without, the
+ * APIC counts its own clock down from a number computed with a measured ratio (32.32 fixed point).
+ * That is not exact, and its range is short; so an interrupt before the deadline arms the timer
+ * again for the rest (apic_timer_is_early), and nobody else notices.
+ *
+ * All external interrupt lines stay masked but NMI on CPU 0, with which a host can ask a machine
+ * that hangs where it is.
+ */
+#include "arch/platform.h"
+#include "arch/registers.h"
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+
+enum apic_register {
+    APIC_TASK_PRIORITY = 0x80,
+    APIC_END_OF_INTERRUPT = 0xb0,
+    APIC_SPURIOUS = 0xf0,
+    APIC_COMMAND = 0x300,
+    APIC_COMMAND_TARGET = 0x310, /* xAPIC only: the upper half of the command */
+    APIC_TIMER = 0x320,
+    APIC_LINE0 = 0x350,
+    APIC_LINE1 = 0x360,
+    APIC_ERROR = 0x370,
+    APIC_TIMER_START = 0x380,
+    APIC_TIMER_NOW = 0x390,
+    APIC_TIMER_DIVISOR = 0x3e0,
+};
+
+#define SPURIOUS_APIC_ENABLE 0x100u
+#define LINE_MASKED 0x10000u
+#define LINE_NMI 0x400u
+#define TIMER_TSC_DEADLINE 0x40000u
+#define TIMER_DIVIDE_BY_1 0xbu
+#define TIMER_TICKS_MAX 0xffffffffull
+
+#define COMMAND_BUSY 0x1000u
+#define COMMAND_NMI 0x4400u /* delivery mode, level: assert */
+#define COMMAND_INIT 0x4500u
+#define COMMAND_START_UP 0x4600u
+#define COMMAND_FIXED 0x4000u
+#define COMMAND_ALL_OTHERS 0xc0000u
+
+#define CALIBRATION_DIVISOR 1000 /* the timer is measured for 1/1000 s */
+
+static bool apic_present;             /* (I) set at the end of CPU 0's apic_start() */
+static volatile uint32_t *apic_page;  /* (I) xAPIC registers */
+static uint64_t apic_ticks_per_cycle; /* (I) 32.32; 0 until measured */
+
+static uint32_t apic_read(enum apic_register reg)
+{
+    if (x86_features & FEATURE_X2APIC) {
+        return (uint32_t)msr_read(MSR_X2APIC + reg / 16);
+    }
+    return apic_page[reg / 4];
+}
+
+static void apic_write(enum apic_register reg, uint32_t value)
+{
+    if (x86_features & FEATURE_X2APIC) {
+        msr_write(MSR_X2APIC + reg / 16, value);
+    } else {
+        apic_page[reg / 4] = value;
+    }
+}
+
+uint32_t apic_id(void)
+{
+    if (cpuid_read(0, 0).eax >= 11) {
+        struct cpuid topology = cpuid_read(11, 0);
+        if ((topology.ebx & 0xffff) != 0) {
+            return topology.edx;
+        }
+    }
+    return cpuid_read(1, 0).ebx >> 24;
+}
+
+void apic_start(void)
+{
+    uint64_t base = msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+    bool first = base & APIC_BASE_BOOT_CPU;
+
+    base |= x86_features & FEATURE_X2APIC ? APIC_BASE_X2APIC : 0;
+    msr_write(MSR_APIC_BASE, base);
+    apic_page = (volatile uint32_t *)(DEVICE_BASE + (base & APIC_BASE_ADDRESS));
+
+    apic_write(APIC_TASK_PRIORITY, 0);
+    apic_write(APIC_LINE0, LINE_MASKED);
+    apic_write(APIC_LINE1, first ? LINE_NMI : LINE_MASKED);
+    apic_write(APIC_ERROR, LINE_MASKED);
+    apic_write(APIC_SPURIOUS, SPURIOUS_APIC_ENABLE | VECTOR_SPURIOUS);
+    apic_write(APIC_TIMER_DIVISOR, TIMER_DIVIDE_BY_1);
+    apic_write(APIC_TIMER,
+               VECTOR_TIMER | (x86_features & FEATURE_TSC_DEADLINE ? TIMER_TSC_DEADLINE : 0));
+    apic_present = true;
+}
+
+void apic_acknowledge(void)
+{
+    apic_write(APIC_END_OF_INTERRUPT, 0);
+}
+
+/* ---- timer ----------------------------------------------------------------------------------- */
+
+/* Interrupts are off, so the count may run through without one. */
+void apic_timer_calibrate(void)
+{
+    if (x86_features & FEATURE_TSC_DEADLINE) {
+        return;
+    }
+    apic_write(APIC_TIMER_START, TIMER_TICKS_MAX);
+    cycles_t start = arch_cycles();
+    uint32_t from = apic_read(APIC_TIMER_NOW);
+    clock_delay(1000000 / CALIBRATION_DIVISOR);
+    cycles_t end = arch_cycles();
+    uint32_t to = apic_read(APIC_TIMER_NOW);
+    apic_write(APIC_TIMER_START, 0);
+    apic_ticks_per_cycle = ((uint64_t)(from - to) << 32) / (end - start);
+    if (apic_ticks_per_cycle == 0) {
+        boot_fail("the local APIC's timer does not run");
+    }
+}
+
+static void timer_program(cycles_t deadline)
+{
+    if (x86_features & FEATURE_TSC_DEADLINE) {
+        msr_write(MSR_TSC_DEADLINE, deadline);
+        return;
+    }
+    cycles_t now = arch_cycles();
+    cycles_t distance = deadline > now ? deadline - now : 0;
+    __uint128_t ticks = ((__uint128_t)distance * apic_ticks_per_cycle >> 32) + 1;
+    apic_write(APIC_TIMER_START, (uint32_t)(ticks < TIMER_TICKS_MAX ? ticks : TIMER_TICKS_MAX));
+}
+
+void arch_timer_arm(cycles_t deadline)
+{
+    percpu(arch.timer_deadline) = deadline;
+    timer_program(deadline);
+}
+
+void arch_timer_disarm(void)
+{
+    percpu(arch.timer_deadline) = 0;
+    if (x86_features & FEATURE_TSC_DEADLINE) {
+        msr_write(MSR_TSC_DEADLINE, 0);
+    } else {
+        apic_write(APIC_TIMER_START, 0);
+    }
+}
+
+/* Also true for an interrupt that was on its way when the timer was disarmed. */
+bool apic_timer_is_early(void)
+{
+    cycles_t deadline = percpu(arch.timer_deadline);
+
+    if (deadline == 0) {
+        return true;
+    }
+    if (arch_cycles() < deadline) {
+        timer_program(deadline);
+        return true;
+    }
+    percpu(arch.timer_deadline) = 0;
+    return false;
+}
+
+/* ---- to other CPUs --------------------------------------------------------------------------- */
+
+static void command_send(uint32_t target, uint32_t command)
+{
+    if (x86_features & FEATURE_X2APIC) {
+        /* The MSR write may overtake earlier stores, which the target is about to look at. */
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        msr_write(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
+        return;
+    }
+    /* Old hardware loses a command that is written while another is under way. Emulators are never
+     * busy, and looking would cost them an exit. */
+    while (!(x86_features & FEATURE_HYPERVISOR) && (apic_read(APIC_COMMAND) & COMMAND_BUSY)) {
+        arch_pause();
+    }
+    apic_write(APIC_COMMAND_TARGET, target << 24);
+    apic_write(APIC_COMMAND, command);
+}
+
+void arch_doorbell_send(cpu_t cpu)
+{
+    command_send(cpu_table[cpu]->arch.apic_id, COMMAND_FIXED | VECTOR_DOORBELL);
+}
+
+/* The waits are for hardware older than x2APIC; in an emulator that counts instructions, waiting 10
+ * ms would take longer than the rest of the boot. The second start-up interrupt finds a CPU already
+ * running and is ignored there, unless the first was lost. */
+void apic_start_others(void)
+{
+    command_send(0, COMMAND_ALL_OTHERS | COMMAND_INIT);
+    clock_delay(x86_features & FEATURE_HYPERVISOR ? 10 : 10000);
+    command_send(0, COMMAND_ALL_OTHERS | COMMAND_START_UP | TRAMPOLINE_PADDR >> 12);
+    clock_delay(x86_features & FEATURE_HYPERVISOR ? 10 : 200);
+    command_send(0, COMMAND_ALL_OTHERS | COMMAND_START_UP | TRAMPOLINE_PADDR >> 12);
+}
+
+void apic_stop_others(void)
+{
+    if (apic_present) {
+        command_send(0, COMMAND_ALL_OTHERS | COMMAND_NMI);
+    }
+}

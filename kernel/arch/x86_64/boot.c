@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the first line of C to kernel_main(): reads what the loader left (PVH's start_info) into
+ * boot_info and brings up CPU 0, step by step.
+ *
+ * Memory at this point: boot.S's tables map the first 4 GiB, and everything the loader wrote lies
+ * there. The command line and the memory map are copied before boot_alloc() hands out the first
+ * page. What stays in place is the initrd, which is cut out of the usable regions. No RAM below the
+ * end of the kernel image is ever handed out: that one rule keeps the loader's structures, the
+ * firmware's areas below 1 MiB, the trampoline and the kernel itself safe, and it costs 1 MiB.
+ */
+#include "kernel/boot.h"
+
+#include "arch/platform.h"
+#include "arch/registers.h"
+#include "kernel/arch.h"
+#include "kernel/print.h"
+
+#define PVH_MAGIC 0x336ec578u
+#define PVH_MEMORY_RAM 1
+#define LARGE_PAGE 0x200000ull
+#define BOOT_MAPPED_END (4ull << 30)
+
+/* PVH's structures, as the loader lays them out. */
+struct pvh_start_info {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t flags;
+    uint32_t module_count;
+    uint64_t modules;
+    uint64_t command_line;
+    uint64_t rsdp;
+    uint64_t memory_map; /* from version 1 on */
+    uint32_t memory_map_entries;
+    uint32_t reserved;
+};
+
+struct pvh_module {
+    uint64_t start;
+    uint64_t size;
+    uint64_t command_line;
+    uint64_t reserved;
+};
+
+struct pvh_memory {
+    uint64_t start;
+    uint64_t size;
+    uint32_t type;
+    uint32_t reserved;
+};
+
+struct boot_info boot_info;
+
+static const char failure[] = "weft: PANIC: ";
+extern char kernel_end[];
+
+_Noreturn void boot_fail(const char *reason)
+{
+    arch_console_write(failure, sizeof(failure) - 1);
+    arch_console_write(reason, __builtin_strlen(reason));
+    arch_console_write("\n", 1);
+    arch_machine_off(111);
+}
+
+/* The lowest address that may be used: the first 2 MiB page behind the kernel image. */
+static paddr_t usable_start(void)
+{
+    return align_up((paddr_t)kernel_end - KERNEL_BASE, LARGE_PAGE);
+}
+
+/* Adds [start, end) in ascending order; the pages that are only partly in it are left out. */
+static void region_add(paddr_t start, paddr_t end)
+{
+    unsigned at = boot_info.region_count;
+
+    start = align_up(start, PAGE_SIZE);
+    end = align_down(end, PAGE_SIZE);
+    if (start >= end) {
+        return;
+    }
+    if (at == BOOT_REGIONS_MAX) {
+        boot_fail("the loader's memory map has too many ranges");
+    }
+    for (; at > 0 && boot_info.regions[at - 1].start > start; at--) {
+        boot_info.regions[at] = boot_info.regions[at - 1];
+    }
+    boot_info.regions[at] = (struct boot_region){start, end};
+    boot_info.region_count++;
+}
+
+/* Adds the parts of [start, end) that lie around the initrd. */
+static void region_add_around_initrd(paddr_t start, paddr_t end)
+{
+    paddr_t hole_start = boot_info.initrd_start;
+    paddr_t hole_end = align_up(hole_start + boot_info.initrd_size, PAGE_SIZE);
+
+    if (boot_info.initrd_size == 0 || hole_start >= end || hole_end <= start) {
+        region_add(start, end);
+        return;
+    }
+    region_add(start, hole_start);
+    region_add(hole_end, end);
+}
+
+static void memory_map_read(const struct pvh_start_info *info)
+{
+    const struct pvh_memory *map = boot_to_virtual(info->memory_map);
+    paddr_t lowest = usable_start();
+    bool trampoline_is_ram = false;
+
+    if (info->version < 1 || info->memory_map_entries == 0) {
+        boot_fail("the loader gave no memory map");
+    }
+    for (uint32_t i = 0; i < info->memory_map_entries; i++) {
+        paddr_t start = map[i].start;
+        paddr_t end = start + map[i].size;
+
+        if (map[i].type != PVH_MEMORY_RAM || end <= start) {
+            continue;
+        }
+        trampoline_is_ram |= start <= TRAMPOLINE_PADDR && end >= TRAMPOLINE_PADDR + PAGE_SIZE;
+        if (end > lowest) {
+            region_add_around_initrd(start < lowest ? lowest : start, end);
+        }
+    }
+    if (!trampoline_is_ram) {
+        boot_fail("no RAM where the other CPUs are to start");
+    }
+}
+
+static void initrd_read(const struct pvh_start_info *info)
+{
+    if (info->module_count == 0) {
+        return;
+    }
+    const struct pvh_module *module = boot_to_virtual(info->modules);
+    if (module->start < usable_start() || module->start % PAGE_SIZE != 0) {
+        boot_fail("the initrd lies in the kernel, or not on a page boundary");
+    }
+    boot_info.initrd_start = module->start;
+    boot_info.initrd_size = module->size;
+}
+
+static void command_line_read(const struct pvh_start_info *info)
+{
+    if (info->command_line == 0) {
+        return;
+    }
+    const char *text = boot_to_virtual(info->command_line);
+    size_t length = 0;
+    while (text[length] != '\0') {
+        if (length == BOOT_COMMAND_LINE_MAX - 1) {
+            boot_fail("the kernel command line is too long");
+        }
+        boot_info.command_line[length] = text[length];
+        length++;
+    }
+}
+
+/* Everything here was written by the loader below 4 GiB; what is not there cannot be trusted. */
+static void start_info_read(const struct pvh_start_info *info)
+{
+    if (info->magic != PVH_MAGIC) {
+        boot_fail("not started by a PVH loader");
+    }
+    if (info->modules >= BOOT_MAPPED_END || info->command_line >= BOOT_MAPPED_END ||
+        info->memory_map >= BOOT_MAPPED_END || info->rsdp >= BOOT_MAPPED_END) {
+        boot_fail("the loader's structures lie above 4 GiB");
+    }
+    initrd_read(info);
+    memory_map_read(info);
+    command_line_read(info);
+}
+
+/* From here on the boot stack is left behind. */
+static void main_on_kernel_stack(void)
+{
+    kernel_main();
+}
+
+/* Called by boot.S on the boot stack, with the boot page tables. */
+_Noreturn void x86_start(paddr_t start_info)
+{
+    const struct pvh_start_info *info = boot_to_virtual(start_info);
+
+    uart_start();
+    features_detect();
+    features_enable();
+    start_info_read(info);
+    cpu_create_first(); /* from here on panic() works, and exceptions are reported */
+    acpi_read(info->rsdp);
+    trampoline_install();
+    boot_info.cpu_count = acpi_cpu_count;
+    paging_start(acpi_cpu_count); /* from here on the loader's structures are out of reach */
+    clock_calibrate();
+    apic_start();
+    apic_timer_calibrate();
+    cpu_create_others();
+    arch_restart_stack(main_on_kernel_stack);
+}

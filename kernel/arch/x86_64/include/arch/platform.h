@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this folder offer to each other. Outside the folder only kernel/arch.h counts.
+ *
+ * Order at boot, all on CPU 0 (boot.c): console, features, loader's information, ACPI tables, page
+ * tables, clock, APIC, per-CPU areas. A function here says what must have run before it.
+ */
+#pragma once
+
+#include "arch/cpu.h"
+#include "kernel/types.h"
+
+struct cpu;
+struct x86_exception_frame;
+
+/* ---- boot.c ---------------------------------------------------------------------------------- */
+
+/* Ends the machine with one line, as a panic would, before there is a CPU that could panic. */
+_Noreturn void boot_fail(const char *reason);
+
+/* RAM and the first 4 GiB, from x86_start() until paging_start(). */
+static inline void *boot_to_virtual(paddr_t address)
+{
+    return (void *)(DIRECT_MAP_BASE + address);
+}
+
+/* ---- uart.c ---------------------------------------------------------------------------------- */
+void uart_start(void);
+
+/* ---- features.c ------------------------------------------------------------------------------ */
+
+enum x86_feature {
+    FEATURE_GLOBAL_PAGES = 1 << 0,
+    FEATURE_SMEP = 1 << 1,
+    FEATURE_SMAP = 1 << 2,
+    FEATURE_UMIP = 1 << 3,
+    FEATURE_X2APIC = 1 << 4,
+    FEATURE_TSC_DEADLINE = 1 << 5,
+    FEATURE_HYPERVISOR = 1 << 6,
+};
+
+extern unsigned x86_features; /* those of enum x86_feature that this machine has */
+
+/* Fills x86_features; ends the machine when something essential is missing. */
+void features_detect(void);
+
+/* Sets this CPU's control registers: write protection, NX, SMEP, SMAP, SSE. */
+void features_enable(void);
+
+/* ---- acpi.c ---------------------------------------------------------------------------------- */
+
+/* (I) after acpi_read(). Number 0 is the boot CPU, the others follow as the firmware lists them. */
+extern uint32_t acpi_cpu_count; /* 1 .. CPU_MAX */
+extern uint32_t acpi_apic_ids[CPU_MAX];
+extern uint32_t acpi_unusable_cpus; /* listed, but more than CPU_MAX or not addressable */
+extern uint16_t acpi_timer_port;    /* of the power management timer; 0: there is none */
+extern uint32_t acpi_timer_mask;    /* the bits that it counts with */
+
+/* Reads the tables that the RSDP leads to. Needs the boot page tables and features_detect(). */
+void acpi_read(paddr_t rsdp);
+
+/* ---- paging.c -------------------------------------------------------------------------------- */
+extern paddr_t kernel_root; /* (I) the kernel's own top-level table */
+
+/* Builds the kernel's tables for all RAM and `cpu_count` stack slots, and loads them. */
+void paging_start(uint32_t cpu_count);
+
+/* ---- descriptors.c --------------------------------------------------------------------------- */
+
+/* Fills the interrupt table that all CPUs share. */
+void descriptors_build_idt(void);
+
+/* Fills cpu->arch: GDT, TSS and stack addresses. cpu->id must be set. */
+void descriptors_init(struct cpu *cpu);
+
+/* Loads GDT, TSS, IDT, GS base and the system call registers on the calling CPU. */
+void descriptors_load(struct cpu *cpu);
+
+/* ---- apic.c ---------------------------------------------------------------------------------- */
+void apic_start(void);           /* the calling CPU's local APIC, interrupts accepted */
+void apic_timer_calibrate(void); /* CPU 0, once, after apic_start() and clock_calibrate() */
+uint32_t apic_id(void);          /* of the calling CPU */
+void apic_acknowledge(void);     /* end of interrupt */
+bool apic_timer_is_early(void);  /* the timer fired before the deadline: it has been armed anew */
+void apic_start_others(void);    /* all other CPUs begin at TRAMPOLINE_PADDR */
+void apic_stop_others(void);     /* NMI to all others */
+
+/* ---- clock.c --------------------------------------------------------------------------------- */
+void clock_calibrate(void); /* sets arch_clock_hz; needs acpi_read() */
+void clock_delay(uint32_t microseconds);
+
+/* ---- cpu.c ----------------------------------------------------------------------------------- */
+void trampoline_install(void);          /* needs the boot page tables */
+void cpu_create_first(void);            /* CPU 0: area, descriptors */
+void cpu_create_others(void);           /* areas of all others */
+_Noreturn void x86_cpu_start(cpu_t id); /* the others, from trampoline.S */
+
+/* ---- backtrace.c ----------------------------------------------------------------------------- */
+
+/* Prints an address and the call chain behind it: `frame` is the frame pointer at that point. */
+void backtrace_from(uint64_t address, uint64_t frame);
+
+/* ---- exception.c, called from entry.S -------------------------------------------------------- */
+void x86_interrupt(unsigned vector);
+void x86_nmi(void); /* cpu.c */
+_Noreturn void x86_kernel_exception(struct x86_exception_frame *frame);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Page tables: the kernel's own, built once, and those of address spaces.
+ *
+ * Kernel. paging_start() builds the upper half completely (arch/layout.h has the map) and loads it;
+ * from then on it never changes, so address spaces copy its top-level entries and no CPU ever has
+ * to flush a kernel translation. Nothing is both writable and executable, and no frame of the
+ * kernel image is in the direct map: its text cannot be written through another address. The direct
+ * map covers what boot_info calls usable, and the initrd, in 2 MiB pages; memory-mapped devices,
+ * ACPI tables and low memory are not in it.
+ *
+ * Spaces. One four-level table per process, 4 KiB pages only. The owner is the only one to write;
+ * other CPUs may walk the table at the same time, in hardware or in arch_space_lookup(), because
+ * entries are single words and a table, once linked, stays until the space is destroyed.
+ */
+#include "arch/platform.h"
+#include "arch/registers.h"
+#include "kernel/arch.h"
+#include "kernel/boot.h"
+#include "kernel/panic.h"
+#include "kernel/pool.h"
+#include "smp/atomic.h"
+
+#define ENTRY_PRESENT (1ull << 0)
+#define ENTRY_WRITABLE (1ull << 1)
+#define ENTRY_USER (1ull << 2)
+#define ENTRY_UNCACHED (1ull << 3 | 1ull << 4)
+#define ENTRY_LARGE (1ull << 7)
+#define ENTRY_GLOBAL (1ull << 8)
+#define ENTRY_NO_EXECUTE (1ull << 63)
+#define ENTRY_ADDRESS 0x000ffffffffff000ull
+
+#define ENTRIES 512u
+#define USER_ENTRIES 256u /* of the top-level table */
+#define LARGE_PAGE 0x200000ull
+
+/* Levels count from the leaf: an entry of level 0 maps 4 KiB, one of level 1 can map 2 MiB. */
+#define TOP_LEVEL 3u
+#define LEVEL_PAGE 0u
+#define LEVEL_LARGE 1u
+
+#define KERNEL_DATA (ENTRY_WRITABLE | ENTRY_NO_EXECUTE)
+
+paddr_t kernel_root;
+
+extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], data_end[];
+
+/* ---- walking --------------------------------------------------------------------------------- */
+
+static uint64_t *table_entry(paddr_t table, uint64_t address, unsigned level)
+{
+    uint64_t *entries = arch_to_virtual(table);
+
+    return &entries[address >> (12 + 9 * level) & (ENTRIES - 1)];
+}
+
+/* The entry of an address at a level, if the tables above it exist; else NULL. */
+static uint64_t *entry_find(paddr_t root, uint64_t address, unsigned level)
+{
+    uint64_t *entry = table_entry(root, address, TOP_LEVEL);
+
+    for (unsigned at = TOP_LEVEL; at > level; at--) {
+        /* [paging.walk] acquire: the linked table's contents are seen. Pairs with [paging.link]. */
+        uint64_t value = load_acquire(entry);
+        if (!(value & ENTRY_PRESENT)) {
+            return NULL;
+        }
+        entry = table_entry(value & ENTRY_ADDRESS, address, at - 1);
+    }
+    return entry;
+}
+
+/* The same, making the tables that are missing. From `pool`; the kernel's own, before there are
+ * pools, from boot memory (`pool` is NULL). NULL when the pool is empty. */
+static uint64_t *entry_make(paddr_t root, uint64_t address, unsigned level, struct pool *pool)
+{
+    uint64_t bits = ENTRY_PRESENT | ENTRY_WRITABLE | (pool != NULL ? ENTRY_USER : 0);
+    uint64_t *entry = table_entry(root, address, TOP_LEVEL);
+
+    for (unsigned at = TOP_LEVEL; at > level; at--) {
+        if (!(*entry & ENTRY_PRESENT)) {
+            paddr_t table =
+                pool != NULL ? pool_alloc_page(pool) : arch_to_physical(boot_alloc(PAGE_SIZE));
+            if (table == 0) {
+                return NULL;
+            }
+            /* [paging.link] release: from here on others may walk into the table, which is all
+             * zero. Pairs with [paging.walk]. */
+            store_release(entry, table | bits);
+        }
+        entry = table_entry(*entry & ENTRY_ADDRESS, address, at - 1);
+    }
+    return entry;
+}
+
+/* ---- the kernel's half ----------------------------------------------------------------------- */
+
+/* Maps [address, address + size) to frames from `frame` on, in pages of a level. Mapping the same
+ * page twice is no error: neighbouring regions may share a 2 MiB page. */
+static void kernel_map(uint64_t address, paddr_t frame, uint64_t size, unsigned level,
+                       uint64_t bits)
+{
+    uint64_t page = level == LEVEL_LARGE ? LARGE_PAGE : PAGE_SIZE;
+
+    bits |= ENTRY_PRESENT;
+    bits |= level == LEVEL_LARGE ? ENTRY_LARGE : 0;
+    bits |= x86_features & FEATURE_GLOBAL_PAGES ? ENTRY_GLOBAL : 0;
+    for (uint64_t done = 0; done < size; done += page) {
+        *entry_make(kernel_root, address + done, level, NULL) = (frame + done) | bits;
+    }
+}
+
+static void image_map(const char *start, const char *end, uint64_t bits)
+{
+    uint64_t address = (uint64_t)start;
+
+    kernel_map(address, address - KERNEL_BASE, (uint64_t)(end - start), LEVEL_PAGE, bits);
+}
+
+/* Whole 2 MiB pages around [start, end). The image's own are never among them: boot.c keeps usable
+ * memory and the initrd above them. */
+static void direct_map(paddr_t start, paddr_t end)
+{
+    start = align_down(start, LARGE_PAGE);
+    end = align_up(end, LARGE_PAGE);
+    kernel_map(DIRECT_MAP_BASE + start, start, end - start, LEVEL_LARGE, KERNEL_DATA);
+}
+
+/* A stack of `size` bytes that ends at `end`. */
+static void stack_map(uint64_t end, uint64_t size)
+{
+    kernel_map(end - size, arch_to_physical(boot_alloc(size)), size, LEVEL_PAGE, KERNEL_DATA);
+}
+
+void paging_start(uint32_t cpu_count)
+{
+    paddr_t apic = msr_read(MSR_APIC_BASE) & APIC_BASE_ADDRESS;
+
+    kernel_root = arch_to_physical(boot_alloc(PAGE_SIZE));
+    image_map(text_start, text_end, 0);
+    image_map(rodata_start, rodata_end, ENTRY_NO_EXECUTE);
+    image_map(data_start, data_end, KERNEL_DATA);
+    for (uint32_t i = 0; i < boot_info.region_count; i++) {
+        direct_map(boot_info.regions[i].start, boot_info.regions[i].end);
+    }
+    direct_map(boot_info.initrd_start, boot_info.initrd_start + boot_info.initrd_size);
+    kernel_map(DEVICE_BASE + apic, apic, PAGE_SIZE, LEVEL_PAGE, KERNEL_DATA | ENTRY_UNCACHED);
+    for (uint64_t cpu = 0; cpu < cpu_count; cpu++) {
+        uint64_t slot = STACK_BASE + (cpu << STACK_SLOT_SHIFT);
+        stack_map(slot + KERNEL_STACK_END, KERNEL_STACK_SIZE);
+        stack_map(slot + IST_STACK_END(IST_DOUBLE_FAULT), IST_STACK_SIZE);
+        stack_map(slot + IST_STACK_END(IST_NMI), IST_STACK_SIZE);
+        stack_map(slot + IST_STACK_END(IST_MACHINE_CHECK), IST_STACK_SIZE);
+    }
+    cr3_write(kernel_root);
+}
+
+/* ---- address spaces -------------------------------------------------------------------------- */
+
+status_t arch_space_init(struct arch_space *space, struct pool *pool)
+{
+    space->root = pool_alloc_page(pool);
+    if (space->root == 0) {
+        return STATUS_NO_MEMORY;
+    }
+    uint64_t *entries = arch_to_virtual(space->root);
+    const uint64_t *kernel = arch_to_virtual(kernel_root);
+    for (unsigned i = USER_ENTRIES; i < ENTRIES; i++) {
+        entries[i] = kernel[i];
+    }
+    return STATUS_OK;
+}
+
+status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address, paddr_t frame,
+                        unsigned access)
+{
+    ASSERT(address < USER_TOP && address % PAGE_SIZE == 0 && frame % PAGE_SIZE == 0);
+    ASSERT(!(access & PAGE_WRITE) || !(access & PAGE_EXECUTE));
+    uint64_t bits = ENTRY_PRESENT | ENTRY_USER;
+    bits |= access & PAGE_WRITE ? ENTRY_WRITABLE : 0;
+    bits |= access & PAGE_EXECUTE ? 0 : ENTRY_NO_EXECUTE;
+
+    uint64_t *entry = entry_make(space->root, address, LEVEL_PAGE, pool);
+    if (entry == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    if (*entry & ENTRY_PRESENT) {
+        return STATUS_EXISTS;
+    }
+    /* [paging.map] release: who finds the frame sees what was put into it before. Pairs with
+     * [paging.lookup]. */
+    store_release(entry, frame | bits);
+    return STATUS_OK;
+}
+
+bool arch_space_unmap(struct arch_space *space, vaddr_t address)
+{
+    uint64_t *entry = entry_find(space->root, address, LEVEL_PAGE);
+
+    ASSERT(address < USER_TOP);
+    if (entry == NULL || !(*entry & ENTRY_PRESENT)) {
+        return false;
+    }
+    /* Relaxed: the caller's TLB flush, not this store, is what others wait for. */
+    store_relaxed(entry, 0);
+    return true;
+}
+
+bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t *frame,
+                       unsigned *access)
+{
+    if (address >= USER_TOP) {
+        return false;
+    }
+    uint64_t *entry = entry_find(space->root, address, LEVEL_PAGE);
+    if (entry == NULL) {
+        return false;
+    }
+    /* [paging.lookup] acquire: the frame's contents are those of its mapping or newer. Pairs with
+     * [paging.map]. */
+    uint64_t value = load_acquire(entry);
+    if (!(value & ENTRY_PRESENT)) {
+        return false;
+    }
+    *frame = value & ENTRY_ADDRESS;
+    *access = PAGE_READ | (value & ENTRY_WRITABLE ? PAGE_WRITE : 0) |
+              (value & ENTRY_NO_EXECUTE ? 0 : PAGE_EXECUTE);
+    return true;
+}
+
+/* Frees one table that has no tables below it; true when that was the last, the root. */
+static bool table_free_one(struct arch_space *space, struct pool *pool)
+{
+    uint64_t *link = NULL; /* the entry that points at `table` */
+    paddr_t table = space->root;
+
+    for (unsigned level = TOP_LEVEL; level > LEVEL_PAGE; level--) {
+        uint64_t *entry = arch_to_virtual(table);
+        uint64_t *end = entry + (level == TOP_LEVEL ? USER_ENTRIES : ENTRIES);
+        while (entry < end && !(*entry & ENTRY_PRESENT)) {
+            entry++;
+        }
+        if (entry == end) {
+            break;
+        }
+        link = entry;
+        table = *entry & ENTRY_ADDRESS;
+    }
+    pool_free_page(pool, table);
+    if (link == NULL) {
+        space->root = 0;
+        return true;
+    }
+    *link = 0;
+    return false;
+}
+
+bool arch_space_destroy_step(struct arch_space *space, struct pool *pool, unsigned budget)
+{
+    bool done = space->root == 0;
+
+    for (; !done && budget > 0; budget--) {
+        done = table_free_one(space, pool);
+    }
+    return done;
+}
+
+void arch_space_load(const struct arch_space *space)
+{
+    cr3_write(space != NULL ? space->root : kernel_root);
+}
+
+void arch_tlb_flush(void)
+{
+    cr3_write(cr3_read());
+}
