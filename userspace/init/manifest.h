@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The manifest of a boot image: which objects there are, which programs run, and what each of them
+ * may touch. The format stands at the top of init.c. Reading it needs nothing but memory.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MANIFEST_OBJECTS_MAX 48
+#define MANIFEST_PROCESSES_MAX 48
+#define MANIFEST_GRANTS_MAX 16
+#define MANIFEST_NAME_MAX 24 /* with its NUL, as in struct weft_startup */
+
+enum manifest_kind {
+    KIND_ENDPOINT,
+    KIND_NOTIFICATION,
+    KIND_MEMORY,
+    KIND_CONSOLE,
+    KIND_MACHINE,
+    KIND_INITRD,
+    KIND_SELF,
+};
+
+struct manifest_object {
+    char name[MANIFEST_NAME_MAX];
+    enum manifest_kind kind;
+    uint32_t cpu;
+    uint64_t pages; /* memory only */
+};
+
+struct manifest_grant {
+    char name[MANIFEST_NAME_MAX]; /* under which the process finds it */
+    uint32_t object;              /* index into manifest.objects */
+    uint32_t rights;
+    uint64_t badge;
+};
+
+struct manifest_process {
+    char name[MANIFEST_NAME_MAX];
+    char program[MANIFEST_NAME_MAX];
+    char arguments[1024];
+    uint32_t cpu;
+    uint32_t priority;
+    uint64_t pages;
+    _Bool wait;
+    uint32_t grant_count;
+    struct manifest_grant grants[MANIFEST_GRANTS_MAX];
+};
+
+struct manifest {
+    uint32_t object_count; /* the special ones come first */
+    struct manifest_object objects[MANIFEST_OBJECTS_MAX];
+    uint32_t process_count;
+    struct manifest_process processes[MANIFEST_PROCESSES_MAX];
+};
+
+/* `{arguments}` in the manifest stands for `words`; CPU numbers are taken modulo `cpu_count`.
+ * NULL where all is well, else what is wrong; *line is the line number, from 1. */
+const char *manifest_read(const uint8_t *text, size_t size, const char *words, uint32_t cpu_count,
+                          struct manifest *out, unsigned *line);

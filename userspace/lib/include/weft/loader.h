@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Starting programs: init and tests create processes with it.
+ *
+ *     struct weft_archive archive;
+ *     const char *problem = weft_archive_open(&archive);
+ *     struct weft_spawn spawn = {
+ *         .name = "child", .program = "test_ipc", .arguments = "role=client",
+ *         .cpu = 1, .priority = WEFT_PRIORITY_DEFAULT, .pages = 256,
+ *         .grants = grants, .grant_count = 2,
+ *     };
+ *     status_t status = weft_spawn(&archive, &spawn, &child);
+ *
+ * The caller needs `self` with the right manage, memory quota for the program's image, stack and
+ * start-up page (they are paid by the creator; page tables and what the program creates by the new
+ * process), and the right copy on what it grants. Not for several threads at once: the start-up page
+ * is built in one static buffer.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "weft/arch.h"
+#include "weft/archive.h"
+
+/* One capability for the new process. The handle `name`d "self" is the new process itself: it gets
+ * HANDLE_SELF with these rights; `handle` is ignored. */
+struct weft_grant {
+    const char *name;
+    uint64_t handle;
+    uint32_t rights;
+    uint64_t badge; /* 0: keeps the one that the capability has */
+};
+
+struct weft_spawn {
+    const char *name;      /* at most NAME_MAX characters count */
+    const char *program;   /* file in the archive */
+    const char *arguments; /* NULL: none */
+    uint32_t cpu;
+    uint32_t priority;
+    uint64_t pages;        /* quota that moves from the caller's */
+    uint64_t notification; /* signalled with `bits` when the process ends; 0: none */
+    uint64_t bits;
+    const struct weft_grant *grants;
+    uint32_t grant_count;
+    const char *reason; /* out, where it fails: which step, for people */
+};
+
+struct weft_child {
+    uint64_t process;   /* handle with all rights */
+    uint32_t thread_id; /* of its first thread, as traces name it */
+};
+
+/* STATUS_OK, or an error after which nothing of the process is left. */
+status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn,
+                    struct weft_child *child);
+
+/* How a process stands; causes are the values of process_status. */
+enum weft_cause { WEFT_ALIVE = 0, WEFT_EXITED = 1, WEFT_FAULT = 2, WEFT_KILLED = 3 };
+struct weft_end {
+    enum weft_cause cause;
+    uint32_t status; /* exit status, or the exception vector of a fault */
+};
+struct weft_end weft_process_end(uint64_t process);

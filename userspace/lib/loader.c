@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Starting programs. The steps, each of which may fail and leaves nothing behind then:
+ *
+ *     read the ELF file in the archive
+ *     create the process, which takes its quota from the caller's
+ *     per segment: a memory object, filled from the file, mapped with the segment's access
+ *     the stack: a memory object; the page below it stays unmapped
+ *     the capabilities, whose handles go into
+ *     the start-up page
+ *     the first thread, last: from then on the process runs
+ *
+ * Memory objects live on in their mappings; the caller's handles to them are deleted at once, so
+ * that starting a program costs one slot for the process and nothing else.
+ */
+#include "weft/loader.h"
+#include "weft/elf.h"
+#include "weft/layout.h"
+#include "weft/startup.h"
+#include "weft/string.h"
+#include "weft/syscalls.h"
+#include "weft/thread.h"
+
+static struct weft_startup page; /* the start-up page under construction */
+
+/* Copies any number of bytes into a memory object. */
+static status_t fill(uint64_t memory, uint64_t offset, const uint8_t *bytes, uint64_t length)
+{
+    while (length > 0) {
+        uint64_t piece = length < MEMORY_COPY_MAX ? length : MEMORY_COPY_MAX;
+        status_t status = weft_memory_write(memory, offset, (uint64_t)bytes, piece);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        offset += piece;
+        bytes += piece;
+        length -= piece;
+    }
+    return STATUS_OK;
+}
+
+/* Makes memory with this content (from `offset` in its first page on) and maps it into `process`. */
+static status_t place(uint64_t process, uint64_t address, uint64_t size, unsigned access,
+                      const uint8_t *content, uint64_t content_size)
+{
+    uint64_t start = weft_page_down(address);
+    uint64_t pages = (weft_page_up(address + size) - start) / WEFT_PAGE_SIZE;
+    uint64_t memory;
+    status_t status = weft_memory_create(pages, &memory);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = fill(memory, address - start, content, content_size);
+    if (status == STATUS_OK) {
+        status = weft_memory_map(process, memory, start, 0, pages, access);
+    }
+    (void)weft_cap_delete(memory);
+    return status;
+}
+
+static status_t place_segments(uint64_t process, const struct weft_elf *elf,
+                               const struct weft_file *file)
+{
+    for (unsigned i = 0; i < elf->segment_count; i++) {
+        const struct weft_segment *segment = &elf->segments[i];
+        status_t status = place(process, segment->address, segment->memory_size, segment->access,
+                                file->bytes + segment->file_offset, segment->file_size);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    uint64_t stack_size = WEFT_MAIN_STACK_PAGES * WEFT_PAGE_SIZE;
+    return place(process, WEFT_MAIN_STACK_TOP - stack_size, stack_size, RIGHT_READ | RIGHT_WRITE,
+                 NULL, 0);
+}
+
+static status_t grant_one(uint64_t process, const struct weft_grant *given)
+{
+    _Bool self = strcmp(given->name, "self") == 0;
+    uint64_t handle;
+    status_t status = weft_cap_copy(process, self ? process : given->handle, given->rights,
+                                    given->badge, &handle);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct weft_startup_capability *entry = &page.capabilities[page.capability_count++];
+    (void)weft_string_copy(entry->name, given->name, sizeof(entry->name));
+    entry->handle = (uint32_t)handle;
+    entry->rights = given->rights;
+    if (strcmp(given->name, "initrd") == 0) {
+        page.initrd_size = weft_startup()->initrd_size;
+    }
+    return STATUS_OK;
+}
+
+/* `self` comes first: the first capability of a process has the handle HANDLE_SELF. */
+static status_t grant(uint64_t process, const struct weft_spawn *spawn)
+{
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < spawn->grant_count; i++) {
+            if ((strcmp(spawn->grants[i].name, "self") == 0) != (pass == 0)) {
+                continue;
+            }
+            status_t status = grant_one(process, &spawn->grants[i]);
+            if (status != STATUS_OK) {
+                return status;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static status_t place_startup(uint64_t process, const struct weft_spawn *spawn)
+{
+    const struct weft_startup *own = weft_startup();
+    page.magic = WEFT_STARTUP_MAGIC;
+    page.version = WEFT_STARTUP_VERSION;
+    page.clock_hz = own->clock_hz;
+    page.cpu_count = own->cpu_count;
+    page.cpu = spawn->cpu;
+    (void)weft_string_copy(page.name, spawn->name, sizeof(page.name));
+    if (spawn->arguments != NULL) {
+        (void)weft_string_copy(page.arguments, spawn->arguments, sizeof(page.arguments));
+    }
+    return place(process, STARTUP_ADDRESS, sizeof(page), RIGHT_READ, (const uint8_t *)&page,
+                 sizeof(page));
+}
+
+static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t entry,
+                      struct weft_child *child)
+{
+    uint64_t thread_id;
+    status_t status = weft_thread_create(process, spawn->cpu | (uint64_t)spawn->priority << 16,
+                                         entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS, &thread_id);
+    if (status == STATUS_OK) {
+        child->process = process;
+        child->thread_id = (uint32_t)thread_id;
+    }
+    return status;
+}
+
+/* Fills a new process; on failure spawn->reason says in which step. */
+static status_t build(uint64_t process, struct weft_spawn *spawn, const struct weft_elf *elf,
+                      const struct weft_file *file, struct weft_child *child)
+{
+    memset(&page, 0, sizeof(page));
+    spawn->reason = "its segments cannot be loaded";
+    status_t status = place_segments(process, elf, file);
+    if (status == STATUS_OK) {
+        spawn->reason = "its capabilities cannot be given";
+        status = grant(process, spawn);
+    }
+    if (status == STATUS_OK) {
+        spawn->reason = "its start-up page cannot be made";
+        status = place_startup(process, spawn);
+    }
+    if (status == STATUS_OK) {
+        spawn->reason = "its first thread cannot be started";
+        status = start(process, spawn, elf->entry, child);
+    }
+    return status;
+}
+
+status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn,
+                    struct weft_child *child)
+{
+    struct weft_file file;
+    struct weft_elf elf;
+    if (spawn->grant_count > WEFT_CAPABILITIES_MAX) {
+        spawn->reason = "it is given too many capabilities";
+        return STATUS_BAD_ARGUMENT;
+    }
+    spawn->reason = weft_archive_find(archive, spawn->program, &file);
+    if (spawn->reason == NULL) {
+        spawn->reason = weft_elf_read(file.bytes, file.size, &elf);
+    }
+    if (spawn->reason != NULL) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    struct weft_name name = weft_name_pack(spawn->name);
+    uint64_t process;
+    spawn->reason = "its process cannot be created";
+    status_t status = weft_process_create(spawn->pages, name.words[0], name.words[1],
+                                          spawn->notification, spawn->bits, &process);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = build(process, spawn, &elf, &file, child);
+    if (status != STATUS_OK) {
+        (void)weft_process_kill(process);
+        (void)weft_cap_delete(process);
+    }
+    return status;
+}
+
+struct weft_end weft_process_end(uint64_t process)
+{
+    uint64_t state;
+    if (weft_process_status(process, &state) != STATUS_OK) {
+        return (struct weft_end){.cause = WEFT_KILLED};
+    }
+    return (struct weft_end){.cause = (enum weft_cause)(state >> 32), .status = (uint32_t)state};
+}
+
+const char *weft_archive_open(struct weft_archive *out)
+{
+    uint64_t memory = weft_capability("initrd");
+    uint64_t size = weft_startup()->initrd_size;
+    if (memory == 0 || size == 0) {
+        return "there is no boot image";
+    }
+    if (size > WEFT_ARCHIVE_TOP - WEFT_ARCHIVE_BASE) {
+        return "the boot image is too large";
+    }
+    uint64_t pages = weft_page_up(size) / WEFT_PAGE_SIZE;
+    status_t status =
+        weft_memory_map(HANDLE_SELF, memory, WEFT_ARCHIVE_BASE, 0, pages, RIGHT_READ);
+    if (status != STATUS_OK) {
+        return "the boot image cannot be mapped";
+    }
+    *out = (struct weft_archive){(const uint8_t *)WEFT_ARCHIVE_BASE, size};
+    return weft_archive_check(out);
+}
