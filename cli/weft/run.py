@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot a program and keep what it leaves behind: what `weft run` does.
+
+    request = check(arguments)      refuse absurd values before anything is installed or built
+    run(request)                    boot, show the console, take the capture, convert it
+
+The folder for the results holds console.log, trace.weft and trace.pftrace of this run; what an
+earlier run left there under these names is removed first. The exit code is 0 when the guest
+powered off with status 0, the guest's status (1 to 99) if it had one, otherwise 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from weft import build
+from weft.accel import resolve_accel
+from weft.bench.environment import commit_of
+from weft.failure import Failure
+from weft.image import ImageError, programs_of, write_image
+from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
+from weft.machine_config import ACCELERATORS, UsageError
+from weft.paths import BUILD, ROOT
+
+SELF_TEST = "selftest"
+GDB_PORT = 1234
+GDB_SECONDS = 86400.0  # a person at a debugger is not in a hurry
+RESULTS = ("console.log", "trace.weft", "trace.pftrace")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run as it was asked for. `config` lacks the kernel, the image and the settled accelerator."""
+
+    program: str
+    accel: str
+    profile: str
+    trace: bool
+    out: Path
+    config: MachineConfig
+
+
+def check(arguments: argparse.Namespace) -> Request:
+    """The request in the command line. Raises UsageError or Failure for what cannot work."""
+    accel = arguments.accel
+    if accel not in ("auto", *ACCELERATORS):
+        raise UsageError(f"unknown accelerator {accel!r} (have: auto, {', '.join(ACCELERATORS)})")
+    build.variant(arguments.profile)
+    config = MachineConfig(
+        kernel=Path(__file__),  # any file that exists: the kernel is not built yet
+        cpus=_whole("cpus", arguments.cpus),
+        memory=parse_size(arguments.mem, unit="m"),
+        accel="tcg" if accel == "auto" else accel,
+        cpu_model=arguments.cpu,
+        command_line=arguments.append,
+        seed=None if arguments.seed is None else _whole("seed", arguments.seed),
+        timeout=GDB_SECONDS if arguments.gdb else _seconds(arguments.timeout),
+        gdb=GDB_PORT if arguments.gdb else None,
+    )
+    config.validate()
+    program = arguments.program or SELF_TEST
+    if _is_path(program) and not Path(program).is_file():
+        raise UsageError(f"no file {program}")
+    out = _prepare(Path(arguments.out))
+    return Request(program, accel, arguments.profile, not arguments.no_trace, out, config)
+
+
+def run(request: Request) -> int:
+    """Boot what was asked for; returns the exit code."""
+    out = request.out
+    config = replace(
+        request.config,
+        kernel=build.kernel(request.profile, request.trace),
+        image=_image(request.program, out),
+        accel=resolve_accel(request.accel, BUILD / "accel.json", request.config.cpu_model),
+    )
+    config.validate()
+    if config.gdb:
+        print(f"weft: waiting for: gdb {config.kernel} -ex 'target remote localhost:{config.gdb}'")
+    with (out / "console.log").open("w", encoding="utf-8") as log:
+
+        def on_line(line: str) -> None:
+            log.write(line + "\n")
+            print(line, flush=True)
+
+        with Machine(config, on_line) as machine:
+            try:
+                outcome = machine.wait()
+            except KeyboardInterrupt:
+                machine.stop("interrupted")
+                if request.trace:
+                    _keep_trace(machine, out)
+                raise
+            kept = request.trace and _keep_trace(machine, out)
+    return _report(config, outcome, out, kept)
+
+
+def _whole(what: str, text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,20}", text):
+        raise UsageError(f"{what} must be a whole number, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"timeout must be a number of seconds, not {text!r}") from None
+
+
+def _is_path(program: str) -> bool:
+    return "/" in program or program.endswith((".manifest", ".cpio"))
+
+
+def _prepare(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in RESULTS:
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise Failure(f"cannot write to {out}: {error.strerror}", code=2) from error
+    return out
+
+
+def _image(program: str, out: Path) -> Path:
+    """The boot image of a program's name, of a manifest file, or a given archive."""
+    if program.endswith(".cpio"):
+        return Path(program)
+    if not _is_path(program):
+        image = build.image(program)
+        if not image.is_file():
+            have = sorted(path.stem for path in image.parent.glob("*.cpio"))
+            raise Failure(f"no program {program!r} (have: {', '.join(have) or 'none'})", code=2)
+        return image
+    manifest = Path(program)
+    stripped = build.program("init").parent.parent / "stripped"
+    try:
+        names = ["init", *programs_of(manifest.read_text(encoding="utf-8"))]
+        absent = [name for name in names if not (stripped / name).is_file()]
+        if absent:
+            raise Failure(f"{program}: there is no program {', '.join(absent)}", code=2)
+        image = out / "image.cpio"
+        write_image(image, [*((name, stripped / name) for name in names), ("manifest", manifest)])
+    except (ImageError, UnicodeDecodeError) as error:
+        raise Failure(f"{program}: {error}", code=2) from error
+    return image
+
+
+def _keep_trace(machine: Machine, out: Path) -> bool:
+    """Take the capture and convert it; says why if that fails, as the run itself may be fine."""
+    capture, converted = out / "trace.weft", out / "trace.pftrace"
+    tool = build.host_tool()
+    try:
+        machine.capture(capture, tool, {"commit": commit_of(ROOT)})
+    except MachineError as error:
+        print(f"weft: no trace: {error}", file=sys.stderr)
+        return False
+    done = subprocess.run([tool, "convert", capture, "-o", converted], capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        print(f"weft: the trace cannot be converted: {last}", file=sys.stderr)
+        return False
+    return True
+
+
+def _report(config: MachineConfig, outcome: Outcome, out: Path, kept: bool) -> int:
+    sys.stdout.flush()
+    what = "ok" if outcome.ok else f"{outcome.kind}: {outcome.reason}"
+    print(f"weft: {config.cpus} CPUs, {config.accel}, {outcome.seconds:.1f} s: {what}")
+    if kept:
+        print(f"weft: timeline in {out / 'trace.pftrace'} (./weft view {out / 'trace.pftrace'})")
+    if outcome.ok:
+        return 0
+    sys.stdout.flush()
+    print(f"weft: console in {out / 'console.log'}", file=sys.stderr)
+    print(f"weft: by hand: {config.standalone_command()}", file=sys.stderr)
+    print(f"weft: debugger: the same with -gdb tcp::{GDB_PORT} -S, then gdb {config.kernel}", file=sys.stderr)
+    return outcome.status if outcome.kind == "failed" and outcome.status else 1
