@@ -9,7 +9,9 @@
  *     weft_cycles()                             the clock that weft_sleep() and the trace use
  *     weft_timestamp()                          the same clock, after all earlier instructions
  *     weft_pause()                              one turn of a polling loop; every one must have it
- *     weft_thread_finish(flag, status)          sets *flag and ends the thread, stack untouched
+ *     weft_thread_finish(flag, number, status)  sets *flag, then makes this last system call; stack untouched
+ *     weft_processor_id()                       number of the processor, told by itself
+ *     weft_vector_registers_differ(seed)        a yield that checks the vector registers
  */
 #pragma once
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "weft/arch.h"
+#include "weft/layout.h"
 #include "weft/archive.h"
 
 /* One capability for the new process. The handle `name`d "self" is the new process itself: it gets

@@ -20,9 +20,10 @@
 
 #include "weft/abi.h"
 #include "weft/arch.h"
+#include "weft/layout.h"
 
 #define WEFT_THREADS_MAX 600      /* that live at the same time */
-#define WEFT_THREAD_STACK_PAGES 3 /* enough for weft_print() and some calls */
+#define WEFT_THREAD_STACK_PAGES 2 /* enough for weft_print() and some calls */
 
 struct weft_group {
     uint32_t running;      /* atomic: threads that have not ended, plus one while not waited for */

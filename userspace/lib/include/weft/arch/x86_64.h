@@ -214,3 +214,15 @@ static _Noreturn inline void weft_thread_finish(uint32_t *flag, uint64_t number,
                      : "rcx", "r11", "memory");
     __builtin_unreachable();
 }
+
+/* The processor's own number (its first local APIC id), whatever the kernel calls it. */
+static inline uint32_t weft_processor_id(void)
+{
+    uint32_t eax = 1, ebx, ecx = 0, edx;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    return ebx >> 24;
+}
+
+/* Fills all vector registers with values made of `seed`, lets other threads run, and returns how
+ * many of the registers then hold something else. */
+uint64_t weft_vector_registers_differ(uint64_t seed);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * uint64_t weft_vector_registers_differ(uint64_t seed)
+ *
+ * Puts seed + n into the low half of xmm<n>, for n = 0 .. 15, and ~(seed + n) into the high half,
+ * yields, and counts the registers that do not hold their value any more. In assembly, so that no
+ * compiler uses the registers meanwhile.
+ */
+#include "weft/abi.h"
+
+    .section .text.weft_vector_registers_differ, "ax", @progbits
+    .globl weft_vector_registers_differ
+weft_vector_registers_differ:   /* rdi = seed */
+    xorl %esi, %esi             /* rsi = registers that differ */
+
+    .macro fill register, index
+    leaq \index(%rdi), %rax     /* low half */
+    movq %rax, %xmm\register
+    notq %rax                   /* high half */
+    movq %rax, -16(%rsp)
+    movhps -16(%rsp), %xmm\register
+    .endm
+
+    .macro compare register, index
+    movups %xmm\register, -24(%rsp)
+    leaq \index(%rdi), %rax
+    movq %rax, %rdx
+    notq %rdx
+    cmpq %rax, -24(%rsp)
+    jne 1f
+    cmpq %rdx, -16(%rsp)
+    je 2f
+1:  incl %esi
+2:
+    .endm
+
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    fill \n, \n
+    .endr
+
+    movl $SYSCALL_YIELD, %eax
+    syscall                     /* others run; keeps all but rax, rdx, rcx, r11 */
+
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    compare \n, \n
+    .endr
+
+    movl %esi, %eax
+    ret
+
+    .section .note.GNU-stack, "", @progbits
