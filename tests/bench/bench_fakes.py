@@ -45,9 +45,20 @@ def record(name: str, samples: list[int], unit: str = "cycles", **params: Any) -
     def rank(share: float) -> int:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
-    data = {"record": "bench", "name": name, "unit": unit, "n": len(ordered), "min": ordered[0],
-            "p50": rank(0.5), "p90": rank(0.9), "p99": rank(0.99), "p999": rank(0.999), "max": ordered[-1],
-            "params": params, "histogram": [list(bucket) for bucket in sorted(buckets.items())]}
+    data = {
+        "record": "bench",
+        "name": name,
+        "unit": unit,
+        "n": len(ordered),
+        "min": ordered[0],
+        "p50": rank(0.5),
+        "p90": rank(0.9),
+        "p99": rank(0.99),
+        "p999": rank(0.999),
+        "max": ordered[-1],
+        "params": params,
+        "histogram": [list(bucket) for bucket in sorted(buckets.items())],
+    }
     return "@weft " + json.dumps(data, separators=(",", ":"))
 
 
@@ -57,7 +68,10 @@ def samples(name: str, mode: str, seed: int = 1, n: int = 1000) -> list[int]:
     if mode == "icount":
         return [icount] * n
     source = random.Random(f"{name} {seed}")
-    return [int(cycles * source.lognormvariate(0.0, 0.25) * (12 if source.random() < 0.004 else 1)) for _ in range(n)]
+    return [
+        int(cycles * source.lognormvariate(0.0, 0.25) * (12 if source.random() < 0.004 else 1))
+        for _ in range(n)
+    ]
 
 
 def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list[str]:
@@ -103,9 +117,16 @@ class FakeLauncher:
             on_line(line)
         if plan.capture:
             plan.capture.write_bytes(b"capture")
-        return BootOutcome(kind=self.kind, reason=self.reason, seconds=3.25, command="qemu-system-x86_64 -smp 4",
-                           console=lines, qemu="7.2.22", arch="x86_64",
-                           profile="bench" if self.prepared[-1] else "bench-notrace")
+        return BootOutcome(
+            kind=self.kind,
+            reason=self.reason,
+            seconds=3.25,
+            command="qemu-system-x86_64 -smp 4",
+            console=lines,
+            qemu="7.2.22",
+            arch="x86_64",
+            profile="bench" if self.prepared[-1] else "bench-notrace",
+        )
 
     def convert(self, capture: Path, out: Path) -> None:
         out.write_bytes(capture.read_bytes())

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from bench_fakes import CENTRES, FakeLauncher, console, record, samples
-
 from weft.bench.catalogue import Catalogue
 from weft.bench.command import BENCH_ROOT, main
 from weft.bench.report import render
@@ -32,7 +31,9 @@ class Checker(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
-        self.links += [value or "" for key, value in attrs if key in ("href", "src", "srcset", "xlink:href", "data")]
+        self.links += [
+            value or "" for key, value in attrs if key in ("href", "src", "srcset", "xlink:href", "data")
+        ]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -48,8 +49,14 @@ class Checker(HTMLParser):
 
 
 def matrix_console(mode: str) -> list[str]:
-    pairs = [record("ipc.call.cross_core", samples("ipc.call.cross_core", mode, a * 4 + b), client_cpu=a, server_cpu=b)
-             for a in range(4) for b in range(4) if a != b]
+    pairs = [
+        record(
+            "ipc.call.cross_core", samples("ipc.call.cross_core", mode, a * 4 + b), client_cpu=a, server_cpu=b
+        )
+        for a in range(4)
+        for b in range(4)
+        if a != b
+    ]
     return [line for line in console(mode) if "ipc.call.cross_core" not in line] + pairs
 
 
@@ -78,7 +85,9 @@ def test_it_is_well_formed_and_loads_nothing(out: Path) -> None:
     html = (out / "report.html").read_text()
     checker = check(html)
     assert not checker.names & {"script", "img", "iframe", "object", "embed", "link"}
-    assert all(re.fullmatch(r"#[a-z]+|[\w.-]+\.(pftrace|weft|log)", link) for link in checker.links), checker.links
+    assert all(re.fullmatch(r"#[a-z]+|[\w.-]+\.(pftrace|weft|log)", link) for link in checker.links), (
+        checker.links
+    )
     assert "url(" not in html and "@import" not in html
 
 
@@ -102,7 +111,13 @@ def test_the_figures_in_the_page_are_those_of_the_results(out: Path) -> None:
 
 def test_nothing_from_the_guest_becomes_markup(tmp_path: Path) -> None:
     evil = record("<script>alert(1)</script>", [5, 6, 7], note='"><b>')
-    assert main(["--out", str(tmp_path), "--accel", "icount"], FakeLauncher(console={"icount": [*console("icount"), evil]})) == 0
+    assert (
+        main(
+            ["--out", str(tmp_path), "--accel", "icount"],
+            FakeLauncher(console={"icount": [*console("icount"), evil]}),
+        )
+        == 0
+    )
     html = (tmp_path / "report.html").read_text()
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)" in html
@@ -119,7 +134,9 @@ def test_a_report_without_some_data_has_no_empty_sections(tmp_path: Path, argume
     assert ('id="comparison"' in html) == (arguments != ["--accel", "tcg"])
 
 
-def test_report_only_refuses_what_is_not_there_or_not_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_only_refuses_what_is_not_there_or_not_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--out", str(tmp_path), "--report-only"]) == 1
     (tmp_path / "results.json").write_text("{")
     (tmp_path / "details.json").write_text("{}")
@@ -128,7 +145,9 @@ def test_report_only_refuses_what_is_not_there_or_not_json(tmp_path: Path, capsy
     assert len(lines) == 2 and all(line.startswith("weft bench: ") for line in lines)
 
 
-@pytest.mark.parametrize("values", [[0], [0, 0, 1], [1], [7] * 50, [10**12, 1], list(range(1, 2000)), [100, 101]])
+@pytest.mark.parametrize(
+    "values", [[0], [0, 0, 1], [1], [7] * 50, [10**12, 1], list(range(1, 2000)), [100, 101]]
+)
 def test_any_distribution_can_be_drawn(tmp_path: Path, values: list[int]) -> None:
     lines = [line for line in console("tcg") if "syscall.null" not in line] + [record("syscall.null", values)]
     assert main(["--out", str(tmp_path), "--accel", "tcg"], FakeLauncher(console={"tcg": lines})) == 0
@@ -138,8 +157,12 @@ def test_any_distribution_can_be_drawn(tmp_path: Path, values: list[int]) -> Non
 
 
 def test_the_matrix_of_many_cpus_is_drawn(tmp_path: Path) -> None:
-    pairs = [record("ipc.call.cross_core", [1000 + a + b], client_cpu=a, server_cpu=b)
-             for a in range(64) for b in range(64) if a != b]
+    pairs = [
+        record("ipc.call.cross_core", [1000 + a + b], client_cpu=a, server_cpu=b)
+        for a in range(64)
+        for b in range(64)
+        if a != b
+    ]
     lines = [line for line in console("icount") if "ipc.call.cross_core" not in line] + pairs
     launcher = FakeLauncher(console={"icount": lines})
     assert main(["--out", str(tmp_path), "--accel", "icount", "--cpus", "64"], launcher) == 0
@@ -161,11 +184,28 @@ def test_chromium_shows_it_without_the_network(out: Path, tmp_path: Path, theme:
     if browser is None:
         pytest.skip("no chromium on this machine")
     picture = tmp_path / f"report-{theme}.png"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1180,4000", f"--screenshot={picture}",
-             "--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars",
-             f"--blink-settings=preferredColorScheme={0 if theme == 'dark' else 1}"]
-    done = subprocess.run([browser, *flags, f"file://{out / 'report.html'}"], capture_output=True, text=True, timeout=120)
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--window-size=1180,4000",
+        f"--screenshot={picture}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--hide-scrollbars",
+        f"--blink-settings=preferredColorScheme={0 if theme == 'dark' else 1}",
+    ]
+    done = subprocess.run(
+        [browser, *flags, f"file://{out / 'report.html'}"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert picture.stat().st_size > 50_000

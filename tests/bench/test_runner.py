@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from bench_fakes import CENTRES, TRACE_ONLY, FakeLauncher, console, json_line, record, samples
-
 from weft.bench.command import main
 from weft.bench.results import check_results
 
@@ -31,16 +30,30 @@ def test_both_modes_deliver_all_names_in_their_units(tmp_path: Path) -> None:
         assert all(set(result) == RESULT_KEYS for result in run["results"])
         units = ("instructions",) if run["accel"] == "icount" else ("cycles", "ns")
         assert {(result["name"], result["unit"]) for result in run["results"]} == {
-            (name, unit) for name in CENTRES for unit in units}
+            (name, unit) for name in CENTRES for unit in units
+        }
 
 
 def test_every_file_is_there_and_the_parallel_run_is_the_main_timeline(tmp_path: Path) -> None:
     assert main(["--out", str(tmp_path)], FakeLauncher()) == 0
     assert {path.name for path in tmp_path.iterdir()} == {
-        "results.json", "details.json", "report.html", "trace.weft", "trace.pftrace", "trace-icount.weft",
-        "trace-icount.pftrace", "console-icount.log", "console-tcg.log", "command-icount.txt", "command-tcg.txt"}
+        "results.json",
+        "details.json",
+        "report.html",
+        "trace.weft",
+        "trace.pftrace",
+        "trace-icount.weft",
+        "trace-icount.pftrace",
+        "console-icount.log",
+        "console-tcg.log",
+        "command-icount.txt",
+        "command-tcg.txt",
+    }
     details = json.loads((tmp_path / "details.json").read_text())
-    assert {run["accel"]: run["capture"] for run in details["runs"]} == {"icount": "trace-icount.weft", "tcg": "trace.weft"}
+    assert {run["accel"]: run["capture"] for run in details["runs"]} == {
+        "icount": "trace-icount.weft",
+        "tcg": "trace.weft",
+    }
     assert (tmp_path / "command-tcg.txt").read_text() == "qemu-system-x86_64 -smp 4\n"
 
 
@@ -73,12 +86,21 @@ def test_old_files_do_not_outlive_a_failed_run_and_foreign_ones_are_left_alone(t
     assert (tmp_path / "mine.txt").exists()
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"kind": "panic", "reason": "the kernel panicked"}, "icount: the kernel panicked"),
-    ({"console": {"tcg": console("tcg")[:-3]}}, "tcg: the guest delivered no trace.event.on, trace.event.off"),
-    ({"console": {"icount": [*console("icount"), '@weft {"record":"bench","name":"x"}']}}, "icount: bad record: x: unknown unit"),
-    ({"console": {"tcg": console("tcg")[2:]}}, "clock_hz"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "panic", "reason": "the kernel panicked"}, "icount: the kernel panicked"),
+        (
+            {"console": {"tcg": console("tcg")[:-3]}},
+            "tcg: the guest delivered no trace.event.on, trace.event.off",
+        ),
+        (
+            {"console": {"icount": [*console("icount"), '@weft {"record":"bench","name":"x"}']}},
+            "icount: bad record: x: unknown unit",
+        ),
+        ({"console": {"tcg": console("tcg")[2:]}}, "clock_hz"),
+    ],
+)
 def test_a_failure_is_one_line_that_says_where_the_log_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict, words: str
 ) -> None:
@@ -104,7 +126,9 @@ def test_absurd_numbers_of_cpus_are_refused(tmp_path: Path, arguments: list[str]
     assert launcher.plans == []
 
 
-def test_an_unknown_suite_is_refused_with_those_that_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_suite_is_refused_with_those_that_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--out", str(tmp_path), "--suite", "../../etc"], FakeLauncher()) == 1
     assert "no suite '../../etc' (there are: " in capsys.readouterr().err
 
@@ -126,11 +150,19 @@ def test_repetitions_are_interleaved_and_only_the_last_is_captured(tmp_path: Pat
     assert (tmp_path / "console-tcg-2.log").exists()
 
 
-def test_icount_repetitions_that_differ_are_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_icount_repetitions_that_differ_are_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Wobbly(FakeLauncher):
-        def boot(self, plan, on_line):  # noqa: ANN001, ANN202
-            self.console = {"icount": [line if "syscall.null" not in line else
-                                       record("syscall.null", [96 + len(self.plans)] * 10) for line in console("icount")]}
+        def boot(self, plan, on_line):
+            self.console = {
+                "icount": [
+                    line
+                    if "syscall.null" not in line
+                    else record("syscall.null", [96 + len(self.plans)] * 10)
+                    for line in console("icount")
+                ]
+            }
             return super().boot(plan, on_line)
 
     assert main(["--out", str(tmp_path), "--accel", "icount", "--runs", "2"], Wobbly()) == 1
@@ -145,28 +177,43 @@ def test_parameters_reach_the_guest(tmp_path: Path) -> None:
 
 
 def test_pairs_of_cpus_stay_apart_by_their_parameters(tmp_path: Path) -> None:
-    pairs = [record("ipc.call.cross_core", samples("ipc.call.cross_core", "tcg", a * 4 + b), client_cpu=a, server_cpu=b)
-             for a in range(4) for b in range(4) if a != b]
+    pairs = [
+        record(
+            "ipc.call.cross_core",
+            samples("ipc.call.cross_core", "tcg", a * 4 + b),
+            client_cpu=a,
+            server_cpu=b,
+        )
+        for a in range(4)
+        for b in range(4)
+        if a != b
+    ]
     lines = [line for line in console("tcg") if "ipc.call.cross_core" not in line] + pairs
     assert main(["--out", str(tmp_path), "--accel", "tcg"], FakeLauncher(console={"tcg": lines})) == 0
-    found = [result["params"] for result in load(tmp_path)["runs"][0]["results"]
-             if result["name"] == "ipc.call.cross_core" and result["unit"] == "ns"]
+    found = [
+        result["params"]
+        for result in load(tmp_path)["runs"][0]["results"]
+        if result["name"] == "ipc.call.cross_core" and result["unit"] == "ns"
+    ]
     assert len(found) == 12
     assert {"client_cpu": 3, "server_cpu": 1} in found
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: data.update(schema="weft-results-2"),
-    lambda data: data.update(extra=1),
-    lambda data: data["runs"][0].pop("commit"),
-    lambda data: data["runs"][0].update(cpus="4"),
-    lambda data: data["runs"][0]["results"][0].pop("p999"),
-    lambda data: data["runs"][0]["results"][0].update(histogram=[]),
-    lambda data: data["runs"][0]["results"][0].update(p50=0.5),
-    lambda data: data["runs"][0]["results"][0].update(n=0),
-    lambda data: data["runs"][0]["results"][0].update(min=10**9),
-])
-def test_the_schema_refuses_damaged_results(tmp_path: Path, damage) -> None:  # noqa: ANN001
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.update(schema="weft-results-2"),
+        lambda data: data.update(extra=1),
+        lambda data: data["runs"][0].pop("commit"),
+        lambda data: data["runs"][0].update(cpus="4"),
+        lambda data: data["runs"][0]["results"][0].pop("p999"),
+        lambda data: data["runs"][0]["results"][0].update(histogram=[]),
+        lambda data: data["runs"][0]["results"][0].update(p50=0.5),
+        lambda data: data["runs"][0]["results"][0].update(n=0),
+        lambda data: data["runs"][0]["results"][0].update(min=10**9),
+    ],
+)
+def test_the_schema_refuses_damaged_results(tmp_path: Path, damage) -> None:
     from weft.bench.errors import BenchError
 
     assert main(["--out", str(tmp_path)], FakeLauncher()) == 0
@@ -177,7 +224,9 @@ def test_the_schema_refuses_damaged_results(tmp_path: Path, damage) -> None:  # 
         check_results(data)
 
 
-def test_output_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
     assert main(["--out", str(tmp_path / "file" / "below")], FakeLauncher()) == 1
     assert "cannot write to" in capsys.readouterr().err

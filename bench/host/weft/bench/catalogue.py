@@ -92,10 +92,14 @@ class Catalogue:
                 raise BenchError(f"{benchmarks_file}: {benchmark.name} stands there twice")
             benchmarks[benchmark.name] = benchmark
         data = _read(peers_file)
-        sources = {key: _build(Source, {"key": key, **entry}, peers_file)
-                   for key, entry in data.get("source", {}).items()}
-        peers = {key: _build(Peer, {"key": key, **entry}, peers_file)
-                 for key, entry in data.get("peer", {}).items()}
+        sources = {
+            key: _build(Source, {"key": key, **entry}, peers_file)
+            for key, entry in data.get("source", {}).items()
+        }
+        peers = {
+            key: _build(Peer, {"key": key, **entry}, peers_file)
+            for key, entry in data.get("peer", {}).items()
+        }
         natives = tuple(_build(NativeFigure, entry, peers_file) for entry in data.get("native", []))
         catalogue = Catalogue(benchmarks, peers, natives, sources)
         catalogue._check_references(benchmarks_file, peers_file)
@@ -105,8 +109,11 @@ class Catalogue:
         for benchmark in self.benchmarks.values():
             for key in benchmark.peers:
                 if key not in self.peers:
-                    raise BenchError(f"{benchmarks_file}: {benchmark.name} refers to the unknown peer '{key}'")
-        for owner in (*self.peers.values(), *self.natives):
+                    raise BenchError(
+                        f"{benchmarks_file}: {benchmark.name} refers to the unknown peer '{key}'"
+                    )
+        owners: list[Peer | NativeFigure] = [*self.peers.values(), *self.natives]
+        for owner in owners:
             if owner.source not in self.sources:
                 raise BenchError(f"{peers_file}: {owner.system}: no source '{owner.source}'")
 
@@ -177,8 +184,11 @@ class Suite:
 
     def wanted(self, cpus: int, trace: bool) -> list[str]:
         """The names that a run with so many CPUs, with or without tracing, must deliver."""
-        return [entry.name for entry in self.entries
-                if entry.needs_cpus <= cpus and (trace or not entry.needs_trace)]
+        return [
+            entry.name
+            for entry in self.entries
+            if entry.needs_cpus <= cpus and (trace or not entry.needs_trace)
+        ]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -197,4 +207,6 @@ def _build(kind: type, entry: dict[str, Any], path: Path) -> Any:
         return kind(**values)
     except TypeError as error:
         problem = str(error).split("__init__() ")[-1]
-        raise BenchError(f"{path}: {entry.get('name') or entry.get('key') or kind.__name__}: {problem}") from error
+        raise BenchError(
+            f"{path}: {entry.get('name') or entry.get('key') or kind.__name__}: {problem}"
+        ) from error

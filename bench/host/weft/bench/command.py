@@ -15,12 +15,13 @@ import re
 import shlex
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from weft.bench import table
 from weft.bench.catalogue import MODES, Catalogue, Suite
+from weft.bench.documentation import document
 from weft.bench.environment import commit_of, describe_host
 from weft.bench.errors import BenchError
 from weft.bench.launcher import Launcher, QemuLauncher
@@ -32,8 +33,10 @@ from weft.failure import Failure
 from weft.paths import OUT, ROOT
 
 BENCH_ROOT = ROOT / "bench"
-OURS = re.compile(r"(results\.json|details\.json|report\.html|trace(-\w+)?\.(weft|pftrace)|"
-                  r"(console|command)-[\w-]+\.(log|txt))")
+OURS = re.compile(
+    r"(results\.json|details\.json|report\.html|trace(-\w+)?\.(weft|pftrace)|"
+    r"(console|command)-[\w-]+\.(log|txt))"
+)
 
 
 def main(arguments: list[str], launcher: Launcher | None = None) -> int:
@@ -43,6 +46,9 @@ def main(arguments: list[str], launcher: Launcher | None = None) -> int:
         catalogue = Catalogue.load(BENCH_ROOT)
         if options.list:
             return _list_suites()
+        if options.docs:
+            _write_text(options.docs, document(catalogue))
+            return 0
         if options.report_only:
             return _report_only(options.out, catalogue)
         return _bench(options, arguments, catalogue, launcher or QemuLauncher())
@@ -61,19 +67,35 @@ def main(arguments: list[str], launcher: Launcher | None = None) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="weft bench", description="Measures IPC, scheduling and tracing, and writes a report and a timeline.",
+        prog="weft bench",
+        description="Measures IPC, scheduling and tracing, and writes a report and a timeline.",
         epilog="example: ./weft bench --cpus 8 --accel icount --out out/eight",
     )
     parser.add_argument("--cpus", type=int, metavar="N", help="CPUs of the guest (default: the suite's, 4)")
-    parser.add_argument("--accel", choices=(*MODES, "auto"), help="one way to run (default: the suite's, icount and tcg)")
-    parser.add_argument("--suite", default="default", metavar="NAME", help="which suite of bench/suites (default: default)")
-    parser.add_argument("--out", type=Path, default=OUT / "bench", metavar="DIR", help="where to write (default: out/bench)")
-    parser.add_argument("--runs", type=int, default=1, metavar="N", help="repetitions, interleaved (default: 1)")
+    parser.add_argument(
+        "--accel", choices=(*MODES, "auto"), help="one way to run (default: the suite's, icount and tcg)"
+    )
+    parser.add_argument(
+        "--suite", default="default", metavar="NAME", help="which suite of bench/suites (default: default)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=OUT / "bench", metavar="DIR", help="where to write (default: out/bench)"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=1, metavar="N", help="repetitions, interleaved (default: 1)"
+    )
     parser.add_argument("--no-trace", action="store_true", help="take the kernel with tracing compiled out")
     parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default: max)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter for the guest")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter for the guest"
+    )
     parser.add_argument("--list", action="store_true", help="list the suites and their benchmarks")
-    parser.add_argument("--report-only", action="store_true", help="make report.html again from the files in --out")
+    parser.add_argument(
+        "--report-only", action="store_true", help="make report.html again from the files in --out"
+    )
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE", help="write docs/benchmarks.md from the catalogue"
+    )
     options = parser.parse_args(arguments)
     if options.runs < 1:
         parser.error("--runs must be at least 1")
@@ -100,7 +122,9 @@ def _report_only(out: Path, catalogue: Catalogue) -> int:
     return 0
 
 
-def _bench(options: argparse.Namespace, arguments: list[str], catalogue: Catalogue, launcher: Launcher) -> int:
+def _bench(
+    options: argparse.Namespace, arguments: list[str], catalogue: Catalogue, launcher: Launcher
+) -> int:
     suite = Suite.load(BENCH_ROOT, options.suite)
     cpus = suite.cpus if options.cpus is None else options.cpus
     if not 1 <= cpus <= 255:
@@ -113,15 +137,24 @@ def _bench(options: argparse.Namespace, arguments: list[str], catalogue: Catalog
     earlier = _earlier_seconds(options.out)
     _make_room(options.out)
     settled = Options(
-        out=options.out, modes=modes, cpus=cpus, cpu_model=options.cpu, runs=options.runs, trace=not options.no_trace,
-        commit=commit_of(ROOT), guest={**suite.guest, **dict(pair.split("=", 1) for pair in options.set)},
+        out=options.out,
+        modes=modes,
+        cpus=cpus,
+        cpu_model=options.cpu,
+        runs=options.runs,
+        trace=not options.no_trace,
+        commit=commit_of(ROOT),
+        guest={**suite.guest, **dict(pair.split("=", 1) for pair in options.set)},
     )
     steps = plan_steps(modes, options.runs, len(suite.wanted(cpus, settled.trace)), earlier.get)
     environment = describe_host()
     runner = Runner(settled, suite, launcher, Progress(steps, sys.stderr, time.monotonic))
     results, details = runner.run()
-    details |= {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "environment": environment,
-                "invocation": shlex.join(["./weft", "bench", *arguments])}
+    details |= {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "environment": environment,
+        "invocation": shlex.join(["./weft", "bench", *arguments]),
+    }
     _convert(details, launcher, options.out)
     _write(options.out, results, details, catalogue)
     _print(options.out, results, details, catalogue)
@@ -173,7 +206,9 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
         notes = [] if details["trace"] else ["without tracing: no trace.event figures, no capture"]
         print(f"\n{table.render_run(run, catalogue, notes)}")
     if any(run["accel"] == "icount" for run in results["runs"]):
-        print("\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml")
+        print(
+            "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
+        )
     print(f"\nreport    {out / 'report.html'}")
     print(f"results   {out / 'results.json'}")
     for run in details["runs"]:

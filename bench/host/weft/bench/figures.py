@@ -41,8 +41,14 @@ def combine(records: list[BenchRecord]) -> Figure:
     for record in records:
         for low, count in record.histogram:
             buckets[low] = buckets.get(low, 0) + count
-    record = BenchRecord(first.name, first.unit, n=sum(record.n for record in records),
-                         params=first.params, histogram=tuple(sorted(buckets.items())), **values)
+    record = BenchRecord(
+        first.name,
+        first.unit,
+        n=sum(record.n for record in records),
+        params=first.params,
+        histogram=tuple(sorted(buckets.items())),
+        **values,
+    )
     medians = [record.p50 for record in records]
     return Figure(record, len(records), min(medians), max(medians))
 

@@ -25,7 +25,6 @@ from weft.bench.errors import BenchError
 from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
 from weft.paths import BUILD
 
-
 TOOL_SECONDS = 120
 
 LineSink = Callable[[str], None]
@@ -105,8 +104,14 @@ class QemuLauncher:
         assert self._kernel is not None
         try:
             config = MachineConfig(
-                kernel=self._kernel, image=self._image, cpus=plan.cpus, memory=parse_size(plan.memory, "m"),
-                accel=plan.mode, cpu_model=plan.cpu_model, command_line=plan.command_line, timeout=plan.timeout,
+                kernel=self._kernel,
+                image=self._image,
+                cpus=plan.cpus,
+                memory=parse_size(plan.memory, "m"),
+                accel=plan.mode,
+                cpu_model=plan.cpu_model,
+                command_line=plan.command_line,
+                timeout=plan.timeout,
             )
             with Machine(config, on_line) as machine:
                 outcome = machine.wait()
@@ -114,8 +119,14 @@ class QemuLauncher:
         except UsageError as error:
             raise BenchError(str(error), code=2) from error
         return BootOutcome(
-            kind=outcome.kind, reason=outcome.reason, seconds=outcome.seconds, command=shlex.join(machine.argv),
-            console=machine.console, qemu=qemu_version(), arch="x86_64", profile=config.profile,
+            kind=outcome.kind,
+            reason=outcome.reason,
+            seconds=outcome.seconds,
+            command=shlex.join(machine.argv),
+            console=machine.console,
+            qemu=qemu_version(),
+            arch="x86_64",
+            profile=config.profile,
         )
 
     def _capture(self, machine: Machine, plan: BootPlan, must_work: bool) -> None:
@@ -138,7 +149,9 @@ class QemuLauncher:
     def _trace_tool(self, *arguments: str) -> str:
         assert self._tool is not None
         try:
-            done = subprocess.run([self._tool, *arguments], capture_output=True, text=True, timeout=TOOL_SECONDS)
+            done = subprocess.run(
+                [self._tool, *arguments], check=False, capture_output=True, text=True, timeout=TOOL_SECONDS
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BenchError(f"weft-trace {arguments[0]}: {error}") from error
         if done.returncode:

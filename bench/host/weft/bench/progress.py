@@ -64,7 +64,7 @@ class Progress:
         if self._arrived and step.results:
             share = min(1.0, self._arrived / step.results)
             left = min(left, elapsed / share - elapsed) if left > 0 else elapsed / share - elapsed
-        return max(0.0, left) + sum(later.seconds for later in self._steps[self._index + 1:])
+        return max(0.0, left) + sum(later.seconds for later in self._steps[self._index + 1 :])
 
     def _show(self, what: str) -> None:
         step = self._steps[self._index]

@@ -73,7 +73,7 @@ class BenchRecord:
         def convert(value: int) -> int:
             return (value * numerator + denominator // 2) // denominator
 
-        values = {key: convert(value) for key, value in self.statistics().items()}
+        values: dict[str, Any] = {key: convert(value) for key, value in self.statistics().items()}
         histogram: dict[int, int] = {}
         for low, count in self.histogram:
             histogram[convert(low)] = histogram.get(convert(low), 0) + count
@@ -81,8 +81,14 @@ class BenchRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON holds it."""
-        return {"name": self.name, "unit": self.unit, "n": self.n, **self.statistics(),
-                "params": self.params, "histogram": [list(bucket) for bucket in self.histogram]}
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "n": self.n,
+            **self.statistics(),
+            "params": self.params,
+            "histogram": [list(bucket) for bucket in self.histogram],
+        }
 
 
 class RecordCollector:
@@ -99,7 +105,7 @@ class RecordCollector:
         if not line.startswith(PREFIX):
             return None
         try:
-            data = json.loads(line[len(PREFIX):])
+            data = json.loads(line[len(PREFIX) :])
             if not isinstance(data, dict):
                 raise BadRecord("not an object")
             if data.get("record") == "bench":

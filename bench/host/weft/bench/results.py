@@ -25,15 +25,28 @@ from weft.bench.records import STATISTICS, BenchRecord
 RESULTS_SCHEMA = "weft-results-1"
 DETAILS_SCHEMA = "weft-bench-details-1"
 
-RUN_TYPES = {"arch": str, "cpus": int, "accel": str, "qemu": str, "cpu_model": str,
-             "profile": str, "commit": str, "results": list}
+RUN_TYPES = {
+    "arch": str,
+    "cpus": int,
+    "accel": str,
+    "qemu": str,
+    "cpu_model": str,
+    "profile": str,
+    "commit": str,
+    "results": list,
+}
 RESULT_TYPES = {"name": str, "unit": str, "n": int, **{key: int for key in STATISTICS}, "params": dict}
 
 
 def result_entry(record: BenchRecord) -> dict[str, Any]:
     """One element of a run's `results`."""
-    return {"name": record.name, "unit": record.unit, "n": record.n, **record.statistics(),
-            "params": record.params}
+    return {
+        "name": record.name,
+        "unit": record.unit,
+        "n": record.n,
+        **record.statistics(),
+        "params": record.params,
+    }
 
 
 def check_results(data: Any) -> None:

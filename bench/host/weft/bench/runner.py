@@ -25,7 +25,7 @@ from weft.bench.catalogue import Suite
 from weft.bench.errors import BenchError
 from weft.bench.figures import Figure, combine, differing, pair_of, publish
 from weft.bench.launcher import BootOutcome, BootPlan, Launcher
-from weft.bench.progress import Progress, Step, duration
+from weft.bench.progress import Progress, Step
 from weft.bench.records import BenchRecord, RecordCollector
 from weft.bench.results import DETAILS_SCHEMA, RESULTS_SCHEMA, result_entry
 
@@ -74,9 +74,14 @@ class Runner:
             for mode in self._options.modes:
                 boots[mode].append(self._boot(mode, repetition))
         self._progress.finish()
-        results = {"schema": RESULTS_SCHEMA, "runs": []}
-        details = {"schema": DETAILS_SCHEMA, "suite": self._suite.name, "trace": self._options.trace,
-                   "command_line": self.command_line(), "runs": []}
+        results: dict[str, Any] = {"schema": RESULTS_SCHEMA, "runs": []}
+        details: dict[str, Any] = {
+            "schema": DETAILS_SCHEMA,
+            "suite": self._suite.name,
+            "trace": self._options.trace,
+            "command_line": self.command_line(),
+            "runs": [],
+        }
         for mode, done in boots.items():
             figures = self._figures(mode, done)
             results["runs"].append(self._results_of(mode, done[-1], figures))
@@ -96,8 +101,11 @@ class Runner:
         suffix = f"{mode}-{repetition + 1}" if self._options.runs > 1 else mode
         last = repetition == self._options.runs - 1
         plan = BootPlan(
-            mode=mode, cpus=self._options.cpus, memory=self._suite.memory,
-            cpu_model=self._options.cpu_model, command_line=self.command_line(),
+            mode=mode,
+            cpus=self._options.cpus,
+            memory=self._suite.memory,
+            cpu_model=self._options.cpu_model,
+            command_line=self.command_line(),
             timeout=self._suite.timeout_seconds,
             capture=self.capture_path(mode) if self._options.trace and last else None,
             metadata={"commit": self._options.commit, "suite": self._suite.name},
@@ -147,17 +155,29 @@ class Runner:
             if len(records) != len(boots):
                 raise BenchError(f"{mode}: {key}: {len(records)} results in {len(boots)} runs")
             if mode == "icount" and differing(records):
-                raise BenchError(f"icount: {key}: repetitions differ in {', '.join(differing(records))}, "
-                                 "which this mode excludes")
+                raise BenchError(
+                    f"icount: {key}: repetitions differ in {', '.join(differing(records))}, "
+                    "which this mode excludes"
+                )
         return [combine(records) for records in columns.values()]
 
     def _results_of(self, mode: str, boot: Boot, figures: list[Figure]) -> dict[str, Any]:
         clock_hz = boot.collector.find("clock_hz")
-        entries = [result_entry(published) for figure in figures
-                   for published in publish(figure.record, mode, clock_hz)]
-        return {"arch": boot.outcome.arch, "cpus": self._options.cpus, "accel": mode,
-                "qemu": boot.outcome.qemu, "cpu_model": self._options.cpu_model,
-                "profile": boot.outcome.profile, "commit": self._options.commit, "results": entries}
+        entries = [
+            result_entry(published)
+            for figure in figures
+            for published in publish(figure.record, mode, clock_hz)
+        ]
+        return {
+            "arch": boot.outcome.arch,
+            "cpus": self._options.cpus,
+            "accel": mode,
+            "qemu": boot.outcome.qemu,
+            "cpu_model": self._options.cpu_model,
+            "profile": boot.outcome.profile,
+            "commit": self._options.commit,
+            "results": entries,
+        }
 
     def _details_of(self, mode: str, boots: list[Boot], figures: list[Figure]) -> dict[str, Any]:
         last = boots[-1]
@@ -170,13 +190,22 @@ class Runner:
             "console": [boot.console_file.name for boot in boots],
             "capture": capture.name if capture else None,
             "others": last.collector.others,
-            "figures": [{**figure.record.as_dict(), "repetitions": figure.repetitions,
-                         "p50_low": figure.p50_low, "p50_high": figure.p50_high,
-                         "pair": pair_of(figure.record)} for figure in figures],
+            "figures": [
+                {
+                    **figure.record.as_dict(),
+                    "repetitions": figure.repetitions,
+                    "p50_low": figure.p50_low,
+                    "p50_high": figure.p50_high,
+                    "pair": pair_of(figure.record),
+                }
+                for figure in figures
+            ],
         }
 
 
-def plan_steps(modes: tuple[str, ...], runs: int, wanted: int, earlier: Callable[[str], float | None]) -> list[Step]:
+def plan_steps(
+    modes: tuple[str, ...], runs: int, wanted: int, earlier: Callable[[str], float | None]
+) -> list[Step]:
     """The boots ahead, with what they took the last time or a guess."""
     steps = []
     for repetition in range(runs):
@@ -184,6 +213,3 @@ def plan_steps(modes: tuple[str, ...], runs: int, wanted: int, earlier: Callable
             label = f"{mode} {repetition + 1}/{runs}" if runs > 1 else mode
             steps.append(Step(label, earlier(mode) or GUESSED_SECONDS[mode], wanted))
     return steps
-
-
-__all__ = ["Options", "Runner", "plan_steps", "duration"]

@@ -30,8 +30,14 @@ def number(value: int) -> str:
 def render_run(run: dict[str, Any], catalogue: Catalogue, notes: list[str]) -> str:
     """One mode's results as text."""
     references = [pair for pair in REFERENCES if run["accel"] == "icount"]
-    header = ["benchmark", "unit", "n", "min", *(HEADINGS.get(key, key) for key in COLUMNS),
-              *(heading for heading, _ in references)]
+    header = [
+        "benchmark",
+        "unit",
+        "n",
+        "min",
+        *(HEADINGS.get(key, key) for key in COLUMNS),
+        *(heading for heading, _ in references),
+    ]
     rows = [_row(result, catalogue, references) for result in _shown(run["results"], catalogue)]
     title = f"{run['accel']}: {run['cpus']} CPUs, {run['profile']} kernel, QEMU {run['qemu']}, -cpu {run['cpu_model']}"
     lines = [title, f"  {MODE_TEXT[run['accel']]}", "", *_align([header, *rows])]
@@ -49,7 +55,9 @@ def _shown(results: list[dict[str, Any]], catalogue: Catalogue) -> list[dict[str
         if key not in seen:
             seen.add(key)
             shown.append(result)
-    return sorted(shown, key=lambda result: order.index(result["name"]) if result["name"] in order else len(order))
+    return sorted(
+        shown, key=lambda result: order.index(result["name"]) if result["name"] in order else len(order)
+    )
 
 
 def _row(result: dict[str, Any], catalogue: Catalogue, references: list[tuple[str, str]]) -> list[str]:
@@ -64,8 +72,10 @@ def _align(rows: list[list[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for index, row in enumerate(rows):
-        cells = [cell.ljust(width) if column < 2 else cell.rjust(width)
-                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  " + "  ".join(cells).rstrip())
         if index == 0:
             lines.append("  " + "  ".join("-" * width for width in widths))

@@ -4,8 +4,9 @@
     html = render(results, details, catalogue)
 
 A pure function of its arguments: the same data give the same bytes, so a report can be made again
-from results.json and details.json (`weft bench --report-only`) and compared. `page` holds the
-sections and their words, `plots` draws SVG, `markup` escapes, style.css is the look.
+from results.json and details.json (`weft bench --report-only`) and compared. `view` reads the
+data, `page` and `sections` hold the parts and their words, `plots` draws SVG, `markup` escapes,
+style.css is the look.
 """
 
 from weft.bench.report.page import render

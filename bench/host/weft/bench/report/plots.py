@@ -10,6 +10,7 @@ Every picture has a role, a title for screen readers and a tooltip per mark, and
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from weft.bench.report.markup import Markup, join, tag
@@ -17,7 +18,14 @@ from weft.bench.report.text import number, with_unit
 
 BINS = 44
 WIDTH = 460
-PERCENTILES = (("min", "min"), ("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9"), ("max", "max"))
+PERCENTILES = (
+    ("min", "min"),
+    ("p50", "p50"),
+    ("p90", "p90"),
+    ("p99", "p99"),
+    ("p999", "p99.9"),
+    ("max", "max"),
+)
 
 
 def comparison(bars: list[tuple[str, str, int, bool]], title: str) -> Markup:
@@ -29,12 +37,29 @@ def comparison(bars: list[tuple[str, str, int, bool]], title: str) -> Markup:
     for index, (system, operation, value, ours) in enumerate(bars):
         y = index * row
         length = max(2.0, value * scale)
-        label = [tag("tspan", system, class_="strong" if ours else None), tag("tspan", f"  {operation}", class_="muted")]
+        label = [
+            tag("tspan", system, class_="strong" if ours else None),
+            tag("tspan", f"  {operation}", class_="muted"),
+        ]
         marks += [
             tag("text", label, x=left, y=y + 12, class_="label"),
-            tag("rect", [tag("title", f"{system}: {operation}: {number(value)} instructions")], x=left, y=y + 17,
-                width=length, height=9, rx=2, class_="bar ours" if ours else "bar"),
-            tag("text", number(value), x=left + length + 6, y=y + 25.5, class_="value strong" if ours else "value"),
+            tag(
+                "rect",
+                [tag("title", f"{system}: {operation}: {number(value)} instructions")],
+                x=left,
+                y=y + 17,
+                width=length,
+                height=9,
+                rx=2,
+                class_="bar ours" if ours else "bar",
+            ),
+            tag(
+                "text",
+                number(value),
+                x=left + length + 6,
+                y=y + 25.5,
+                class_="value strong" if ours else "value",
+            ),
         ]
     return _svg(width, height, title, marks)
 
@@ -49,7 +74,10 @@ def distribution(figure: dict, unit: str, title: str) -> Markup:
         share = (math.log(max(value, low)) - math.log(low)) / span
         return left + share * (WIDTH - left - right)
 
-    marks = [tag("line", x1=x_of(tick), y1=top, x2=x_of(tick), y2=base, class_="grid") for tick in _ticks(low, high)]
+    marks = [
+        tag("line", x1=x_of(tick), y1=top, x2=x_of(tick), y2=base, class_="grid")
+        for tick in _ticks(low, high)
+    ]
     marks += _histogram_bars(figure, unit, x_of, top, base)
     marks.append(tag("line", x1=left, y1=base, x2=WIDTH - right, y2=base, class_="axis"))
     marks += _axis_labels(_ticks(low, high), unit, x_of, base + 14)
@@ -89,8 +117,17 @@ def _histogram_bars(figure: dict, unit: str, x_of, top: float, base: float) -> l
         height = (base - top) * count / tallest
         x, width = x_of(start), max(2.0, x_of(end) - x_of(start) - 1)
         text = f"about {with_unit(round(math.sqrt(start * end)), unit)}: {number(count)} of {number(figure['n'])}"
-        bars.append(tag("rect", [tag("title", text)], x=x, y=base - max(height, 1.0), width=width,
-                        height=max(height, 1.0), class_="histogram"))
+        bars.append(
+            tag(
+                "rect",
+                [tag("title", text)],
+                x=x,
+                y=base - max(height, 1.0),
+                width=width,
+                height=max(height, 1.0),
+                class_="histogram",
+            )
+        )
     return bars
 
 
@@ -98,19 +135,21 @@ def _rebin(buckets: list[list[int]], limits: tuple[float, float]) -> list[tuple[
     """Equal steps on the logarithmic axis, none finer than the guest's own buckets."""
     low, high = math.log(limits[0]), math.log(limits[1])
     lows = [math.log(max(bucket[0], 1)) for bucket in buckets]
-    gaps = [after - before for before, after in zip(lows, lows[1:], strict=False) if after > before]
+    gaps = [after - before for before, after in itertools.pairwise(lows) if after > before]
     step = max((high - low) / BINS, min(gaps, default=0.0))
     bins: dict[int, int] = {}
     for position, (_, count) in zip(lows, buckets, strict=True):
         index = max(0, min(math.floor((position - low) / step), math.floor((high - low) / step)))
         bins[index] = bins.get(index, 0) + count
-    return [(math.exp(low + index * step), math.exp(min(low + (index + 1) * step, high)), count)
-            for index, count in sorted(bins.items())]
+    return [
+        (math.exp(low + index * step), math.exp(min(low + (index + 1) * step, high)), count)
+        for index, count in sorted(bins.items())
+    ]
 
 
 def _ticks(low: float, high: float) -> list[int]:
     """Round values inside the axis: 1-2-5 steps, as few as are legible."""
-    candidates = [int(mantissa * 10**exponent) for exponent in range(0, 13) for mantissa in (1, 2, 5)]
+    candidates = [int(mantissa * 10**exponent) for exponent in range(13) for mantissa in (1, 2, 5)]
     for wanted in ((1, 2, 5), (1, 3), (1,)):
         ticks = [value for value in candidates if low < value < high and int(str(value)[0]) in wanted]
         if len(ticks) <= 6:
@@ -133,8 +172,16 @@ def _percentile_strip(figure: dict, unit: str, x_of, y: float) -> list[Markup]:
     groups: list[tuple[float, list[str], int]] = []
     for key, label in PERCENTILES:
         x = x_of(figure[key])
-        marks.append(tag("circle", [tag("title", f"{label}: {with_unit(figure[key], unit)}")], cx=x, cy=y, r=3.5,
-                         class_="dot main" if key == "p50" else "dot"))
+        marks.append(
+            tag(
+                "circle",
+                [tag("title", f"{label}: {with_unit(figure[key], unit)}")],
+                cx=x,
+                cy=y,
+                r=3.5,
+                class_="dot main" if key == "p50" else "dot",
+            )
+        )
         if groups and x - groups[-1][0] < 1.0:
             groups[-1][1].append(label)
         else:
@@ -163,8 +210,14 @@ def matrix(cells: dict[tuple[int, int], int], cpus: int, unit: str, title: str) 
     low, high = min(cells.values()), max(cells.values())
     marks = [
         tag("text", "server on CPU", x=left + cpus * size / 2, y=12, class_="tick"),
-        tag("text", "client on CPU", x=12, y=top + cpus * size / 2, class_="tick",
-            transform=f"rotate(-90 12 {top + cpus * size // 2})"),
+        tag(
+            "text",
+            "client on CPU",
+            x=12,
+            y=top + cpus * size / 2,
+            class_="tick",
+            transform=f"rotate(-90 12 {top + cpus * size // 2})",
+        ),
     ]
     every = 1 if cpus <= 24 else 8
     for cpu in range(0, cpus, every):
@@ -173,24 +226,52 @@ def matrix(cells: dict[tuple[int, int], int], cpus: int, unit: str, title: str) 
         marks.append(tag("text", str(cpu), x=left - 14, y=top + middle + 4, class_="tick"))
     for row in range(cpus):
         for column in range(cpus):
-            marks += _cell(cells.get((row, column)), row, column, left + column * size, top + row * size, size,
-                           low, high, unit)
+            marks += _cell(
+                cells.get((row, column)),
+                row,
+                column,
+                left + column * size,
+                top + row * size,
+                size,
+                low,
+                high,
+                unit,
+            )
     return _svg(left + cpus * size + 4, top + cpus * size + 4, title, marks)
 
 
-def _cell(value: int | None, row: int, column: int, x: float, y: float, size: int, low: int, high: int,
-          unit: str) -> list[Markup]:
+def _cell(
+    value: int | None, row: int, column: int, x: float, y: float, size: int, low: int, high: int, unit: str
+) -> list[Markup]:
     if value is None:
         return [tag("rect", x=x + 1, y=y + 1, width=size - 2, height=size - 2, rx=3, class_="cell none")]
     share = (value - low) / (high - low) if high > low else 0.3
     strength = 0.10 + 0.80 * share
     text = f"CPU {row} to CPU {column}: {with_unit(value, unit)}"
-    marks = [tag("rect", [tag("title", text)], x=x + 1, y=y + 1, width=size - 2, height=size - 2, rx=3,
-                 class_="cell", fill_opacity=strength)]
+    marks = [
+        tag(
+            "rect",
+            [tag("title", text)],
+            x=x + 1,
+            y=y + 1,
+            width=size - 2,
+            height=size - 2,
+            rx=3,
+            class_="cell",
+            fill_opacity=strength,
+        )
+    ]
     if size >= 40:
         shown, _, _ = with_unit(value, unit).partition(" ")
-        marks.append(tag("text", shown, x=x + size / 2, y=y + size / 2 + 4,
-                         class_="cell-text bright" if strength > 0.5 else "cell-text"))
+        marks.append(
+            tag(
+                "text",
+                shown,
+                x=x + size / 2,
+                y=y + size / 2 + 4,
+                class_="cell-text bright" if strength > 0.5 else "cell-text",
+            )
+        )
     return marks
 
 
@@ -200,11 +281,20 @@ def logo() -> Markup:
     for weft in range(3):
         y = 10 + 15 * weft
         marks.append(tag("rect", x=2, y=y, width=60, height=6, rx=3, class_=f"weft w{weft}"))
-        marks += [tag("rect", x=8 + 14 * warp, y=y - 3, width=6, height=12, class_="warp")
-                  for warp in range(4) if (warp + weft) % 2]
+        marks += [
+            tag("rect", x=8 + 14 * warp, y=y - 3, width=6, height=12, class_="warp")
+            for warp in range(4)
+            if (warp + weft) % 2
+        ]
     return tag("svg", marks, viewbox="0 0 64 56", class_="logo", aria_hidden="true")
 
 
 def _svg(width: float, height: float, title: str, marks: list[Markup]) -> Markup:
-    return tag("svg", [tag("title", title), join(marks)], viewbox=f"0 0 {width:g} {height:g}", role="img",
-               class_="plot", style=f"max-width:{width:g}px")
+    return tag(
+        "svg",
+        [tag("title", title), join(marks)],
+        viewbox=f"0 0 {width:g} {height:g}",
+        role="img",
+        class_="plot",
+        style=f"max-width:{width:g}px",
+    )

@@ -3,25 +3,37 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class ModeText(NamedTuple):
+    """What a way to run is called, tells, and does not tell."""
+
+    title: str
+    tells: str
+    limits: str
+
+
 MODES = {
-    "icount": (
-        "Instructions (icount)",
-        "QEMU runs the guest on one host thread and its clock ticks once per guest instruction. The "
+    "icount": ModeText(
+        title="Instructions (icount)",
+        tells="QEMU runs the guest on one host thread and its clock ticks once per guest instruction. The "
         "figures are instruction counts, the same to the digit on every machine and in every run.",
-        "They do not know caches, pipelines or memory. CPUs take turns, so a cross-core figure is the "
+        limits="They do not know caches, pipelines or memory. CPUs take turns, so a cross-core figure is the "
         "work of all CPUs added up, not the length of the critical path.",
     ),
-    "tcg": (
-        "Parallel emulation (tcg)",
-        "QEMU translates guest code and runs every guest CPU on a host thread of its own: real "
+    "tcg": ModeText(
+        title="Parallel emulation (tcg)",
+        tells="QEMU translates guest code and runs every guest CPU on a host thread of its own: real "
         "parallelism, real races. Good for comparing variants on the same quiet host.",
-        "Emulated code is many times slower than real code, has no cache model, and a halted CPU's "
-        "wake-up is a thread switch of the host, tens of microseconds. The host's other work shows in the tail.",
+        limits="Emulated code is many times slower than real code, has no cache model, and a halted CPU's "
+        "wake-up is a thread switch of the host, tens of microseconds. The host's other work shows in the "
+        "tail.",
     ),
-    "kvm": (
-        "Real hardware (kvm)",
-        "The guest runs on the host's CPU. These are the latencies of this machine.",
-        "A doorbell between CPUs and a halt may leave the guest, which costs more than on bare metal.",
+    "kvm": ModeText(
+        title="Real hardware (kvm)",
+        tells="The guest runs on the host's CPU. These are the latencies of this machine.",
+        limits="A doorbell between CPUs and a halt may leave the guest, which costs more than on bare metal.",
     ),
 }
 

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report's sections behind the tables: comparison, distributions, matrix, meaning, files.
+
+Each takes the `View` and gives markup, or nothing when its data are not there (no matrix with one
+CPU, no capture without tracing): a report never shows an empty frame.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft.bench.report import plots, text
+from weft.bench.report.markup import Markup, escape, join, prose, tag
+from weft.bench.report.view import View, display_unit, plural
+
+COMPARED = (
+    "ipc.call.same_core",
+    "ipc.call.cross_core",
+    "ipc.notify.same_core",
+    "ipc.notify.cross_core",
+    "thread.switch",
+    "syscall.null",
+)
+
+
+# ---- comparison ----------------------------------------------------------------------------------
+
+
+def comparison(view: View) -> Markup:
+    if view.run("icount") is None:
+        return Markup("")
+    panels = [_comparison_panel(view, name) for name in COMPARED if name in view.names()]
+    panels = [panel for panel in panels if panel]
+    if not panels:
+        return Markup("")
+    lead = (
+        "Guest instructions, fewer is better; every scale starts at zero. "
+        + view.catalogue.sources["icount"].text
+    )
+    parts = [tag("p", lead, class_="lead")]
+    if view.details["trace"]:
+        parts.append(
+            tag(
+                "p",
+                "Weft's figures here include recording its trace: the kernel was built with tracing, switched "
+                "on. The others ran without any. weft bench --no-trace measures Weft without it as well.",
+                class_="note",
+            )
+        )
+    parts.append(tag("div", panels, class_="panels"))
+    parts.append(_natives(view))
+    return join(parts)
+
+
+def _comparison_panel(view: View, name: str) -> Markup:
+    result = view.result("icount", name)
+    benchmark = view.benchmark(name)
+    if result is None or benchmark is None or not benchmark.peers:
+        return Markup("")
+    peers = [view.catalogue.peers[key] for key in benchmark.peers]
+    bars = [("Weft", benchmark.short, result["p50"], True)]
+    bars += [(peer.system, peer.operation, peer.value, False) for peer in peers]
+    scope = f"{benchmark.shape}, {benchmark.scope} counted"
+    return tag(
+        "div",
+        [tag("h3", benchmark.title), tag("p", scope), plots.comparison(bars, benchmark.title)],
+        class_="panel",
+    )
+
+
+def _natives(view: View) -> Markup:
+    if not view.catalogue.natives:
+        return Markup("")
+    rows = [
+        tag(
+            "tr",
+            [
+                tag("td", native.system),
+                tag("td", native.operation),
+                tag("td", native.value, class_="num"),
+                tag("td", view.catalogue.sources[native.source].text, class_="peer"),
+            ],
+        )
+        for native in view.catalogue.natives
+    ]
+    heads = [
+        tag("th", "system"),
+        tag("th", "operation"),
+        tag("th", "published", class_="num"),
+        tag("th", "where"),
+    ]
+    return join(
+        [
+            tag("h3", "For scale: published figures from real machines"),
+            tag(
+                "p",
+                "Cycles and nanoseconds of real processors. They cannot be compared with the instruction counts or the "
+                "emulated times of this page.",
+                class_="lead",
+            ),
+            tag(
+                "div", [tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)])], class_="scroll"
+            ),
+        ]
+    )
+
+
+# ---- distributions -------------------------------------------------------------------------------
+
+
+def distributions(view: View) -> Markup:
+    panels, constants = [], []
+    for name in view.names():
+        for mode in view.modes:
+            figure = view.figure(mode, name)
+            if figure and figure["min"] == figure["max"]:
+                constants.append((mode, name, figure))
+            elif figure:
+                panels.append(_distribution_panel(view, mode, name, figure))
+    parts = []
+    if panels:
+        parts.append(
+            tag(
+                "p",
+                "Each bar is the number of samples around that value, on a logarithmic axis. The circles below "
+                "are the percentiles; the filled one is the median. Point at a mark for its value.",
+                class_="lead",
+            )
+        )
+        parts.append(tag("div", panels, class_="panels"))
+    if constants:
+        parts.append(_constants(view, constants))
+    return join(parts)
+
+
+def _constants(view: View, constants: list[tuple[str, str, dict[str, Any]]]) -> Markup:
+    """What has no distribution: every sample was the same."""
+    rows = [
+        tag(
+            "tr",
+            [
+                tag("td", view.title(name)),
+                tag("td", mode),
+                tag("td", text.number(figure["n"]), class_="num"),
+                tag("td", text.with_unit(figure["p50"], display_unit(mode)), class_="num key"),
+            ],
+        )
+        for mode, name, figure in constants
+    ]
+    heads = [
+        tag("th", "benchmark"),
+        tag("th", "run"),
+        tag("th", "samples", class_="num"),
+        tag("th", "every one", class_="num"),
+    ]
+    return join(
+        [
+            tag("h3", "Without any spread"),
+            tag(
+                "div",
+                [tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)], class_="plain")],
+                class_="scroll narrow",
+            ),
+        ]
+    )
+
+
+def _distribution_panel(view: View, mode: str, name: str, figure: dict[str, Any]) -> Markup:
+    unit = display_unit(mode)
+    about = f"{plural(figure['n'], 'sample')}, p50 {text.with_unit(figure['p50'], unit)}"
+    if figure["repetitions"] > 1 and mode != "icount":
+        about += (
+            f"; p50 of {figure['repetitions']} repetitions: {text.with_unit(_to_unit(view, mode, figure['p50_low']), unit)}"
+            f" to {text.with_unit(_to_unit(view, mode, figure['p50_high']), unit)}"
+        )
+    title = f"{view.title(name)}, {mode}"
+    return tag(
+        "div", [tag("h3", title), tag("p", about), plots.distribution(figure, unit, title)], class_="panel"
+    )
+
+
+def _to_unit(view: View, mode: str, cycles: int) -> int:
+    hertz = view.detail(mode).get("clock_hz")
+    return cycles if mode == "icount" or not hertz else (cycles * 1_000_000_000 + hertz // 2) // hertz
+
+
+# ---- matrix --------------------------------------------------------------------------------------
+
+
+def matrix(view: View) -> Markup:
+    panels = []
+    for mode in view.modes:
+        for name, cells in view.pairs(mode).items():
+            cpus = max(max(pair) for pair in cells) + 1
+            unit = display_unit(mode)
+            title = f"{view.title(name)}, {mode}"
+            lowest, highest = min(cells.values()), max(cells.values())
+            about = f"p50 between {text.with_unit(lowest, unit)} and {text.with_unit(highest, unit)}"
+            panels.append(
+                tag(
+                    "div",
+                    [tag("h3", title), tag("p", about), plots.matrix(cells, cpus, unit, title)],
+                    class_="panel",
+                )
+            )
+    if not panels:
+        return Markup("")
+    lead = (
+        "The median between every two CPUs; darker is slower. An emulated machine has no topology: all pairs should "
+        "look alike, and where they do not, the host's scheduler or the guest's placement shows."
+    )
+    return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels")])
+
+
+# ---- meaning -------------------------------------------------------------------------------------
+
+
+def meaning(view: View) -> Markup:
+    modes = []
+    for mode in view.modes:
+        title, tells, limits = text.MODES[mode]
+        modes.append(_explained(title, "", [("Tells", tells), ("Does not tell", limits)]))
+    figures = []
+    for name in view.names():
+        if benchmark := view.benchmark(name):
+            figures.append(
+                _explained(
+                    benchmark.title,
+                    name,
+                    [
+                        ("Question", benchmark.question),
+                        (f"Timed: {benchmark.shape}", benchmark.timed),
+                        ("Not in it", benchmark.excludes),
+                    ],
+                )
+            )
+    return join(
+        [
+            tag("div", modes, class_="means"),
+            tag("h3", "Benchmark by benchmark"),
+            tag("div", figures, class_="means"),
+        ]
+    )
+
+
+def _explained(title: str, name: str, items: list[tuple[str, str]]) -> Markup:
+    definitions = [piece for term, words in items for piece in (tag("dt", term), tag("dd", [prose(words)]))]
+    head = [tag("h3", title)] + ([tag("div", name, class_="name")] if name else [])
+    return tag("div", [*head, tag("dl", definitions)], class_="card")
+
+
+# ---- timeline and environment --------------------------------------------------------------------
+
+
+def timeline(view: View) -> Markup:
+    rows = []
+    for detail in view.details["runs"]:
+        if detail.get("capture"):
+            timeline = detail["capture"].replace(".weft", ".pftrace")
+            rows.append(
+                tag(
+                    "tr",
+                    [
+                        tag("td", detail["accel"]),
+                        tag("td", [tag("a", timeline, href=timeline)]),
+                        tag("td", [tag("a", detail["capture"], href=detail["capture"])]),
+                        tag("td", [tag("code", f"./weft view {timeline}")]),
+                    ],
+                )
+            )
+    if not rows:
+        return Markup("")
+    heads = [tag("th", name) for name in ("run", "timeline for Perfetto", "capture", "open it with")]
+    lead = (
+        "Every thread switch, message, wake-up and interrupt of the run. Select a message's slice to follow its "
+        "arrow to the other CPU."
+    )
+    return join(
+        [
+            tag("p", lead, class_="lead"),
+            tag(
+                "div", [tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)])], class_="scroll"
+            ),
+        ]
+    )
+
+
+def environment(view: View) -> Markup:
+    first = view.results["runs"][0]
+    facts = {
+        "commit": first["commit"],
+        "suite": view.details["suite"],
+        "architecture": first["arch"],
+        "guest CPUs": str(first["cpus"]),
+        "CPU model": first["cpu_model"],
+        "kernel": first["profile"],
+        "kernel command line": view.details.get("command_line", ""),
+        "QEMU": first["qemu"],
+        **view.details.get("environment", {}),
+    }
+    rows = [tag("tr", [tag("td", key), tag("td", value)]) for key, value in facts.items()]
+    parts = [
+        tag("pre", [tag("code", view.details.get("invocation", "./weft bench"))]),
+        tag("div", [tag("table", [tag("tbody", rows)], class_="plain")], class_="scroll"),
+    ]
+    for detail in view.details["runs"]:
+        seconds = ", ".join(f"{value} s" for value in detail["seconds"])
+        files = [tag("a", name, href=name) for name in detail["console"]]
+        parts += [
+            tag("h3", f"QEMU command, {detail['accel']} ({seconds})"),
+            tag("pre", [tag("code", detail["command"])]),
+            tag("p", [escape("Console: "), join(files, ", ")]),
+        ]
+    return join(parts)
