@@ -291,24 +291,38 @@ def python_module(abi: Abi) -> str:
     return "\n".join(lines) + "\n"
 
 
+def docs_cell(text: str) -> str:
+    """Text for a cell of a Markdown table."""
+    return text.replace("|", "\\|")
+
+
+def docs_call(call: Syscall) -> str:
+    """One row: the call as one writes it, and all that is said of it."""
+    back = f" → {call.result}" if call.result else ""
+    where = f"{call.on}, may block" if call.blocks else call.on
+    errors = ", ".join(f"`{name}`" for name in call.errors)
+    return (f"| {call.number} | `{call.name}({', '.join(call.args)})`{back} | {docs_cell(call.doc)} | "
+            f"{call.rights} | {where} | {errors} |")
+
+
 def docs_table(abi: Abi) -> str:
-    lines = [f"<!-- {NOTICE} -->", "", "# System calls", "",
-             "Every call returns a status; `result` names what comes back besides. *On* says which",
-             "CPU executes the call: the caller's, or the owner's of the process or object that it",
-             "works on, to which the calling thread then travels.", "",
-             "| no. | call | arguments | result | right | blocks | on | what it does | errors |",
-             "| ---: | --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for call in abi.syscalls:
-        arguments = ", ".join(f"`{name}`" for name in call.args)
-        errors = ", ".join(f"`{name}`" for name in call.errors)
-        lines.append(f"| {call.number} | `{call.name}` | {arguments} | {call.result} | "
-                     f"{call.rights} | {'yes' if call.blocks else 'no'} | {call.on} | "
-                     f"{call.doc} | {errors} |")
+    lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", f"<!-- {NOTICE} -->", "",
+             "# System calls", "",
+             "Every call returns a status; what comes back besides stands behind the arrow. *Right* is",
+             "what the capability in the first argument must allow. *Runs on* says which CPU executes",
+             "the call: the caller's, or that of the owner of the process or object that it works on,",
+             "to which the calling thread then travels.", "",
+             "| no. | call | what it does | right | runs on | errors |",
+             "| ---: | --- | --- | --- | --- | --- |"]
+    lines += [docs_call(call) for call in abi.syscalls]
     lines += ["", "## Status values", "", "| value | name | meaning |", "| ---: | --- | --- |"]
-    lines += [f"| {entry['value']} | `{key}` | {entry['text']} |"
+    lines += [f"| {entry['value']} | `{key}` | {docs_cell(entry['text'])} |"
               for key, entry in abi.status.items()]
     lines += ["", "## Rights", "", "| bit | name | allows to |", "| ---: | --- | --- |"]
-    lines += [f"| {entry['bit']} | `{key}` | {entry['text']} |" for key, entry in abi.rights.items()]
+    lines += [f"| {entry['bit']} | `{key}` | {docs_cell(entry['text'])} |"
+              for key, entry in abi.rights.items()]
+    lines += ["", "## Constants", "", "| name | value |", "| --- | ---: |"]
+    lines += [f"| `{key}` | {number(value)} |" for key, value in abi.constants.items()]
     return "\n".join(lines) + "\n"
 
 
