@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs the tests of a program and prints KTAP version 1: the plan, one result line per test with the
- * test's identifier as its name, and diagnostics. The plan comes first, so that a program that dies
- * on the way is seen to have lost results.
+ * test's identifier as its name, diagnostics before it, and a line of totals at the end. The plan
+ * comes first and the totals last, so that a program that dies on the way is seen to have lost
+ * results.
  */
 #include "weft/ktap.h"
 #include "weft/atomic.h"
@@ -68,21 +69,29 @@ void ktap_skip(const char *reason)
     skip_reason = reason;
 }
 
-/* Runs one test and prints its result line; false where it failed. */
-static _Bool run_one(unsigned number, const struct ktap_test *test)
+struct totals {
+    unsigned passed;
+    unsigned failed;
+    unsigned skipped;
+};
+
+/* Runs one test and prints its result line. */
+static void run_one(unsigned number, const struct ktap_test *test, struct totals *totals)
 {
     failures = 0;
     skip_reason = NULL;
     test->function();
     uint32_t failed = weft_load_acquire(&failures);
     if (failed > 0) {
+        totals->failed++;
         weft_print("not ok %u %s\n", number, test->identifier);
     } else if (skip_reason != NULL) {
+        totals->skipped++;
         weft_print("ok %u %s # SKIP %s\n", number, test->identifier, skip_reason);
     } else {
+        totals->passed++;
         weft_print("ok %u %s\n", number, test->identifier);
     }
-    return failed == 0;
 }
 
 /* The argument `only=<identifier>` runs a single test. */
@@ -96,14 +105,17 @@ int ktap_run(void)
     }
     weft_print("KTAP version 1\n1..%u\n", count);
     unsigned number = 0;
-    unsigned failed = count == 0; /* a program that tests nothing has not passed */
+    struct totals totals = {0};
     for (const struct ktap_test *test = ktap_tests_start; test < ktap_tests_end; test++) {
         if (only[0] != '\0' && strcmp(only, test->identifier) != 0) {
             continue;
         }
         weft_print("# %s: %s\n", test->identifier, test->description);
-        failed += !run_one(++number, test);
+        run_one(++number, test, &totals);
     }
-    weft_print("# %u of %u tests failed\n", failed, count);
-    return failed < FAILURES_MAX ? (int)failed : FAILURES_MAX;
+    weft_print("# Totals: pass:%u fail:%u skip:%u\n", totals.passed, totals.failed, totals.skipped);
+    if (count == 0) {
+        return 1; /* a program that tests nothing has not passed */
+    }
+    return totals.failed < FAILURES_MAX ? (int)totals.failed : FAILURES_MAX;
 }

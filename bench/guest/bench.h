@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the benchmarks have in common. One file per question; each defines a function that is listed
+ * in main.c and does the following:
+ *
+ *     start the partner processes it needs           bench_partner_start()
+ *     run the measuring loop in a thread of its own   bench_measure()
+ *         time stamps are stored in the loop:         struct bench_loop
+ *     evaluate and print them after it                bench_report()
+ *     end the partners                                bench_partner_end()
+ *
+ * The loops call the inline stubs and weft_timestamp(), nothing else. From every sample the cost of
+ * two time stamps in a row is subtracted; it stands in params as `timestamp_cost`. All figures are in
+ * cycles of the time stamp counter.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "weft/abi.h"
+#include "weft/layout.h"
+#include "weft/loader.h"
+#include "weft/syscalls.h"
+
+#define BENCH_SAMPLES_MAX 8192
+#define BENCH_CPUS_MAX 16 /* in the matrix */
+
+struct bench_options {
+    uint32_t cpu_count;
+    uint64_t samples; /* that count */
+    uint64_t warmup;  /* runs of the loop before them */
+    uint64_t timestamp_cost;
+};
+extern struct bench_options bench_options;
+
+/* One measuring loop: where it runs, what it fills, and which calls it made. */
+struct bench_loop {
+    uint64_t *samples;  /* room for warmup + samples entries, set by bench_measure() */
+    uint64_t total;     /* warmup + samples, set by bench_measure() */
+    uint64_t handles[2];
+    uint64_t failed;    /* any status that was not OK, or'ed */
+    uint32_t thread_id; /* set by bench_measure() */
+};
+
+typedef void bench_loop_function(struct bench_loop *loop);
+
+/* Memory that a benchmark shares with its partner. */
+struct bench_shared {
+    uint64_t turns; /* counted by the partner of thread.switch */
+    uint64_t stamps[2 * BENCH_SAMPLES_MAX];
+};
+#define BENCH_SHARED_PAGES ((sizeof(struct bench_shared) + WEFT_PAGE_SIZE - 1) / WEFT_PAGE_SIZE)
+
+/* A partner: this program again, in another process, started as `role=<role>`. */
+struct bench_partner {
+    uint64_t process;
+    uint64_t ended; /* notification */
+    uint32_t thread_id;
+};
+
+/* Grants come from the caller; `console` and `self` are added. Ends the benchmark on failure. */
+void bench_partner_start(struct bench_partner *partner, const char *role, uint32_t cpu,
+                         const struct weft_grant *grants, uint32_t count);
+void bench_partner_end(struct bench_partner *partner);
+
+/* Runs `function` in a thread called `name` on `cpu` and waits for it; ends the program where a
+ * system call failed in the loop. */
+void bench_measure(struct bench_loop *loop, const char *name, uint32_t cpu, uint64_t samples,
+                   bench_loop_function *function);
+
+/* Corrects the samples of a loop by the cost of the time stamps; a loop that measured several
+ * operations at once gives their number, and the values are rounded to one of them. */
+void bench_correct(struct bench_loop *loop, uint64_t operations);
+
+/* Sorts the samples behind the warm-up and prints their record. `params` is a list of JSON members
+ * (`"cpu":0`) and may be empty; the common ones are added. */
+void bench_report(const char *name, struct bench_loop *loop, const char *params);
+
+/* Says how many messages a client sent, for whoever counts them elsewhere. */
+void bench_report_calls(const char *name, const struct bench_loop *loop, uint32_t client_cpu,
+                        uint32_t server_cpu);
+
+/* The shared memory of this process; mapped at the first call. The creator gives it to a partner as
+ * the capability `shared`. */
+struct bench_shared *bench_shared(void);
+uint64_t bench_shared_handle(void);
+
+/* Objects; these end the program where there is none to be had. */
+uint64_t bench_endpoint(uint32_t cpu);
+uint64_t bench_notification(uint32_t cpu);
+
+/* The questions. */
+void bench_syscall_null(void);
+void bench_thread_switch(void);
+void bench_ipc_call_same_core(void);
+void bench_ipc_call_cross_core(void);
+void bench_ipc_call_matrix(void);
+void bench_ipc_notify_same_core(void);
+void bench_ipc_notify_cross_core(void);
+void bench_trace_event(void);
+
+/* The partners' sides: run until they are killed. */
+_Noreturn void bench_role_server(void);
+_Noreturn void bench_role_yielder(void);
+_Noreturn void bench_role_responder(void);
+_Noreturn void bench_role_sleeper(void);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ipc.notify.same_core: what do two processes on one CPU pay to take turns by notifications?
+ *
+ * Timed: the round trip on CPU 0: signal the partner, wait; the partner wakes, signals back, waits;
+ * until the first one is awake again. Two signals, two waits, two changes of the address space; hot.
+ * Not measured: data (a notification carries bits), signals to a thread that is not asleep.
+ */
+#include "bench.h"
+
+#include "weft/startup.h"
+
+static void loop_turns(struct bench_loop *loop)
+{
+    uint64_t there = loop->handles[0];
+    uint64_t back = loop->handles[1];
+    uint64_t failed = 0;
+    for (uint64_t i = 0; i < loop->total; i++) {
+        uint64_t bits;
+        uint64_t before = weft_timestamp();
+        status_t signalled = weft_notification_signal(there, 1);
+        status_t woken = weft_notification_wait(back, &bits);
+        uint64_t after = weft_timestamp();
+        loop->samples[i] = after - before;
+        failed |= (uint64_t)(signalled | woken) | (bits ^ 2);
+    }
+    loop->failed = failed;
+}
+
+_Noreturn void bench_role_responder(void)
+{
+    uint64_t there = weft_capability("there");
+    uint64_t back = weft_capability("back");
+    for (;;) {
+        uint64_t bits;
+        status_t woken = weft_notification_wait(there, &bits);
+        status_t signalled = weft_notification_signal(back, bits + 1);
+        if ((woken | signalled) != STATUS_OK) {
+            weft_fail("the responder cannot answer");
+        }
+    }
+}
+
+void bench_ipc_notify_same_core(void)
+{
+    struct bench_partner partner;
+    struct bench_loop loop = {.handles = {bench_notification(0), bench_notification(0)}};
+    struct weft_grant grants[] = {
+        {"there", loop.handles[0], RIGHT_READ, 0},
+        {"back", loop.handles[1], RIGHT_WRITE, 0},
+    };
+    bench_partner_start(&partner, "responder", 0, grants, 2);
+    bench_measure(&loop, "ipc.notify.same", 0, bench_options.samples, loop_turns);
+    bench_partner_end(&partner);
+    (void)weft_cap_delete(loop.handles[0]);
+    (void)weft_cap_delete(loop.handles[1]);
+    bench_correct(&loop, 1);
+    bench_report("ipc.notify.same_core", &loop, "\"cpu\":0");
+}

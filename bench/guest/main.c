@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The benchmark program: reads its arguments, measures the cost of its own time stamp, and asks one
+ * question after the other. Started with `role=...` it is the partner of one of them instead.
+ *
+ * Arguments: samples=N (default 2000), warmup=N (200), only=NAME (a name or its beginning, such as
+ * `ipc.call`). Ends with status 0 when every question was answered.
+ */
+#include "bench.h"
+
+#include "weft/print.h"
+#include "weft/startup.h"
+#include "weft/string.h"
+#include "weft/thread.h"
+
+struct bench_options bench_options;
+
+static const struct {
+    const char *name; /* the beginning of its records' names */
+    void (*run)(void);
+} questions[] = {
+    {"syscall.null", bench_syscall_null},
+    {"thread.switch", bench_thread_switch},
+    {"ipc.call.same_core", bench_ipc_call_same_core},
+    {"ipc.call.cross_core", bench_ipc_call_cross_core},
+    {"ipc.call.matrix", bench_ipc_call_matrix},
+    {"ipc.notify.same_core", bench_ipc_notify_same_core},
+    {"ipc.notify.cross_core", bench_ipc_notify_cross_core},
+    {"trace.event", bench_trace_event},
+};
+
+static const struct {
+    const char *name;
+    _Noreturn void (*run)(void);
+} roles[] = {
+    {"server", bench_role_server},
+    {"yielder", bench_role_yielder},
+    {"responder", bench_role_responder},
+    {"sleeper", bench_role_sleeper},
+};
+
+static void play_role(void)
+{
+    char role[32];
+    if (!weft_argument("role", role, sizeof(role))) {
+        return;
+    }
+    weft_thread_set_name(role);
+    for (unsigned i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        if (strcmp(roles[i].name, role) == 0) {
+            roles[i].run();
+        }
+    }
+    weft_fail("there is no role %s", role);
+}
+
+static void time_nothing(struct bench_loop *loop)
+{
+    for (uint64_t i = 0; i < loop->total; i++) {
+        uint64_t before = weft_timestamp();
+        uint64_t after = weft_timestamp();
+        loop->samples[i] = after - before;
+    }
+}
+
+/* The smallest difference of two time stamps in a row: what every sample contains too much. */
+static uint64_t measure_timestamp(void)
+{
+    struct bench_loop loop = {0};
+    bench_measure(&loop, "timestamp", 0, bench_options.samples, time_nothing);
+    uint64_t smallest = loop.samples[0];
+    for (uint64_t i = 1; i < loop.total; i++) {
+        smallest = loop.samples[i] < smallest ? loop.samples[i] : smallest;
+    }
+    return smallest;
+}
+
+static void read_options(void)
+{
+    bench_options.cpu_count = weft_startup()->cpu_count;
+    bench_options.samples = weft_argument_number("samples", 2000);
+    bench_options.warmup = weft_argument_number("warmup", 200);
+    if (bench_options.samples < 1 || bench_options.samples > BENCH_SAMPLES_MAX ||
+        bench_options.warmup > BENCH_SAMPLES_MAX - bench_options.samples) {
+        weft_fail("samples must be 1 or more, samples and warmup together at most %u",
+                  BENCH_SAMPLES_MAX);
+    }
+}
+
+int main(void)
+{
+    play_role();
+    read_options();
+    char only[40] = "";
+    (void)weft_argument("only", only, sizeof(only));
+    weft_print("@weft {\"record\":\"guest\",\"clock_hz\":%lu,\"cpus\":%u}\n",
+               weft_startup()->clock_hz, bench_options.cpu_count);
+    bench_options.timestamp_cost = measure_timestamp();
+    unsigned asked = 0;
+    for (unsigned i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        size_t length = strlen(only);
+        size_t own = strlen(questions[i].name);
+        if (strncmp(questions[i].name, only, length < own ? length : own) == 0) {
+            asked++;
+            questions[i].run();
+        }
+    }
+    if (asked == 0) {
+        weft_fail("there is no benchmark %s", only);
+    }
+    return 0;
+}
