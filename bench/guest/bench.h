@@ -58,7 +58,7 @@ struct bench_partner {
     uint32_t thread_id;
 };
 
-/* Grants come from the caller; `console` and `self` are added. Ends the benchmark on failure. */
+/* Grants come from the caller; `console` is added. Ends the benchmark on failure. */
 void bench_partner_start(struct bench_partner *partner, const char *role, uint32_t cpu,
                          const struct weft_grant *grants, uint32_t count);
 void bench_partner_end(struct bench_partner *partner);

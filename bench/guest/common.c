@@ -38,14 +38,13 @@ void bench_partner_start(struct bench_partner *partner, const char *role, uint32
 {
     char arguments[40];
     struct weft_grant all[PARTNER_GRANTS_MAX] = {
-        {"self", 0, RIGHTS_ALL, 0},
         {"console", weft_capability("console"), RIGHT_WRITE, 0},
     };
     struct weft_child child;
-    if (count > PARTNER_GRANTS_MAX - 2) {
+    if (count > PARTNER_GRANTS_MAX - 1) {
         weft_fail("too many capabilities for the partner %s", role);
     }
-    memcpy(all + 2, grants, count * sizeof(grants[0]));
+    memcpy(all + 1, grants, count * sizeof(grants[0]));
     weft_format(arguments, sizeof(arguments), "role=%s", role);
     partner->ended = bench_notification(weft_startup()->cpu);
     struct weft_spawn spawn = {
@@ -58,7 +57,7 @@ void bench_partner_start(struct bench_partner *partner, const char *role, uint32
         .notification = partner->ended,
         .bits = 1,
         .grants = all,
-        .grant_count = count + 2,
+        .grant_count = count + 1,
     };
     status_t status = weft_spawn(archive(), &spawn, &child);
     if (status != STATUS_OK) {

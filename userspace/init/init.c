@@ -22,9 +22,11 @@
  *                                         a capability, found under OBJECT's name or NAME. Letters:
  *                                         r read, w write, x execute, c copy, m manage. OBJECT is a
  *                                         declared one, or
- *                                             console  (default wc)   machine  (default m)
- *                                             initrd   (default rc)   self     (default rwxcm)
- *                                         declared objects default to rw
+ *                                             console   default wc
+ *                                             machine   default m
+ *                                             initrd    default rc: the boot image
+ *                                         declared objects default to rw. Every process holds the
+ *                                         capability `self` to itself in any case.
  *
  *     include FILE                        another file for the boot image; init ignores the line
  *
@@ -101,9 +103,6 @@ static status_t create_object(const struct manifest_object *object, uint64_t *ha
     case KIND_INITRD:
         *handle = HANDLE_INITRD;
         return STATUS_OK;
-    case KIND_SELF:
-        *handle = 0; /* the loader knows */
-        return STATUS_OK;
     }
     return STATUS_BAD_ARGUMENT;
 }
@@ -124,10 +123,8 @@ static void start_process(const struct weft_archive *archive, uint32_t index, ui
     struct weft_grant grants[MANIFEST_GRANTS_MAX];
     for (uint32_t i = 0; i < process->grant_count; i++) {
         const struct manifest_grant *grant = &process->grants[i];
-        const char *special = manifest.objects[grant->object].name;
-        _Bool self = manifest.objects[grant->object].kind == KIND_SELF;
-        grants[i] = (struct weft_grant){self ? special : grant->name, handles[grant->object],
-                                        grant->rights, grant->badge};
+        grants[i] = (struct weft_grant){grant->name, handles[grant->object], grant->rights,
+                                        grant->badge};
     }
     struct weft_spawn spawn = {
         .name = process->name,

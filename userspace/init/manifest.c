@@ -204,8 +204,6 @@ static uint32_t default_rights(enum manifest_kind kind)
         return RIGHT_MANAGE;
     case KIND_INITRD:
         return RIGHT_READ | RIGHT_COPY;
-    case KIND_SELF:
-        return RIGHTS_ALL;
     default:
         return RIGHT_READ | RIGHT_WRITE;
     }
@@ -317,7 +315,6 @@ static void add_special_objects(struct manifest *manifest)
         {.name = "console", .kind = KIND_CONSOLE},
         {.name = "machine", .kind = KIND_MACHINE},
         {.name = "initrd", .kind = KIND_INITRD},
-        {.name = "self", .kind = KIND_SELF},
     };
     memcpy(manifest->objects, special, sizeof(special));
     manifest->object_count = sizeof(special) / sizeof(special[0]);

@@ -20,7 +20,6 @@ enum manifest_kind {
     KIND_CONSOLE,
     KIND_MACHINE,
     KIND_INITRD,
-    KIND_SELF,
 };
 
 struct manifest_object {

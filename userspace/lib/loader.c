@@ -74,37 +74,28 @@ static status_t place_segments(uint64_t process, const struct weft_elf *elf,
                  NULL, 0);
 }
 
-static status_t grant_one(uint64_t process, const struct weft_grant *given)
+static void note_capability(const char *name, uint64_t handle, uint32_t rights)
 {
-    _Bool self = strcmp(given->name, "self") == 0;
-    uint64_t handle;
-    status_t status = weft_cap_copy(process, self ? process : given->handle, given->rights,
-                                    given->badge, &handle);
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct weft_startup_capability *entry = &page.capabilities[page.capability_count++];
-    (void)weft_string_copy(entry->name, given->name, sizeof(entry->name));
+    (void)weft_string_copy(entry->name, name, sizeof(entry->name));
     entry->handle = (uint32_t)handle;
-    entry->rights = given->rights;
-    if (strcmp(given->name, "initrd") == 0) {
-        page.initrd_size = weft_startup()->initrd_size;
-    }
-    return STATUS_OK;
+    entry->rights = rights;
 }
 
-/* `self` comes first: the first capability of a process has the handle HANDLE_SELF. */
 static status_t grant(uint64_t process, const struct weft_spawn *spawn)
 {
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < spawn->grant_count; i++) {
-            if ((strcmp(spawn->grants[i].name, "self") == 0) != (pass == 0)) {
-                continue;
-            }
-            status_t status = grant_one(process, &spawn->grants[i]);
-            if (status != STATUS_OK) {
-                return status;
-            }
+    note_capability("self", HANDLE_SELF, RIGHT_READ | RIGHT_MANAGE); /* the kernel gave it already */
+    for (uint32_t i = 0; i < spawn->grant_count; i++) {
+        const struct weft_grant *given = &spawn->grants[i];
+        uint64_t handle;
+        status_t status =
+            weft_cap_copy(process, given->handle, given->rights, given->badge, &handle);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        note_capability(given->name, handle, given->rights);
+        if (strcmp(given->name, "initrd") == 0) {
+            page.initrd_size = weft_startup()->initrd_size;
         }
     }
     return STATUS_OK;
@@ -166,7 +157,7 @@ status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn
 {
     struct weft_file file;
     struct weft_elf elf;
-    if (spawn->grant_count > WEFT_CAPABILITIES_MAX) {
+    if (spawn->grant_count >= WEFT_CAPABILITIES_MAX) { /* one is `self` */
         spawn->reason = "it is given too many capabilities";
         return STATUS_BAD_ARGUMENT;
     }

@@ -11,7 +11,7 @@
  *     };
  *     status_t status = weft_spawn(&archive, &spawn, &child);
  *
- * The caller needs `self` with the right manage, memory quota for the program's image, stack and
+ * The caller needs memory quota for the program's image, stack and
  * start-up page (they are paid by the creator; page tables and what the program creates by the new
  * process), and the right copy on what it grants. Not for several threads at once: the start-up page
  * is built in one static buffer.
@@ -24,8 +24,7 @@
 #include "weft/layout.h"
 #include "weft/archive.h"
 
-/* One capability for the new process. The handle `name`d "self" is the new process itself: it gets
- * HANDLE_SELF with these rights; `handle` is ignored. */
+/* One capability for the new process. It holds itself (HANDLE_SELF, "self") in any case. */
 struct weft_grant {
     const char *name;
     uint64_t handle;

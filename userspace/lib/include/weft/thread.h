@@ -11,7 +11,7 @@
  *     weft_group_wait(&group);      returns when every thread of the group has ended
  *     weft_group_close(&group);
  *
- * Needs the capability `self` with the right manage. A group belongs to one waiting thread; threads
+ * Needs the capability `self`, which every process has. A group belongs to one waiting thread; threads
  * may be started from anywhere.
  */
 #pragma once
