@@ -52,6 +52,7 @@ GENERATORS = {
     ),
     "trace/schema/generate.py": (
         "weft/trace_events.h",
+        "weft/trace_writers.h",
         "weft/trace_schema.h",
         "python/weft_trace_schema.py",
     ),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes everything that follows from the event schema, events.toml:
 
-    generate.py --out DIR     DIR/weft/trace_events.h          ids, enums, categories, hash, and the
-                                                               kernel's writer for each event
+    generate.py --out DIR     DIR/weft/trace_events.h          ids, enums, categories, hash
+                              DIR/weft/trace_writers.h         the kernel's writer for each event
                               DIR/weft/trace_schema.h          tables for the host's tools
                               DIR/python/weft_trace_schema.py  the same for Python
     generate.py --docs FILE   the table of events, in Markdown
@@ -178,11 +178,8 @@ def c_writer(event: Event) -> list[str]:
 
 
 def events_header(schema: Schema) -> str:
-    """weft/trace_events.h: what kernel and host share, and the kernel's writers."""
-    lines = [f"/* {LICENCE}", " *", f" * {NOTE}", " *",
-             " * The writers exist only where TRACE_EMIT(category, low16, payload) was defined before:",
-             " * category is one bit, low16 is small << 8 | id, payload is the record's second word.",
-             " */", "#pragma once", "", "#include <stdint.h>", "",
+    """weft/trace_events.h: what kernel and host share."""
+    lines = [f"/* {LICENCE}", " *", f" * {NOTE}", " */", "#pragma once", "", "#include <stdint.h>", "",
              f"#define TRACE_SCHEMA_HASH 0x{schema.hash:016x}ull", ""]
     for name, category in schema.categories.items():
         lines.append(f"#define TRACE_CATEGORY_{name.upper()} (1u << {category['bit']})"
@@ -191,16 +188,23 @@ def events_header(schema: Schema) -> str:
     lines += [f"#define TRACE_CATEGORIES_DEFAULT 0x{schema.default_mask:x}u",
               f"#define TRACE_CATEGORIES_ALL 0x{everything:x}u", ""]
     lines += c_enums(schema)
-    lines += ["#ifdef TRACE_EMIT", ""]
+    return "\n".join(lines)
+
+
+def writers_header(schema: Schema) -> str:
+    """weft/trace_writers.h: the kernel's writers."""
+    lines = [f"/* {LICENCE}", " *", f" * {NOTE}", " *",
+             " * Included by trace/kernel/trace.h, which defines TRACE_EMIT(category, low16, payload):",
+             " * category is one bit, low16 is small << 8 | id, payload is the record's second word.",
+             " */", "#pragma once", "", '#include "weft/trace_events.h"', ""]
     for event in schema.events:
         lines += c_writer(event)
-    lines += ["#endif", ""]
     return "\n".join(lines)
 
 
 def c_name_table(name: str, values: dict[str, int]) -> list[str]:
-    """A static table of strings, indexed by value; gaps are null."""
-    lines = [f"static const char *const trace_{name}_names[] = {{"]
+    """A table of strings, indexed by value; gaps are null."""
+    lines = [f"const char *const trace_{name}_names[{max(values.values()) + 1}] = {{"]
     lines += [f'    [{number}] = "{value}",' for value, number in values.items()]
     return lines + ["};", ""]
 
@@ -218,8 +222,9 @@ def field_literal(field: Field | None) -> str:
 def schema_header(schema: Schema) -> str:
     """weft/trace_schema.h: one entry per event id for tools that show any event."""
     lines = [f"/* {LICENCE}", " *", f" * {NOTE}", " *",
-             " * Tables by which the host's tools name events, fields and values. Include it in one",
-             " * source file of a program.", " */", "#pragma once", "", "#include <stddef.h>",
+             " * Tables by which the host's tools name events, fields and values. One source file of a",
+             " * program defines TRACE_SCHEMA_TABLES before it includes this; there they are laid.",
+             " */", "#pragma once", "", "#include <stddef.h>",
              "#include <stdint.h>", "", "enum trace_field_type {", "    TRACE_FIELD_NONE = 0,"]
     lines += [f"    TRACE_FIELD_{name.upper()}," for name in PLAIN_TYPES]
     lines += ["    TRACE_FIELD_ENUM,", "};", "",
@@ -228,17 +233,22 @@ def schema_header(schema: Schema) -> str:
               "    size_t value_count;", "};", "",
               "struct trace_event_info {", "    const char *name; /* null: no such event */",
               "    const char *category;", "    struct trace_field_info small, a, b, wide;", "};", ""]
-    for name, values in schema.enums.items():
+    tables = dict(schema.enums)
+    tables["syscall"] = {name: number for number, name in enumerate(schema.syscalls)}
+    tables["error"] = schema.errors
+    for name, values in tables.items():
+        lines.append(f"extern const char *const trace_{name}_names[{max(values.values()) + 1}];")
+    lines += ["extern const struct trace_event_info trace_events[256];", "",
+              "#ifdef TRACE_SCHEMA_TABLES", ""]
+    for name, values in tables.items():
         lines += c_name_table(name, values)
-    lines += c_name_table("syscall", {name: i for i, name in enumerate(schema.syscalls)})
-    lines += c_name_table("error", schema.errors)
-    lines.append("static const struct trace_event_info trace_events[256] = {")
+    lines.append("const struct trace_event_info trace_events[256] = {")
     for event in schema.events:
         lines.append(f'    [{event.id}] = {{.name = "{event.name}", '
                      f'.category = "{event.category}",')
         lines += [f"        .{slot} = {field_literal(event.field(slot))}," for slot in SLOTS]
         lines.append("    },")
-    lines += ["};", ""]
+    lines += ["};", "", "#endif", ""]
     return "\n".join(lines)
 
 
@@ -273,7 +283,7 @@ def docs_table(schema: Schema) -> str:
              " id`, then `b << 32 | a` or one 64-bit word `wide`.", ""]
     for name, category in schema.categories.items():
         state = "on" if category["default"] else "off"
-        lines += [f"## {name}", "", f"{category['question'].capitalize()}? Bit {category['bit']},"
+        lines += [f"## {name}", "", f"{category['question'][:1].upper()}{category['question'][1:]}? Bit {category['bit']},"
                   f" {state} after boot.", "",
                   "| id | event | small | a | b / wide | the question it answers |",
                   "| --- | --- | --- | --- | --- | --- |"]
@@ -318,6 +328,7 @@ def main(arguments: list[str]) -> int:
         return 1
     if options.out:
         write_if_changed(options.out / "weft" / "trace_events.h", events_header(schema))
+        write_if_changed(options.out / "weft" / "trace_writers.h", writers_header(schema))
         write_if_changed(options.out / "weft" / "trace_schema.h", schema_header(schema))
         write_if_changed(options.out / "python" / "weft_trace_schema.py", python_module(schema))
     if options.docs:

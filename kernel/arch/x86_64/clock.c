@@ -82,8 +82,7 @@ static uint64_t hz_measured(uint16_t port, uint32_t mask)
     struct moment to;
 
     do {
-        /* Nobody else runs yet, so there is nothing to pause for; and counting is cheaper for an
-         * emulator than looking. */
+        /* Counting is cheaper for an emulator than looking. */
         for (unsigned i = 0; i < 1000; i++) {
             __asm__ volatile("");
         }
@@ -112,7 +111,8 @@ void clock_delay(uint32_t microseconds)
     cycles_t start = arch_cycles();
     cycles_t length = arch_clock_hz / 1000000 * microseconds;
 
+    /* Waits for time, not for another CPU: no pause, at which an emulator that counts instructions
+     * would look at every other CPU first. */
     while (arch_cycles() - start < length) {
-        arch_pause();
     }
 }

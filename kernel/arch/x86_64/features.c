@@ -73,6 +73,6 @@ void features_enable(void)
     cr4 |= x86_features & FEATURE_SMAP ? CR4_SMAP : 0;
     cr4 |= x86_features & FEATURE_UMIP ? CR4_UMIP : 0;
     cr4_write(cr4);
-    cr0_write(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
+    cr0_write(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_TS | CR0_WP | CR0_PG);
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE | EFER_SCE);
 }

@@ -11,6 +11,11 @@
  *     arch_to_virtual(paddr)   void *: a frame of RAM in the kernel's direct map
  *     arch_to_physical(ptr)    paddr_t: the other way round, for direct map addresses only
  *
+ * and "arch/thread.h", for kernel/core/switch.h:
+ *
+ *     arch_thread_enter(thread)  the thread becomes the current one: its registers are saved in its
+ *                                frame from now on, and floating point is not another's
+ *
  * The kernel runs with interrupts off, except inside arch_halt().
  *
  * Before kernel_main() the architecture has: filled boot_info, built the final kernel page tables
@@ -43,7 +48,7 @@ void arch_doorbell_send(cpu_t cpu);
 void arch_stop_others(void);
 
 /* Ends the machine. status: 0 success, 1..99 failure, 111 panic. */
-[[noreturn]] void arch_machine_off(uint32_t status);
+_Noreturn void arch_machine_off(uint32_t status);
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
@@ -95,14 +100,17 @@ void arch_tlb_flush(void);
 void arch_frame_init(struct arch_frame *frame, vaddr_t entry, vaddr_t stack, uint64_t argument);
 
 /* Continues the current thread (percpu(current)) in user mode, abandoning this kernel stack. */
-[[noreturn]] void arch_return_to_user(void);
+_Noreturn void arch_return_to_user(void);
 
 /* Drops the kernel stack's contents and calls `function` on its top, forever. */
-[[noreturn]] void arch_restart_stack(void (*function)(void));
+_Noreturn void arch_restart_stack(void (*function)(void));
 
-/* The floating-point registers of `thread` may be lying in this CPU: save them to the thread (it is
- * about to leave this CPU). */
+/* Floating-point registers stay in the CPU until another thread there needs them. init: gives a new
+ * thread clean ones. evict: saves them to the thread, which is about to leave this CPU for good.
+ * forget: the thread is dead. */
+void arch_fpu_init(struct thread *thread);
 void arch_fpu_evict(struct thread *thread);
+void arch_fpu_forget(struct thread *thread);
 
 /* ---- debugging ------------------------------------------------------------------------------- */
 
@@ -113,5 +121,5 @@ void arch_backtrace(void);
 void arch_frame_print(const struct arch_frame *frame);
 
 /* ---- what the architecture calls ------------------------------------------------------------- */
-[[noreturn]] void kernel_main(void);     /* CPU 0, once */
-[[noreturn]] void kernel_cpu_main(void); /* every other CPU, once */
+_Noreturn void kernel_main(void);     /* CPU 0, once */
+_Noreturn void kernel_cpu_main(void); /* every other CPU, once */

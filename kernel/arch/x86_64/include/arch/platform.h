@@ -104,3 +104,8 @@ void backtrace_from(uint64_t address, uint64_t frame);
 void x86_interrupt(unsigned vector);
 void x86_nmi(void); /* cpu.c */
 _Noreturn void x86_kernel_exception(struct x86_exception_frame *frame);
+
+/* ---- fpu.c ----------------------------------------------------------------------------------- */
+
+/* The current thread used floating point while another's registers were there, or none's. */
+void fpu_wanted(void);

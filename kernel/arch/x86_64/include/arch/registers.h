@@ -11,6 +11,7 @@
 
 #define CR0_PE (1ull << 0)  /* protected mode */
 #define CR0_MP (1ull << 1)  /* fwait heeds TS */
+#define CR0_TS (1ull << 3)  /* the next use of the FPU traps */
 #define CR0_ET (1ull << 4)  /* always one */
 #define CR0_NE (1ull << 5)  /* x87 errors are exceptions */
 #define CR0_WP (1ull << 16) /* the kernel heeds read-only pages too */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Notifications: a word of bits, set from anywhere, waited for by one thread. Setting never blocks.
+ * From another CPU only the bits travel, at most once at a time; see smp/signal_word.h.
+ */
+#pragma once
+
+#include "kernel/object.h"
+#include "kernel/thread.h"
+
+struct notification {
+    struct object object;  /* first */
+    uint64_t word;         /* (A) the bits, smp/signal_word.h */
+    struct thread *waiter; /* (O) */
+    uint32_t signaller;    /* (A) id of who signalled last, for the trace */
+    struct mail mail;      /* travels to the owner when bits were set elsewhere */
+};
+
+/* Sets bits and wakes the waiter. Any CPU. */
+void notification_signal(struct notification *notification, uint64_t bits);
+
+/* Takes a killed waiter away. */
+void notification_forget(struct thread *thread);

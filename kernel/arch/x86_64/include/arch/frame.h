@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A user thread's registers, as entry.S leaves them at the start of its struct thread. The CPU itself
+ * pushes the last five on an interrupt (TSS.rsp0 points at the frame's end), so the order is fixed
+ * and the size a multiple of 16.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct arch_frame {
+    uint64_t r15, r14, r13, r12, rbp, rbx;
+    uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint64_t by_syscall; /* 0: all registers count; else rcx and r11 are dead and sysret may be used.
+                          * Bit 1: the call's entry was traced, bits 8..: its number. */
+    uint64_t error;      /* pushed by the CPU for some exceptions */
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+_Static_assert(sizeof(struct arch_frame) % 16 == 0, "the CPU aligns the stack before it pushes");
+
+/* The arguments of a system call, by their number. */
+static inline uint64_t arch_argument(const struct arch_frame *frame, unsigned number)
+{
+    switch (number) {
+    case 0:
+        return frame->rdi;
+    case 1:
+        return frame->rsi;
+    case 2:
+        return frame->rdx;
+    case 3:
+        return frame->r10;
+    case 4:
+        return frame->r8;
+    default:
+        return frame->r9;
+    }
+}
+
+static inline void arch_set_status(struct arch_frame *frame, int64_t status)
+{
+    frame->rax = (uint64_t)status;
+}
+
+static inline void arch_set_result(struct arch_frame *frame, uint64_t result)
+{
+    frame->rdx = result;
+}
+
+static inline void arch_set_badge(struct arch_frame *frame, uint64_t badge)
+{
+    frame->rdi = badge;
+}
+
+/* The four words of a message: registers to registers. */
+static inline void arch_copy_message(struct arch_frame *to, const struct arch_frame *from)
+{
+    to->rsi = from->rsi;
+    to->rdx = from->rdx;
+    to->r10 = from->r10;
+    to->r8 = from->r8;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Entering a thread, inline because the IPC fast path does it. Included by kernel/core/switch.h,
+ * where struct cpu and struct thread are complete; see kernel/arch.h for what it must do.
+ */
+#pragma once
+
+#include "arch/registers.h"
+#include "kernel/cpu.h"
+
+/* The next use of the FPU traps. */
+static inline void arch_fpu_off(void)
+{
+    uint64_t cr0;
+
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+    __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_TS) : "memory");
+}
+
+static inline void arch_thread_enter(struct thread *thread)
+{
+    /* From user mode, interrupts push to the end of the frame. */
+    percpu(arch.tss.rsp0) = (uint64_t)(&thread->frame + 1);
+    if (unlikely(percpu(fpu_live))) {
+        percpu(fpu_live) = 0;
+        arch_fpu_off();
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Capability tables; the header is the manual.
+ */
+#include "kernel/cap.h"
+
+#include "ipc/endpoint.h"
+#include "kernel/panic.h"
+#include "smp/atomic.h"
+
+#define GENERATION_SHIFT 8
+#define GENERATION_MASK 0x7fffffu /* handles stay below 2^31: user space sees them as positive */
+
+status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
+                    unsigned rights, struct cap *out)
+{
+    struct cap_slot *slot = cap_slot_of(table, handle);
+
+    /* [cap.handle] acquire: the rest of the slot is what was stored with this handle.
+     * Pairs with the release in cap_insert(). */
+    if (handle == 0 || load_acquire(&slot->handle) != handle) {
+        return STATUS_BAD_HANDLE;
+    }
+    out->object = slot->object;
+    out->badge = slot->badge;
+    out->rights = (uint8_t)(slot->kind >> 8);
+    if (type != OBJECT_NONE && (slot->kind & 0xff) != type) {
+        return STATUS_WRONG_TYPE;
+    }
+    return (out->rights & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
+}
+
+status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights, uint64_t badge,
+                    uint64_t *handle)
+{
+    for (unsigned index = 1; index < CAPABILITY_SLOTS; index++) {
+        struct cap_slot *slot = &table->slots[index];
+
+        if (slot->handle != 0) {
+            continue;
+        }
+        slot->object = object;
+        slot->badge = badge;
+        slot->kind = CAP_KIND(object->type, rights);
+        if (object->type == OBJECT_ENDPOINT && (rights & RIGHT_READ) != 0) {
+            endpoint_reader_added(object);
+        }
+        *handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
+        slot->generation++;
+        /* [cap.handle] release: the slot is complete. Pairs with the acquire in cap_lookup(). */
+        store_release(&slot->handle, (uint32_t)*handle);
+        return STATUS_OK;
+    }
+    return STATUS_NO_SLOT;
+}
+
+static void slot_clear(struct cap_slot *slot)
+{
+    struct object *object = slot->object;
+    bool reader = object->type == OBJECT_ENDPOINT && (slot->kind & CAP_KIND(0, RIGHT_READ)) != 0;
+
+    /* Relaxed: who still finds the old handle may use the object, which outlives a quiescence walk. */
+    store_relaxed(&slot->handle, 0);
+    if (reader) {
+        endpoint_reader_removed(object);
+    }
+    object_release(object);
+}
+
+status_t cap_delete(struct cap_table *table, uint64_t handle)
+{
+    struct cap_slot *slot = cap_slot_of(table, handle);
+
+    if (handle == 0 || slot->handle != handle) {
+        return STATUS_BAD_HANDLE;
+    }
+    slot_clear(slot);
+    return STATUS_OK;
+}
+
+void cap_delete_range(struct cap_table *table, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        if (table->slots[i].handle != 0) {
+            slot_clear(&table->slots[i]);
+        }
+    }
+}

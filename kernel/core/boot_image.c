@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The first process: finds `init` in the boot image and starts it with everything there is.
+ *
+ * The image is a cpio archive in the "newc" form; init is a static ELF64 program with page-aligned
+ * segments. This is the only program that the kernel loads, and the only place where it reads a file
+ * format; init loads all others.
+ */
+#include "kernel/arch.h"
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+#include "kernel/mapping.h"
+#include "kernel/panic.h"
+#include "kernel/process.h"
+#include "kernel/thread.h"
+
+#define INIT_PRIORITY (PRIORITIES - 1)
+#define INIT_STACK_TOP 0x7fff00000000ull
+#define INIT_STACK_PAGES 16u
+
+/* ---- cpio ------------------------------------------------------------------------------------ */
+
+struct cpio_header {
+    char magic[6]; /* "070701" */
+    char inode[8], mode[8], uid[8], gid[8], links[8], mtime[8], size[8];
+    char device_major[8], device_minor[8], rdevice_major[8], rdevice_minor[8];
+    char name_size[8], check[8];
+};
+
+struct file {
+    const char *data;
+    uint64_t size;
+};
+
+static uint64_t hex8(const char *digits)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        char c = digits[i];
+
+        value = value << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return value;
+}
+
+static bool cpio_find(const char *image, uint64_t image_size, const char *name, struct file *out)
+{
+    uint64_t name_length = 1;
+    uint64_t at = 0;
+
+    while (name[name_length - 1] != '\0') {
+        name_length++;
+    }
+    while (image_size - at >= sizeof(struct cpio_header)) {
+        const struct cpio_header *header = (const struct cpio_header *)(image + at);
+        uint64_t name_size = hex8(header->name_size);
+        uint64_t size = hex8(header->size);
+        uint64_t data = align_up(at + sizeof(*header) + name_size, 4ull);
+
+        if (__builtin_memcmp(header->magic, "070701", 6) != 0 || data > image_size ||
+            size > image_size - data) {
+            return false;
+        }
+        if (name_size == name_length &&
+            __builtin_memcmp(image + at + sizeof(*header), name, name_length) == 0) {
+            *out = (struct file){.data = image + data, .size = size};
+            return true;
+        }
+        at = align_up(data + size, 4ull);
+        if (at > image_size) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* ---- ELF ------------------------------------------------------------------------------------- */
+
+struct elf_header {
+    uint8_t identity[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, program_offset, section_offset;
+    uint32_t flags;
+    uint16_t header_size, program_size, program_count;
+};
+
+struct elf_segment {
+    uint32_t type, flags;
+    uint64_t offset, address, physical, file_size, memory_size, alignment;
+};
+
+#define ELF_LOAD 1
+#define ELF_EXECUTE 1
+#define ELF_WRITE 2
+
+/* Pages filled from `data` and zeros, mapped into the first process. */
+static void map_new(struct process *process, vaddr_t address, uint64_t pages, unsigned access,
+                    const void *data, uint64_t size)
+{
+    struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
+
+    if (memory == NULL ||
+        mapping_create(process, memory, address, 0, pages, access) != STATUS_OK) {
+        panic("init does not fit into memory");
+    }
+    for (uint64_t done = 0; done < size; done += PAGE_SIZE) {
+        uint64_t part = size - done < PAGE_SIZE ? size - done : PAGE_SIZE;
+
+        __builtin_memcpy(arch_to_virtual(memory->frames[done / PAGE_SIZE]),
+                         (const char *)data + done, part);
+    }
+}
+
+static void elf_load_segment(struct process *process, const struct file *file,
+                             const struct elf_segment *segment)
+{
+    uint64_t pages = align_up(segment->memory_size, PAGE_SIZE) / PAGE_SIZE;
+    unsigned access = PAGE_READ;
+
+    if (segment->address % PAGE_SIZE != 0 || segment->file_size > segment->memory_size ||
+        segment->offset > file->size || segment->file_size > file->size - segment->offset ||
+        pages > MEMORY_PAGES_MAX || segment->address < USER_BASE + PAGE_SIZE ||
+        segment->address >= INIT_STACK_TOP / 2) {
+        panic("init: a segment of the program is malformed");
+    }
+    access |= (segment->flags & ELF_WRITE) != 0 ? PAGE_WRITE : 0;
+    access |= (segment->flags & ELF_EXECUTE) != 0 ? PAGE_EXECUTE : 0;
+    map_new(process, segment->address, pages, access, file->data + segment->offset,
+            segment->file_size);
+}
+
+/* Returns the entry point. */
+static vaddr_t elf_load(struct process *process, const struct file *file)
+{
+    const struct elf_header *header = (const struct elf_header *)file->data;
+
+    if (file->size < sizeof(*header) || __builtin_memcmp(header->identity, "\177ELF\2\1", 6) != 0 ||
+        header->program_size != sizeof(struct elf_segment) ||
+        header->program_offset > file->size ||
+        header->program_count * sizeof(struct elf_segment) > file->size - header->program_offset) {
+        panic("init: not a 64-bit ELF program");
+    }
+    for (unsigned i = 0; i < header->program_count; i++) {
+        const struct elf_segment *segment =
+            (const struct elf_segment *)(file->data + header->program_offset) + i;
+
+        if (segment->type == ELF_LOAD && segment->memory_size > 0) {
+            elf_load_segment(process, file, segment);
+        }
+    }
+    return header->entry;
+}
+
+/* ---- what init gets -------------------------------------------------------------------------- */
+
+static struct object console = {.type = OBJECT_CONSOLE, .references = 1};
+static struct object machine = {.type = OBJECT_MACHINE, .references = 1};
+
+/* The boot image as a memory object: its frames are where the loader put them, never freed. */
+static struct object *image_object(struct process *process)
+{
+    static struct memory_object image;
+    uint64_t pages = align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE;
+
+    image.frames = boot_alloc(pages * sizeof(paddr_t));
+    for (uint64_t page = 0; page < pages; page++) {
+        image.frames[page] = boot_info.initrd_start + page * PAGE_SIZE;
+    }
+    image.pages = (uint32_t)pages;
+    object_init(&image.object, OBJECT_MEMORY, 0, process);
+    object_retain(&image.object); /* the kernel's own: it never dies */
+    return &image.object;
+}
+
+static void grant(struct process *process, struct weft_startup *startup, const char *name,
+                  struct object *object, unsigned rights)
+{
+    struct weft_startup_capability *entry = &startup->capabilities[startup->capability_count++];
+    uint64_t handle;
+
+    object_retain(object);
+    if (cap_insert(process->caps, object, rights, 0, &handle) != STATUS_OK) {
+        panic("init: no room for the first capabilities");
+    }
+    entry->handle = (uint32_t)handle;
+    entry->rights = rights;
+    for (unsigned i = 0; name[i] != '\0'; i++) {
+        entry->name[i] = name[i];
+    }
+}
+
+static void startup_fill(struct process *process, struct weft_startup *startup,
+                         struct object *image)
+{
+    _Static_assert(sizeof(struct weft_startup) <= PAGE_SIZE, "start-up data is one page");
+    _Static_assert(WEFT_ARGUMENTS_MAX >= BOOT_COMMAND_LINE_MAX, "the whole line fits");
+
+    startup->magic = WEFT_STARTUP_MAGIC;
+    startup->version = WEFT_STARTUP_VERSION;
+    startup->clock_hz = arch_clock_hz;
+    startup->cpu_count = boot_info.cpu_count;
+    startup->initrd_size = boot_info.initrd_size;
+    __builtin_memcpy(startup->name, "init", 5);
+    __builtin_memcpy(startup->arguments, boot_info.command_line, BOOT_COMMAND_LINE_MAX);
+    /* In the order of the fixed handles of the ABI. */
+    grant(process, startup, "self", &process->object, RIGHTS_ALL);
+    grant(process, startup, "console", &console, RIGHT_WRITE | RIGHT_COPY);
+    grant(process, startup, "machine", &machine, RIGHT_MANAGE | RIGHT_COPY);
+    grant(process, startup, "initrd", image, RIGHT_READ | RIGHT_COPY);
+}
+
+static void pool_fill(struct pool *pool)
+{
+    struct boot_region regions[BOOT_REGIONS_MAX];
+    unsigned count = boot_memory_take_rest(regions, BOOT_REGIONS_MAX);
+
+    for (unsigned i = 0; i < count; i++) {
+        pool_add(pool, regions[i].start, (regions[i].end - regions[i].start) / PAGE_SIZE);
+    }
+}
+
+void process_start_init(void)
+{
+    static struct weft_startup startup;
+    struct pool pool = {0};
+    struct process *process;
+    struct object *image;
+    struct file file;
+    vaddr_t entry;
+    uint32_t id;
+
+    if (boot_info.initrd_size == 0) {
+        panic("no boot image: give one with -initrd");
+    }
+    if (!cpio_find(arch_to_virtual(boot_info.initrd_start), boot_info.initrd_size, "init", &file)) {
+        panic("the boot image is not a cpio archive (newc) with a file named init");
+    }
+    console.id = object_id_new();
+    machine.id = object_id_new();
+    image = image_object(NULL);
+    pool_fill(&pool);
+    if (process_build(NULL, &pool, "init\0\0\0\0\0\0\0\0\0\0\0\0", &process) != STATUS_OK) {
+        panic("no memory for the first process");
+    }
+    image->payer = process;
+    entry = elf_load(process, &file);
+    startup_fill(process, &startup, image);
+    map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));
+    map_new(process, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_SIZE, INIT_STACK_PAGES,
+            PAGE_READ | PAGE_WRITE, NULL, 0);
+    if (thread_create(process, 0, INIT_PRIORITY, entry, INIT_STACK_TOP, STARTUP_ADDRESS, &id) !=
+        STATUS_OK) {
+        panic("no memory for the first thread");
+    }
+}

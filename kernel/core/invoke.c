@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running a system call where its object lives; the header is the manual.
+ */
+#include "kernel/invoke.h"
+
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "smp/sched_point.h"
+
+static void invoke_again(struct thread *thread)
+{
+    thread_send(thread, percpu(id), TRACE_TRAVEL_REMOTE_CALL, invoke_arrived);
+}
+
+void invoke_arrived(struct mail *mail)
+{
+    struct thread *thread = container_of(mail, struct thread, mail);
+    status_t status;
+
+    if (!thread_arrived(thread)) {
+        return;
+    }
+    SCHED_POINT();
+    status = thread->invoke(thread, thread->invoke_object);
+    if (status == STATUS_BLOCKED) {
+        return; /* not ours to touch any more */
+    }
+    if (status == STATUS_AGAIN) {
+        invoke_again(thread);
+        return;
+    }
+    thread_set_status(thread, status);
+    thread_wake(thread, 0);
+}
+
+status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_travel travel)
+{
+    struct thread *caller = current();
+    status_t status;
+
+    caller->invoke = function;
+    caller->invoke_object = object;
+    if (object->cpu != percpu(id)) {
+        thread_send(caller, object->cpu, travel, invoke_arrived);
+        schedule();
+    }
+    status = function(caller, object);
+    if (status == STATUS_AGAIN) {
+        invoke_again(caller);
+        schedule();
+    }
+    if (status == STATUS_BLOCKED) {
+        if (current() == caller) {
+            thread_leave_cpu(caller->state);
+        }
+        schedule();
+    }
+    return status;
+}
+
+status_t object_invoke(struct object *object, invoke_fn function)
+{
+    return object_invoke_as(object, function, TRACE_TRAVEL_REMOTE_CALL);
+}

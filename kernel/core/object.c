@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * References to objects and the way they end; the header tells the three steps.
+ */
+#include "kernel/object.h"
+
+#include "ipc/endpoint.h"
+#include "ipc/notification.h"
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+#include "kernel/memory_object.h"
+#include "kernel/panic.h"
+#include "smp/quiescence.h"
+#include "trace/kernel/trace.h"
+
+uint32_t object_id_new(void)
+{
+    /* Each CPU counts for itself; the remainder tells them apart. Starts at 1: 0 means nobody. */
+    return ++percpu(ids) * boot_info.cpu_count + percpu(id);
+}
+
+void object_init(struct object *object, enum object_type type, cpu_t cpu, struct process *payer)
+{
+    object->type = type;
+    object->cpu = cpu;
+    object->id = object_id_new();
+    object->references = 1;
+    object->payer = payer;
+    object->visitor.mail.id = object->id;
+    if (payer != NULL) {
+        payer->objects++;
+    }
+}
+
+void object_retain(struct object *object)
+{
+    /* Relaxed: the caller's own reference keeps the object alive meanwhile. */
+    fetch_add_relaxed(&object->references, 1);
+}
+
+/* Step 3. */
+static void object_reclaim(struct mail *mail)
+{
+    struct object *object = container_of(mail, struct object, visitor.mail);
+    struct process *payer = object->payer;
+
+    switch (object->type) {
+    case OBJECT_ENDPOINT:
+        slab_free(&payer->slab, object, sizeof(struct endpoint));
+        break;
+    case OBJECT_NOTIFICATION:
+        slab_free(&payer->slab, object, sizeof(struct notification));
+        break;
+    case OBJECT_MEMORY:
+        memory_object_free((struct memory_object *)object);
+        break;
+    default:
+        panic("object %u of type %u cannot be reclaimed", object->id, object->type);
+    }
+    process_object_gone(payer);
+}
+
+/* Step 2 is over. */
+static void object_quiescent(struct visitor *visitor)
+{
+    struct object *object = container_of(visitor, struct object, visitor);
+
+    if (object->type == OBJECT_PROCESS) { /* goes on by itself */
+        process_unreferenced((struct process *)object);
+        return;
+    }
+    visitor->mail.arrive = object_reclaim;
+    visitor->mail.travel = TRACE_TRAVEL_DESTROY;
+    mail_send(&visitor->mail, object->payer->object.cpu);
+}
+
+/* Step 1. */
+static void object_destroy(struct mail *mail)
+{
+    struct object *object = container_of(mail, struct object, visitor.mail);
+
+    switch (object->type) {
+    case OBJECT_ENDPOINT:
+        endpoint_orphan((struct endpoint *)object);
+        break;
+    case OBJECT_CONSOLE:
+    case OBJECT_MACHINE:
+        return; /* part of the kernel, live forever */
+    default:
+        break;
+    }
+    object->visitor.visit = NULL;
+    object->visitor.done = object_quiescent;
+    quiescence_walk(&object->visitor);
+}
+
+void object_release(struct object *object)
+{
+    /* [object.references] acquire and release: all that holders did to the object happened before
+     * its end. Pairs with itself on other CPUs. */
+    if (fetch_sub_acq_rel(&object->references, 1) != 1) {
+        return;
+    }
+    object->visitor.mail.arrive = object_destroy;
+    object->visitor.mail.travel = TRACE_TRAVEL_DESTROY;
+    mail_send(&object->visitor.mail, object->cpu);
+}

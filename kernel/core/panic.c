@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel's last words; the header is the manual.
+ */
+#include "kernel/panic.h"
+
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "kernel/print.h"
+
+#define STATUS_PANIC 111
+
+void panic_begin(void)
+{
+    arch_stop_others();
+}
+
+void panic_end(void)
+{
+    const struct thread *thread = current();
+
+    kprintf("weft: on CPU %u, thread %u '%s' of process '%s'\n", percpu(id),
+            thread == NULL ? 0 : thread->id, thread == NULL ? "none" : thread->name,
+            thread == NULL || thread->process == NULL ? "none" : thread->process->name);
+    if (thread != NULL && !thread->idle) {
+        kprintf("weft: the thread's user registers:\n");
+        arch_frame_print(&thread->frame);
+    }
+    kprintf("weft: the trace is intact; the machine stops\n");
+    arch_machine_off(STATUS_PANIC);
+}
+
+void panic(const char *format, ...)
+{
+    va_list arguments;
+
+    panic_begin();
+    kprintf("weft: PANIC: ");
+    va_start(arguments, format);
+    kvprintf(format, arguments);
+    va_end(arguments);
+    kprintf("\nweft: call chain:\n");
+    arch_backtrace();
+    panic_end();
+}

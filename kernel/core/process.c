@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a process: building it, and ending it in pieces. The header tells the order.
+ */
+#include "kernel/process.h"
+
+#include "ipc/notification.h"
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "kernel/invoke.h"
+#include "kernel/mapping.h"
+#include "kernel/panic.h"
+#include "kernel/thread.h"
+#include "smp/atomic.h"
+#include "trace/kernel/trace.h"
+
+#define KILLS_PER_PIECE 16
+#define SLOTS_PER_PIECE 16
+#define TABLES_PER_PIECE 16
+
+struct process kernel_process = {.name = "kernel"};
+
+/* ---- building -------------------------------------------------------------------------------- */
+
+/* The first pages of a process: itself, its capability table, the root of its address space. */
+_Static_assert(sizeof(struct process) <= PAGE_SIZE, "a process lies in one page");
+
+status_t process_build(struct process *creator, struct pool *pool, const char *name,
+                       struct process **out)
+{
+    paddr_t page = pool_alloc_page(pool);
+    paddr_t table = pool_alloc_page(pool);
+    struct process *process = arch_to_virtual(page);
+
+    if (table == 0 || arch_space_init(&process->space, pool) != STATUS_OK) {
+        if (table != 0) {
+            pool_free_page(pool, table);
+        }
+        if (page != 0) {
+            pool_free_page(pool, page);
+        }
+        return STATUS_NO_MEMORY;
+    }
+    process->caps = arch_to_virtual(table);
+    process->pool = *pool;
+    list_init(&process->threads);
+    object_init(&process->object, OBJECT_PROCESS, percpu(id), creator);
+    process->teardown.mail.id = process->object.id;
+    __builtin_memcpy(process->name, name, NAME_MAX);
+    trace_process_create(process->object.id, creator == NULL ? 0 : creator->object.id);
+    trace_write_name(TRACE_NAME_KIND_PROCESS, process->object.id, process->name);
+    *out = process;
+    return STATUS_OK;
+}
+
+/* ---- ending: threads ------------------------------------------------------------------------- */
+
+static void teardown_start(struct process *process);
+
+void process_check_end(struct process *process)
+{
+    if (process->state == PROCESS_DYING && process->thread_count == 0 && process->pending == 0 &&
+        !process->tearing_down) {
+        teardown_start(process);
+    }
+}
+
+/* Sends kill orders to some threads; those that have theirs are at the list's end. */
+static void kill_piece(struct mail *mail)
+{
+    struct process *process = container_of(mail, struct process, teardown.mail);
+
+    process->pending--; /* this mail */
+    for (unsigned i = 0; i < KILLS_PER_PIECE && !list_empty(&process->threads); i++) {
+        struct thread *thread =
+            container_of(list_first(&process->threads), struct thread, siblings);
+
+        if (thread->ordered) { /* so have all that follow */
+            process_check_end(process);
+            return;
+        }
+        list_remove(&thread->siblings);
+        list_append(&process->threads, &thread->siblings);
+        thread->ordered = true;
+        process->pending++;
+        thread_kill(thread);
+    }
+    if (list_empty(&process->threads)) {
+        process_check_end(process);
+        return;
+    }
+    process->pending++;
+    mail_send(mail, percpu(id));
+}
+
+void process_end(struct process *process, enum process_cause cause, uint32_t status)
+{
+    if (process->state != PROCESS_ALIVE) {
+        return;
+    }
+    if (process->object.payer == NULL) {
+        panic("the first process has ended, cause %u, status %u", cause, status);
+    }
+    process->state = PROCESS_DYING;
+    process->cause = (uint8_t)cause;
+    process->status = status;
+    trace_process_exit((uint8_t)(cause - CAUSE_EXITED), process->object.id, status);
+    process->pending++;
+    process->teardown.mail.arrive = kill_piece;
+    process->teardown.mail.travel = TRACE_TRAVEL_DESTROY;
+    mail_send(&process->teardown.mail, percpu(id));
+}
+
+static status_t end_own_process(struct thread *caller, struct object *object)
+{
+    process_end((struct process *)object, (enum process_cause)(caller->end_reason >> 32),
+                (uint32_t)caller->end_reason);
+    /* Relaxed: nobody else looks at it before it has been pushed. It dies at home, without a chance
+     * to run again; the kill order that will look for it finds it dead. */
+    store_relaxed(&caller->killed, 1);
+    if (caller->home != percpu(id)) {
+        return STATUS_OK;
+    }
+    thread_die(caller, (uint32_t)caller->end_reason);
+    return STATUS_BLOCKED;
+}
+
+void process_end_current(enum process_cause cause, uint32_t status)
+{
+    current()->end_reason = (uint64_t)cause << 32 | status;
+    (void)object_invoke(&current()->process->object, end_own_process);
+    panic("a thread of process %u outlived its process", current()->process->object.id);
+}
+
+static void thread_free(struct process *process, struct thread *thread)
+{
+    list_remove(&thread->siblings);
+    slab_free(&process->slab, thread, sizeof(*thread));
+}
+
+void process_thread_dead(struct process *process, struct thread *thread)
+{
+    uint32_t status = thread->exit_status;
+
+    thread->dead = true;
+    process->thread_count--;
+    if (!thread->ordered) {
+        thread_free(process, thread);
+    }
+    if (process->thread_count == 0) {
+        process_end(process, CAUSE_EXITED, status);
+        process_check_end(process);
+    }
+}
+
+void process_order_done(struct thread *thread)
+{
+    struct process *process = thread->process;
+
+    process->pending--;
+    thread->ordered = false;
+    if (thread->dead) {
+        thread_free(process, thread);
+    }
+    process_check_end(process);
+}
+
+/* ---- ending: what it had --------------------------------------------------------------------- */
+
+static void process_gone_check(struct process *process);
+
+static void tables_piece(struct mail *mail)
+{
+    struct process *process = container_of(mail, struct process, teardown.mail);
+
+    if (!arch_space_destroy_step(&process->space, &process->pool, TABLES_PER_PIECE)) {
+        mail_send(mail, percpu(id));
+        return;
+    }
+    process->state = PROCESS_DEAD;
+    if (process->watcher != NULL) {
+        notification_signal(process->watcher, process->watcher_bits);
+        object_release(&process->watcher->object);
+        process->watcher = NULL;
+    }
+    process_gone_check(process);
+}
+
+static void unload_visit(struct visitor *visitor)
+{
+    struct process *process = container_of(visitor, struct process, teardown);
+
+    if (percpu(space_owner) == process) {
+        percpu(space_owner) = NULL;
+        arch_space_load(NULL);
+    }
+}
+
+static void unloaded(struct visitor *visitor)
+{
+    struct process *process = container_of(visitor, struct process, teardown);
+
+    mapping_drop_all(process);
+    visitor->mail.arrive = tables_piece;
+    visitor->mail.travel = TRACE_TRAVEL_DESTROY;
+    mail_send(&visitor->mail, percpu(id));
+}
+
+static void caps_piece(struct mail *mail)
+{
+    struct process *process = container_of(mail, struct process, teardown.mail);
+
+    cap_delete_range(process->caps, process->slots_closed, SLOTS_PER_PIECE);
+    process->slots_closed += SLOTS_PER_PIECE;
+    if (process->slots_closed < CAPABILITY_SLOTS) {
+        mail_send(mail, percpu(id));
+        return;
+    }
+    process->teardown.visit = unload_visit;
+    process->teardown.done = unloaded;
+    quiescence_walk(&process->teardown);
+}
+
+_Static_assert(CAPABILITY_SLOTS % SLOTS_PER_PIECE == 0, "pieces end with the table");
+
+static void teardown_start(struct process *process)
+{
+    process->tearing_down = true;
+    process->teardown.mail.arrive = caps_piece;
+    mail_send(&process->teardown.mail, percpu(id));
+}
+
+/* ---- gone ------------------------------------------------------------------------------------ */
+
+/* On the creator's CPU: all pages of the process become the creator's again. */
+static void process_reclaim(struct mail *mail)
+{
+    struct process *process = container_of(mail, struct process, object.visitor.mail);
+    struct process *creator = process->object.payer;
+    struct pool pool = process->pool;
+
+    slab_destroy(&process->slab, &pool);
+    pool_free_page(&pool, arch_to_physical(process->caps));
+    pool_free_page(&pool, arch_to_physical(process)); /* it does not exist from here on */
+    pool_merge(&pool, &creator->pool);
+    process_object_gone(creator);
+}
+
+static void process_gone_check(struct process *process)
+{
+    if (process->state != PROCESS_DEAD || !process->unreferenced || process->objects != 0) {
+        return;
+    }
+    process->object.visitor.mail.arrive = process_reclaim;
+    process->object.visitor.mail.travel = TRACE_TRAVEL_DESTROY;
+    mail_send(&process->object.visitor.mail, process->object.payer->object.cpu);
+}
+
+void process_unreferenced(struct process *process)
+{
+    process->unreferenced = true;
+    process_gone_check(process);
+}
+
+void process_object_gone(struct process *process)
+{
+    process->objects--;
+    process_gone_check(process);
+}

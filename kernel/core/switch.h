@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Making a thread the current one. Nothing is saved: the registers of who ran lie in its struct
+ * thread since it entered the kernel, and nothing else of it is in the CPU but lazily kept things
+ * (address space, floating point).
+ */
+#pragma once
+
+#include "arch/thread.h"
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "trace/kernel/trace.h"
+
+/* `next` is a user thread of this CPU. Takes effect when the kernel is left. */
+static inline void switch_current(struct thread *next)
+{
+    percpu(current) = next;
+    arch_thread_enter(next);
+    if (percpu(space_owner) != next->process) {
+        percpu(space_owner) = next->process;
+        arch_space_load(&next->process->space);
+    }
+}
+
+/* The event for it, once per change of who runs. */
+static inline void switch_trace(uint8_t left_state, uint32_t next)
+{
+    trace_switch(left_state, percpu(running_id), next);
+    percpu(running_id) = next;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The system calls that are not at home with one kind of object: processes, threads, capabilities,
+ * console, machine, trace. Each handler reads: look up, validate, act (there where the object lives),
+ * return a status. The interface itself, with what each call needs and returns, is kernel/abi/abi.toml.
+ */
+#include "ipc/notification.h"
+#include "kernel/arch.h"
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+#include "kernel/invoke.h"
+#include "kernel/user_copy.h"
+#include "smp/quiescence.h"
+#include "trace/kernel/trace.h"
+#include "weft/kernel_syscalls.h"
+
+#define PROCESS_PAGES_MIN 8 /* below this nothing could run in it */
+
+static struct cap_table *own_caps(void)
+{
+    return current()->process->caps;
+}
+
+/* Joins the two words in which a name of up to 16 characters travels. */
+static void name_from_words(char name[NAME_MAX + 1], uint64_t name0, uint64_t name1)
+{
+    __builtin_memcpy(name, &name0, 8);
+    __builtin_memcpy(name + 8, &name1, 8);
+    name[NAME_MAX] = '\0';
+}
+
+/* A call on an object that needs no more than a handle. */
+static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigned rights,
+                                 invoke_fn function)
+{
+    struct cap cap;
+    status_t status = cap_lookup(own_caps(), handle, type, rights, &cap);
+
+    return status != STATUS_OK ? status : object_invoke(cap.object, function);
+}
+
+/* ---- nothing and waiting --------------------------------------------------------------------- */
+
+status_t sys_null(void)
+{
+    return STATUS_OK;
+}
+
+status_t sys_yield(void)
+{
+    if (percpu(queue).ready == 0) {
+        return STATUS_OK;
+    }
+    sched_yield_current();
+}
+
+status_t sys_sleep(uint64_t deadline)
+{
+    struct thread *thread = current();
+
+    if (deadline <= arch_cycles()) {
+        return STATUS_OK;
+    }
+    thread->deadline = deadline;
+    thread->state = TRACE_THREAD_STATE_SLEEPING;
+    thread_leave_cpu(TRACE_THREAD_STATE_SLEEPING);
+    timer_sleep(thread);
+    schedule();
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+status_t sys_process_exit(uint64_t status)
+{
+    process_end_current(CAUSE_EXITED, (uint32_t)status);
+}
+
+/* Undoes a process that nobody has seen: all its pages are still in its pool. */
+static status_t process_create(struct thread *caller, struct object *object)
+{
+    struct process *creator = (struct process *)object;
+    struct notification *watcher = (struct notification *)caller->second;
+    struct pool pool = {0};
+    struct process *process = NULL;
+    char name[NAME_MAX + 1];
+    uint64_t handle, own_handle;
+    status_t status;
+
+    name_from_words(name, arch_argument(&caller->frame, 1), arch_argument(&caller->frame, 2));
+    status = pool_move(&creator->pool, &pool, arch_argument(&caller->frame, 0));
+    if (status == STATUS_OK) {
+        status = process_build(creator, &pool, name, &process);
+    }
+    if (status != STATUS_OK) {
+        pool_merge(&pool, &creator->pool);
+        return status; /* `second` is dropped with the call, see sys_process_create() */
+    }
+    process->watcher = watcher;
+    process->watcher_bits = arch_argument(&caller->frame, 4);
+    caller->second = NULL;
+    object_retain(&process->object); /* the process's handle on itself; cannot fail, it is empty */
+    (void)!cap_insert(process->caps, &process->object, RIGHT_READ | RIGHT_MANAGE, 0, &own_handle);
+    status = cap_insert(creator->caps, &process->object, RIGHTS_ALL, 0, &handle);
+    if (status != STATUS_OK) { /* nobody can name it: it ends and gives everything back */
+        object_release(&process->object);
+        process_end(process, CAUSE_KILLED, 0);
+        return status;
+    }
+    arch_set_result(&caller->frame, handle);
+    return STATUS_OK;
+}
+
+/* Runs the above and drops the watcher if it was not used, wherever the call ends. */
+static status_t process_create_or_drop(struct thread *caller, struct object *object)
+{
+    status_t status = process_create(caller, object);
+
+    if (caller->second != NULL) {
+        object_release(caller->second);
+        caller->second = NULL;
+    }
+    return status;
+}
+
+status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint64_t notification,
+                            uint64_t bits)
+{
+    struct thread *caller = current();
+
+    (void)name0, (void)name1, (void)bits; /* read on the process's CPU */
+    if (pages < PROCESS_PAGES_MIN) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    if (notification != 0) {
+        struct cap cap;
+        status_t status =
+            cap_lookup(own_caps(), notification, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+        object_retain(cap.object);
+        caller->second = cap.object;
+    }
+    return object_invoke(&caller->process->object, process_create_or_drop);
+}
+
+static status_t process_status(struct thread *caller, struct object *object)
+{
+    struct process *process = (struct process *)object;
+
+    arch_set_result(&caller->frame, process->state == PROCESS_ALIVE
+                                        ? 0
+                                        : (uint64_t)process->cause << 32 | process->status);
+    return STATUS_OK;
+}
+
+status_t sys_process_status(uint64_t process)
+{
+    return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_READ, process_status);
+}
+
+static status_t process_kill(struct thread *caller, struct object *object)
+{
+    (void)caller;
+    process_end((struct process *)object, CAUSE_KILLED, 0);
+    return STATUS_OK;
+}
+
+status_t sys_process_kill(uint64_t process)
+{
+    return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_MANAGE, process_kill);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static status_t create_thread(struct thread *caller, struct object *object)
+{
+    struct process *process = (struct process *)object;
+    uint64_t placement = arch_argument(&caller->frame, 1);
+    uint32_t id;
+    status_t status;
+
+    if (process->state != PROCESS_ALIVE) {
+        return STATUS_DEAD;
+    }
+    status = thread_create(process, (cpu_t)(placement & 0xffff), (uint8_t)(placement >> 16),
+                           arch_argument(&caller->frame, 2), arch_argument(&caller->frame, 3),
+                           arch_argument(&caller->frame, 4), &id);
+    arch_set_result(&caller->frame, id);
+    return status;
+}
+
+status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry, uint64_t stack,
+                           uint64_t argument)
+{
+    (void)argument; /* read on the process's CPU */
+    if ((placement & 0xffff) >= boot_info.cpu_count ||
+        placement >> 16 > current()->priority || entry >= USER_TOP || stack > USER_TOP) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_MANAGE, create_thread);
+}
+
+status_t sys_thread_name(uint64_t name0, uint64_t name1)
+{
+    name_from_words(current()->name, name0, name1);
+    trace_write_name(TRACE_NAME_KIND_THREAD, current()->id, current()->name);
+    return STATUS_OK;
+}
+
+status_t sys_thread_migrate(uint64_t cpu)
+{
+    if (cpu >= boot_info.cpu_count) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    if (cpu == percpu(id)) {
+        return STATUS_OK;
+    }
+    thread_set_status(current(), STATUS_OK);
+    thread_migrate_current((cpu_t)cpu);
+}
+
+status_t sys_thread_exit(uint64_t status)
+{
+    thread_exit_current((uint32_t)status);
+}
+
+/* ---- capabilities ---------------------------------------------------------------------------- */
+
+static status_t cap_copy(struct thread *caller, struct object *object)
+{
+    struct process *process = (struct process *)object;
+    struct object *granted = caller->second;
+    status_t status = STATUS_DEAD;
+    uint64_t handle = 0;
+
+    caller->second = NULL;
+    if (process->state == PROCESS_ALIVE) {
+        status = cap_insert(process->caps, granted, (unsigned)caller->second_rights,
+                            caller->second_badge, &handle);
+    }
+    if (status != STATUS_OK) {
+        object_release(granted);
+    }
+    arch_set_result(&caller->frame, handle);
+    return status;
+}
+
+status_t sys_cap_copy(uint64_t process, uint64_t handle, uint64_t rights, uint64_t badge)
+{
+    struct thread *caller = current();
+    struct cap target, cap;
+    status_t status = cap_lookup(own_caps(), process, OBJECT_PROCESS, RIGHT_MANAGE, &target);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = cap_lookup(own_caps(), handle, OBJECT_NONE, RIGHT_COPY, &cap);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if ((rights & ~(uint64_t)cap.rights) != 0) {
+        return STATUS_NO_RIGHT;
+    }
+    if (badge != 0 && cap.badge != 0) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    object_retain(cap.object);
+    caller->second = cap.object;
+    caller->second_rights = rights;
+    caller->second_badge = badge != 0 ? badge : cap.badge;
+    return object_invoke(target.object, cap_copy);
+}
+
+static status_t delete_cap(struct thread *caller, struct object *object)
+{
+    return cap_delete(((struct process *)object)->caps, arch_argument(&caller->frame, 0));
+}
+
+status_t sys_cap_delete(uint64_t handle)
+{
+    (void)handle; /* read on the process's CPU */
+    return object_invoke(&current()->process->object, delete_cap);
+}
+
+/* ---- console and machine --------------------------------------------------------------------- */
+
+static status_t console_write(struct thread *caller, struct object *object)
+{
+    static char line[CONSOLE_LINE_MAX]; /* the console has one owner, which handles one call at once */
+    uint64_t length = arch_argument(&caller->frame, 2);
+    status_t status = user_copy_in(caller->process, arch_argument(&caller->frame, 1), line, length);
+
+    (void)object;
+    if (status == STATUS_OK) {
+        arch_console_write(line, length);
+    }
+    return status;
+}
+
+status_t sys_console_write(uint64_t console, uint64_t address, uint64_t length)
+{
+    (void)address;
+    if (length > CONSOLE_LINE_MAX) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    return invoke_by_handle(console, OBJECT_CONSOLE, RIGHT_WRITE, console_write);
+}
+
+status_t sys_machine_off(uint64_t machine, uint64_t status)
+{
+    struct cap cap;
+    status_t found = cap_lookup(own_caps(), machine, OBJECT_MACHINE, RIGHT_MANAGE, &cap);
+
+    if (found != STATUS_OK) {
+        return found;
+    }
+    arch_machine_off(status > 99 ? 99 : (uint32_t)status);
+}
+
+/* ---- trace ----------------------------------------------------------------------------------- */
+
+status_t sys_trace_user(uint64_t kind, uint64_t name, uint64_t value)
+{
+    _Static_assert(TRACE_EVENT_USER_BEGIN == TRACE_EVENT_USER_INSTANT + TRACE_KIND_BEGIN &&
+                       TRACE_EVENT_USER_END == TRACE_EVENT_USER_INSTANT + TRACE_KIND_END &&
+                       TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER,
+                   "the kinds count from the first user event on");
+
+    if (kind > TRACE_KIND_COUNTER) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    TRACE_EMIT(TRACE_CATEGORY_USER, (uint16_t)(TRACE_EVENT_USER_INSTANT + kind),
+               value << 32 | (uint32_t)name);
+    return STATUS_OK;
+}
+
+status_t sys_trace_name(uint64_t name, uint64_t name0, uint64_t name1)
+{
+    char text[NAME_MAX + 1];
+
+    name_from_words(text, name0, name1);
+    trace_write_name(TRACE_NAME_KIND_USER, (uint32_t)name, text);
+    return STATUS_OK;
+}
+
+/* The machine's object carries a new mask to every CPU; one caller at a time. */
+static struct trace_switch {
+    struct visitor visitor;
+    struct thread *caller; /* (O) who waits for it; NULL: free */
+    uint8_t mask;
+} trace_switch_walk;
+
+static void mask_visit(struct visitor *visitor)
+{
+    trace_set_mask(container_of(visitor, struct trace_switch, visitor)->mask);
+}
+
+static void mask_done(struct visitor *visitor)
+{
+    struct trace_switch *walk = container_of(visitor, struct trace_switch, visitor);
+    struct thread *caller = walk->caller;
+
+    walk->caller = NULL;
+    if (thread_arrived(caller)) {
+        thread_set_status(caller, STATUS_OK);
+        thread_wake(caller, 0);
+    }
+}
+
+static status_t trace_control(struct thread *caller, struct object *object)
+{
+    if (trace_switch_walk.caller != NULL) {
+        return STATUS_AGAIN;
+    }
+    arch_set_result(&caller->frame, percpu(trace.mask));
+    caller->state = TRACE_THREAD_STATE_TRAVELLING;
+    trace_switch_walk.caller = caller;
+    trace_switch_walk.mask = (uint8_t)arch_argument(&caller->frame, 1);
+    trace_switch_walk.visitor.mail.id = object->id;
+    trace_switch_walk.visitor.visit = mask_visit;
+    trace_switch_walk.visitor.done = mask_done;
+    quiescence_walk(&trace_switch_walk.visitor);
+    return STATUS_BLOCKED;
+}
+
+status_t sys_trace_control(uint64_t machine, uint64_t mask)
+{
+    (void)mask; /* read on the machine's CPU */
+    return invoke_by_handle(machine, OBJECT_MACHINE, RIGHT_MANAGE, trace_control);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a thread: start, hand-over between CPUs, death. The header has the rules of ownership.
+ */
+#include "kernel/thread.h"
+
+#include "ipc/endpoint.h"
+#include "ipc/notification.h"
+#include "kernel/arch.h"
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+#include "kernel/panic.h"
+#include "smp/sched_point.h"
+#include "trace/kernel/trace.h"
+
+/* ---- hand-over ------------------------------------------------------------------------------- */
+
+void thread_leave_cpu(uint8_t left_state)
+{
+    percpu(left_state) = left_state;
+    percpu(current) = &arch_this_cpu()->idle;
+    percpu(need_resched) = 1;
+}
+
+void thread_send(struct thread *thread, cpu_t cpu, enum trace_travel travel,
+                 void (*arrive)(struct mail *))
+{
+    if (thread == current()) {
+        thread_leave_cpu(TRACE_THREAD_STATE_TRAVELLING);
+    }
+    thread->state = TRACE_THREAD_STATE_TRAVELLING;
+    /* [thread.owner] release: a kill order that finds the new owner also finds `travelling`.
+     * Pairs with the acquire in kill_order_arrived(). */
+    store_release(&thread->owner, cpu);
+    thread->mail.arrive = arrive;
+    thread->mail.travel = (uint8_t)travel;
+    mail_send(&thread->mail, cpu);
+}
+
+bool thread_arrived(struct thread *thread)
+{
+    /* Relaxed: who set it sent a kill order afterwards. If we miss the flag here, that order comes
+     * later and finds the thread wherever it is by then. */
+    if (!load_relaxed(&thread->killed)) {
+        return true;
+    }
+    if (thread->home == percpu(id)) {
+        endpoint_server_arrived(thread);
+        thread_die(thread, 0);
+    } else {
+        thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
+    }
+    return false;
+}
+
+void thread_home_arrived(struct mail *mail)
+{
+    struct thread *thread = container_of(mail, struct thread, mail);
+
+    if (thread_arrived(thread)) {
+        endpoint_server_arrived(thread);
+        thread_wake(thread, thread->cause);
+    }
+}
+
+void thread_wake(struct thread *thread, uint32_t cause)
+{
+    thread->cause = cause;
+    if (thread->home != percpu(id)) {
+        thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
+        return;
+    }
+    thread->state = TRACE_THREAD_STATE_RUNNABLE;
+    trace_wakeup(thread->priority, thread->id, cause);
+    sched_ready(thread);
+}
+
+void thread_set_status(struct thread *thread, status_t status)
+{
+    arch_set_status(&thread->frame, status);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static void thread_started(struct mail *mail)
+{
+    struct thread *thread = container_of(mail, struct thread, mail);
+
+    if (thread_arrived(thread)) {
+        thread_wake(thread, thread->cause);
+    }
+}
+
+status_t thread_create(struct process *process, cpu_t cpu, uint8_t priority, vaddr_t entry,
+                       vaddr_t stack, uint64_t argument, uint32_t *id)
+{
+    struct thread *thread = slab_alloc(&process->slab, &process->pool, sizeof(*thread));
+
+    if (thread == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    thread->process = process;
+    thread->home = cpu;
+    thread->priority = priority;
+    thread->id = object_id_new();
+    thread->mail.id = thread->id;
+    thread->kill_order.id = thread->id;
+    thread->cause = current()->id;
+    __builtin_memcpy(thread->name, process->name, sizeof(thread->name));
+    arch_frame_init(&thread->frame, entry, stack, argument);
+    arch_fpu_init(thread);
+    list_append(&process->threads, &thread->siblings);
+    process->thread_count++;
+    *id = thread->id;
+    trace_thread_create((uint8_t)cpu, thread->id, process->object.id);
+    trace_write_name(TRACE_NAME_KIND_THREAD, thread->id, thread->name);
+    if (cpu == percpu(id)) {
+        thread->owner = cpu;
+        thread_wake(thread, thread->cause);
+    } else {
+        thread_send(thread, cpu, TRACE_TRAVEL_START, thread_started);
+    }
+    return STATUS_OK;
+}
+
+void thread_migrate_current(cpu_t cpu)
+{
+    struct thread *thread = current();
+
+    trace_migrate((uint8_t)cpu, thread->id, thread->home);
+    arch_fpu_evict(thread);
+    endpoint_server_leaves(thread, cpu);
+    thread->cause = thread->id;
+    thread->home = cpu;
+    thread_send(thread, cpu, TRACE_TRAVEL_START, thread_home_arrived);
+    schedule();
+}
+
+/* ---- death ----------------------------------------------------------------------------------- */
+
+static void thread_dead_arrived(struct mail *mail)
+{
+    struct thread *thread = container_of(mail, struct thread, mail);
+
+    process_thread_dead(thread->process, thread);
+}
+
+static void drop_references(struct thread *thread)
+{
+    if (thread->second != NULL) {
+        object_release(thread->second);
+        thread->second = NULL;
+    }
+}
+
+void thread_die(struct thread *thread, uint32_t status)
+{
+    cpu_t grave = thread->process->object.cpu;
+
+    ASSERT(thread->home == percpu(id));
+    if (thread == current()) {
+        thread_leave_cpu(TRACE_THREAD_STATE_EXITED);
+    }
+    arch_fpu_forget(thread);
+    endpoint_server_died(thread);
+    drop_references(thread);
+    trace_thread_exit(thread->id, status);
+    thread->exit_status = status;
+    thread->state = TRACE_THREAD_STATE_EXITED;
+    store_release(&thread->owner, grave); /* [thread.owner] as in thread_send() */
+    thread->mail.arrive = thread_dead_arrived;
+    thread->mail.travel = TRACE_TRAVEL_RETURN_HOME;
+    mail_send(&thread->mail, grave);
+    /* From here on the process's CPU may free the thread. */
+}
+
+void thread_exit_current(uint32_t status)
+{
+    thread_die(current(), status);
+    schedule();
+}
+
+/* ---- killing --------------------------------------------------------------------------------- */
+
+/* Takes a blocked thread out of what it waits for and sends it home, to die there. */
+static void unblock_killed(struct thread *thread)
+{
+    if (thread->home == percpu(id)) {
+        thread_die(thread, 0);
+    } else {
+        thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
+    }
+}
+
+static void kill_here(struct thread *thread)
+{
+    switch (thread->state) {
+    case TRACE_THREAD_STATE_RUNNABLE:
+        if (thread != current()) {
+            percpu(queue).policy->dequeue(&arch_this_cpu()->queue, thread);
+        }
+        thread_die(thread, 0);
+        break;
+    case TRACE_THREAD_STATE_SLEEPING:
+        list_remove(&thread->link);
+        thread_die(thread, 0);
+        break;
+    case TRACE_THREAD_STATE_BLOCKED_CALL:
+    case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
+        endpoint_forget(thread);
+        unblock_killed(thread);
+        break;
+    case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
+        notification_forget(thread);
+        unblock_killed(thread);
+        break;
+    case TRACE_THREAD_STATE_TRAVELLING: /* will find `killed` on arrival here */
+    case TRACE_THREAD_STATE_EXITED:
+    case TRACE_THREAD_STATE_STARTING:
+        break;
+    }
+}
+
+static void kill_order_done(struct mail *mail)
+{
+    process_order_done(container_of(mail, struct thread, kill_order));
+}
+
+static void kill_order_arrived(struct mail *mail)
+{
+    struct thread *thread = container_of(mail, struct thread, kill_order);
+    /* [thread.owner] acquire: if it is us, we see at least the state with which it was sent to us.
+     * Pairs with the release in thread_send(). */
+    cpu_t owner = load_acquire(&thread->owner);
+
+    if (owner != percpu(id)) {
+        mail_send(mail, owner);
+        return;
+    }
+    kill_here(thread);
+    mail->arrive = kill_order_done;
+    mail_send(mail, thread->process->object.cpu);
+}
+
+void thread_kill(struct thread *thread)
+{
+    SCHED_POINT();
+    /* Relaxed: the kill order's push releases it. */
+    store_relaxed(&thread->killed, 1);
+    thread->kill_order.arrive = kill_order_arrived;
+    thread->kill_order.travel = TRACE_TRAVEL_KILL;
+    mail_send(&thread->kill_order, load_acquire(&thread->owner)); /* [thread.owner] a first guess */
+}

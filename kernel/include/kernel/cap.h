@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Capability tables: the only way in which user code names kernel objects.
+ *
+ * A table belongs to a process; only the CPU that owns the process writes it. Threads of the process
+ * on other CPUs read it: a slot is filled by storing its `handle` last (release) and emptied by
+ * clearing it first, and what it named is freed only after every CPU was quiescent. A handle is
+ * generation << 8 | index; a slot's generation changes each time it is filled, so a handle that was
+ * deleted does not reach what comes after it (until the 23-bit generation wraps).
+ */
+#pragma once
+
+#include "kernel/object.h"
+#include "kernel/types.h"
+
+struct cap_slot {
+    uint32_t handle;       /* (Q) 0: empty; stored last */
+    uint32_t generation;   /* (O) of the next filling */
+    uint16_t kind;         /* (Q) object type | rights << 8 */
+    struct object *object; /* (Q) holds one reference */
+    uint64_t badge;        /* (Q) */
+};
+
+struct cap_table {
+    struct cap_slot slots[CAPABILITY_SLOTS];
+};
+
+#define CAP_INDEX_MASK 0xffu
+_Static_assert(CAPABILITY_SLOTS <= CAP_INDEX_MASK + 1, "a handle's index must reach every slot");
+_Static_assert(sizeof(struct cap_table) <= PAGE_SIZE, "a capability table is one page");
+
+/* The kind a slot must show, at least, for an object of this type with this right. */
+#define CAP_KIND(type, rights) ((uint16_t)((type) | (rights) << 8))
+
+/* What a lookup returns: a copy, because the slot may change as soon as its owner runs. */
+struct cap {
+    struct object *object;
+    uint64_t badge;
+    uint8_t rights;
+};
+
+static inline struct cap_slot *cap_slot_of(struct cap_table *table, uint64_t handle)
+{
+    return &table->slots[(handle & CAP_INDEX_MASK) % CAPABILITY_SLOTS];
+}
+
+/* Finds what `handle` names, of whatever type if `type` is OBJECT_NONE, with at least `rights`.
+ * Returns a status: STATUS_BAD_HANDLE, STATUS_WRONG_TYPE, STATUS_NO_RIGHT. Any CPU on which a thread
+ * of the process runs; the object stays valid for the rest of this kernel entry. */
+must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
+                             unsigned rights, struct cap *out);
+
+/* Puts a capability into a free slot. Takes over one reference. Owner only. */
+must_use status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights,
+                             uint64_t badge, uint64_t *handle);
+
+/* Removes one capability and gives its reference back. Owner only. */
+must_use status_t cap_delete(struct cap_table *table, uint64_t handle);
+
+/* Removes all capabilities in slots [first, first + count). Owner only, process is ending. */
+void cap_delete_range(struct cap_table *table, unsigned first, unsigned count);

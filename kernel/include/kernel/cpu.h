@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A CPU's own data. Reached through percpu(field) on the CPU itself, with interrupts off. Other CPUs
+ * touch the mailbox only, which has a cache line of its own.
+ */
+#pragma once
+
+#include "arch/cpu.h"
+#include "kernel/sched.h"
+#include "kernel/thread.h"
+#include "kernel/timer.h"
+#include "kernel/types.h"
+#include "smp/mailbox.h"
+#include "trace/kernel/ring.h"
+
+#define CACHE_LINE 64
+
+struct cpu {
+    struct cpu *self;
+    struct thread *current;            /* (O) who runs; its frame is where entry code saves */
+    cpu_t id;                          /* (I) */
+    uint8_t need_resched;              /* (O) somebody better than `current` is ready */
+    uint8_t fpu_live;                  /* (O) the FPU may be used without a trap */
+    uint8_t left_state;                /* (O) in which state the last thread left, for the trace */
+    uint32_t running_id;               /* (O) who runs as far as the trace knows */
+    struct trace_cpu trace;            /* (O) */
+    const struct process *space_owner; /* (O) whose address space is loaded; NULL: the kernel's */
+    struct thread *fpu_owner;          /* (O) whose registers the FPU holds; NULL: nobody's */
+    struct arch_cpu arch;              /* (O) */
+    struct run_queue queue;            /* (O) */
+    struct timer timer;                /* (O) */
+    uint32_t poll_limit;               /* (O) how long to poll when idle, adapts */
+    uint32_t ids;                      /* (O) ids handed out here */
+    uint64_t random;                   /* (O) state of SCHED_POINT's generator */
+    struct mailbox_queue mailbox __attribute__((aligned(CACHE_LINE))); /* (A) */
+    struct thread idle __attribute__((aligned(CACHE_LINE)));           /* (O) */
+};
+
+_Static_assert(offsetof(struct cpu, idle) - offsetof(struct cpu, mailbox) >= CACHE_LINE,
+               "what other CPUs write stands on its own cache line");
+
+extern struct cpu *cpu_table[CPU_MAX]; /* (I) after boot */

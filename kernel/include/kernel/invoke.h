@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * System calls that must run on the CPU that owns an object.
+ *
+ * object_invoke() runs `function` at once when this CPU is the owner. Otherwise the calling thread
+ * itself is the message: it travels to the owner's CPU, `function` runs there on its behalf (with
+ * the arguments still in its saved registers), and it travels home with the result. The function
+ * returns a status, or
+ *   STATUS_BLOCKED   it has queued the thread somewhere; who finds it there wakes it,
+ *   STATUS_AGAIN     a bounded piece is done: call again, after others had their turn.
+ *
+ * A function never runs on behalf of a thread that was killed.
+ */
+#pragma once
+
+#include "kernel/thread.h"
+
+/* Not seen by user space. */
+#define STATUS_BLOCKED ((status_t)-100)
+#define STATUS_AGAIN ((status_t)-101)
+
+/* From a system call handler, as its last action. Returns what the handler shall return; does not
+ * return at all when the thread has to wait. */
+status_t object_invoke(struct object *object, invoke_fn function);
+
+/* The same; `travel` is what the trace says of the journey. */
+status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_travel travel);
+
+/* A mail handler: `function` of a thread that has arrived. */
+void invoke_arrived(struct mail *mail);

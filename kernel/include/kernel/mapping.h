@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What of which memory object is mapped where in a process. A mapping holds a reference to its
+ * memory object, so that mapped pages cannot be freed, and is unmapped as a whole.
+ */
+#pragma once
+
+#include "kernel/memory_object.h"
+#include "kernel/process.h"
+#include "smp/quiescence.h"
+
+struct mapping {
+    struct visitor shootdown;     /* visits every CPU when the mapping is taken away */
+    struct mapping *next;         /* (O) of the process, in no order */
+    struct process *process;      /* (I) */
+    struct memory_object *memory; /* (I) holds a reference */
+    struct thread *waiter;        /* (O) who asked for the unmapping; travelling meanwhile */
+    vaddr_t address;              /* (I) page-aligned */
+    uint64_t pages;               /* (I) */
+};
+
+/* Maps pages; page tables and the mapping itself come from the process's pool. Takes over a
+ * reference to `memory` if it succeeds. The process's CPU. */
+must_use status_t mapping_create(struct process *process, struct memory_object *memory,
+                                 vaddr_t address, uint64_t first_page, uint64_t pages,
+                                 unsigned access);
+
+/* Forgets all mappings of a process whose space no CPU uses any more. The process's CPU. */
+void mapping_drop_all(struct process *process);

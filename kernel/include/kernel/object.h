@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What all objects that capabilities can name have in common: type, owner, references, a payer.
+ *
+ * An object is owned by one CPU for its whole life; only that CPU changes it, all others send it a
+ * thread (object_invoke in kernel/invoke.h) or a signal. Each capability counts as one reference.
+ * When the last one is gone the object dies in three steps, each on the CPU that may do it:
+ *   1. owner:  object_release() pushes it there; whoever waits on it gets STATUS_DEAD.
+ *   2. everyone: it visits every CPU once (smp/quiescence.h). A thread that was sent to it before its
+ *      last reference went away has arrived by then, and no CPU is in the middle of using it.
+ *   3. payer:  the CPU that owns the paying process takes the memory back into its pool.
+ */
+#pragma once
+
+#include "kernel/types.h"
+#include "smp/quiescence.h"
+
+struct process;
+
+struct object {
+    struct visitor visitor; /* its last journey */
+    uint8_t type;          /* (I) enum object_type */
+    cpu_t cpu;             /* (I) owner */
+    uint32_t id;           /* (I) in traces; unique, never reused */
+    uint32_t references;   /* (A) capabilities and kernel pointers that keep it */
+    struct process *payer; /* (I) process whose pool its memory comes from */
+};
+
+/* A new id for whatever appears in traces; unique over all CPUs without asking them. */
+uint32_t object_id_new(void);
+
+/* Fills the header with one reference and counts it for `payer`, on whose CPU this must run. */
+void object_init(struct object *object, enum object_type type, cpu_t cpu, struct process *payer);
+
+/* The caller must hold a reference already. */
+void object_retain(struct object *object);
+
+/* Gives a reference back; the last one starts the object's end. Any CPU. */
+void object_release(struct object *object);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the kernel's command line said. Read once at boot, immutable afterwards.
+ *
+ *     trace=off|default|all|0xMASK   categories of trace events that are on
+ *     trace_ring=BYTES               size of each CPU's ring of events (suffix K or M)
+ *     seed=N                         pauses at schedule points, test profile only (0: none)
+ *     idle=adaptive|poll|halt        what an idle CPU does before it halts
+ *     timeslice_us=N                 time slice among threads of equal priority
+ *
+ * All other words are for the first process, which gets the line as it is.
+ */
+#pragma once
+
+#include "kernel/types.h"
+
+struct options {
+    uint8_t trace_mask;
+    uint64_t trace_ring; /* bytes; 0: choose by the size of memory */
+    uint64_t seed;
+    uint32_t poll_min; /* turns that an idle CPU polls at least, and at most */
+    uint32_t poll_max;
+    uint32_t timeslice_us;
+};
+
+extern struct options options;
+
+/* Fills `options`. A word that is ours but malformed: panics with a line that says which. */
+void options_parse(const char *command_line);

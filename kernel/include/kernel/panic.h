@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The end: says what is wrong, where, on which CPU and in which thread, stops the other CPUs and the
+ * machine. The trace in memory stays readable for the host.
+ *
+ * ASSERT() is for what a bug in the kernel would break, never for what user space can do. It is
+ * compiled in with the test profile, and always checked for syntax.
+ */
+#pragma once
+
+#include "kernel/types.h"
+
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The first half, for callers that print more before panic_end(). */
+void panic_begin(void);
+_Noreturn void panic_end(void);
+
+#define ASSERT(condition)                                                                          \
+    do {                                                                                           \
+        if (CONFIG_TEST && unlikely(!(condition))) {                                               \
+            panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__);                 \
+        }                                                                                          \
+    } while (0)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A process: an address space, a capability table, a pool of memory, and threads.
+ *
+ * It is owned by the CPU on which it was created; creating objects for it, mapping into it and
+ * ending it happens there (other CPUs send the calling thread). Its threads may run anywhere.
+ *
+ * Ending, all on the owner's CPU, each step restartable: ALIVE -> DYING (kill orders are out to all
+ * threads) -> when the last thread is back: capabilities are closed in pieces -> the process visits
+ * every CPU, so that none has its address space loaded any more -> page tables are freed in pieces ->
+ * DEAD, the creator's notification is signalled. Its memory goes back to its creator's pool when no
+ * object that it paid for and no capability to it is left.
+ */
+#pragma once
+
+#include "kernel/arch.h"
+#include "kernel/cap.h"
+#include "kernel/list.h"
+#include "kernel/object.h"
+#include "kernel/pool.h"
+#include "kernel/slab.h"
+#include "kernel/types.h"
+
+struct notification;
+struct thread;
+
+enum process_state { PROCESS_ALIVE, PROCESS_DYING, PROCESS_DEAD };
+
+/* As process_status reports it, and one more than the trace's exit_cause. */
+enum process_cause { CAUSE_ALIVE, CAUSE_EXITED, CAUSE_FAULT, CAUSE_KILLED };
+
+struct process {
+    struct object object;        /* first; object.payer is the creator, NULL for the first process */
+    struct arch_space space;     /* (O) */
+    struct cap_table *caps;      /* (I) the table's page */
+    struct pool pool;            /* (O) */
+    struct slab slab;            /* (O) small objects */
+    struct list threads;         /* (O) through thread.siblings */
+    uint32_t thread_count;       /* (O) that have not come home dead */
+    uint32_t pending;            /* (O) kill orders and shootdowns under way */
+    uint32_t objects;            /* (O) alive objects that this process pays for */
+    uint8_t state;               /* (O) enum process_state; read anywhere as a hint */
+    uint8_t cause;               /* (O) enum process_cause */
+    uint32_t status;             /* (O) exit status or exception vector */
+    uint16_t slots_closed;       /* (O) capabilities closed by the ending */
+    bool tearing_down;           /* (O) the last thread is gone */
+    bool unreferenced;           /* (O) no capability to it is left */
+    struct visitor teardown;     /* drives the ending, one piece at a time */
+    struct mapping *mappings;    /* (O) what is mapped where */
+    struct notification *watcher; /* (O) signalled at the end; holds a reference; may be NULL */
+    uint64_t watcher_bits;       /* (O) */
+    char name[NAME_MAX + 1];     /* (I) */
+};
+
+/* The process that stands for the kernel in traces: owns the idle threads, has no address space. */
+extern struct process kernel_process;
+
+/* Builds a process inside `pool`, whose pages become its own; on an error they stay in `pool`.
+ * creator: NULL for the first process. The new process has one reference, for who stores it. */
+must_use status_t process_build(struct process *creator, struct pool *pool, const char *name,
+                                struct process **out);
+
+/* Starts the end of a process. Its CPU. Later calls change nothing. */
+void process_end(struct process *process, enum process_cause cause, uint32_t status);
+
+/* The calling thread ends its whole process, from whichever CPU. Does not return to it. */
+_Noreturn void process_end_current(enum process_cause cause, uint32_t status);
+
+/* A thread has come back dead. The process's CPU. */
+void process_thread_dead(struct process *process, struct thread *thread);
+
+/* A kill order of one of its threads is done. The process's CPU. */
+void process_order_done(struct thread *thread);
+
+/* Something that kept the ending waiting is over (`pending` was counted down). The process's CPU. */
+void process_check_end(struct process *process);
+
+/* One object that the process paid for is gone and its memory is back. The process's CPU. */
+void process_object_gone(struct process *process);
+
+/* The last capability to the process is gone, and nobody uses it any more (object.c). */
+void process_unreferenced(struct process *process);
+
+/* Creates the first process from the boot image. CPU 0, once. */
+void process_start_init(void);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Threads, and who owns them.
+ *
+ * A thread has a home CPU, where it runs, and an owner CPU, which may change its state. They differ
+ * while it is away: a blocked thread travels to the object it waits for, and back. At every hand-over
+ * the old owner sets state = travelling and `owner` = the new CPU, then pushes the thread; the new
+ * owner takes it and sets the new state. From the push on, the old owner must not touch it.
+ *
+ * Killing. Who wants a thread dead sets `killed` and sends its kill order to `owner`. On arrival:
+ *   - owner has changed: the order is forwarded;
+ *   - travelling: it is on its way here and will find `killed` when it arrives; the order is done;
+ *   - blocked here: it is taken out of what it waits for and sent home; the order is done;
+ *   - at home, runnable or asleep: it dies.
+ * A thread dies at home only (its FPU state may be in that CPU), and from there it goes to its
+ * process's CPU, where its memory is.
+ *
+ * `caller`, the client whose call this server is working on, belongs to the server's home CPU, and
+ * so does that client while it is held there; when the server itself arrives with a fresh caller
+ * from an endpoint elsewhere, that client is `travelling` with it.
+ */
+#pragma once
+
+#include "arch/frame.h"
+#include "kernel/list.h"
+#include "kernel/process.h"
+#include "kernel/types.h"
+#include "smp/mailbox.h"
+#include "weft/trace_events.h"
+
+/* What a thread that was sent to an object's CPU is to do there (kernel/invoke.h). */
+typedef status_t (*invoke_fn)(struct thread *caller, struct object *object);
+
+struct thread {
+    struct arch_frame frame; /* first: entry code saves user registers here */
+    /* -- what the IPC path touches, close together -- */
+    struct process *process; /* (I) */
+    cpu_t home;              /* (O) where it runs */
+    cpu_t owner;             /* (A) who may change it; release before the push, see above */
+    uint8_t state;           /* (O) enum trace_thread_state */
+    uint8_t priority;        /* (I) 0 .. PRIORITIES - 1 */
+    uint8_t killed;          /* (A) set once by whoever ends it */
+    uint8_t idle;            /* (I) the idle thread of its CPU */
+    uint32_t id;             /* (I) */
+    uint32_t message;        /* (O) trace id of its call under way */
+    uint32_t cause;          /* (O) id of the thread that woke it, for the trace */
+    struct list_link link;   /* (O) the run queue, endpoint queue or sleepers' list it is in */
+    struct thread *caller;   /* (O: home) client that waits for this thread's answer */
+    struct thread *server;   /* (O) thread whose `caller` it is while its call is served */
+    struct object *waits_on; /* (O) endpoint or notification it is blocked on */
+    /* -- journeys -- */
+    struct mail mail;
+    struct mail kill_order;
+    invoke_fn invoke;              /* (O) what it does on arrival */
+    struct object *invoke_object;  /* (O) */
+    uint64_t badge;                /* (O) of the capability it calls with */
+    struct object *second;         /* (O) another object that the call needs; holds a reference */
+    uint64_t second_rights;        /* (O) what the caller may do with it */
+    uint64_t second_badge;         /* (O) and the badge under which */
+    /* -- the rest -- */
+    cycles_t deadline;             /* (O) when to wake up */
+    struct list_link siblings;     /* (O: the process's CPU) */
+    uint64_t end_reason;           /* (O) cause << 32 | status with which it ends its process */
+    uint32_t exit_status;          /* (O) */
+    bool dead;                     /* (O: the process's CPU) has come home to be freed */
+    bool ordered;                  /* (O: the process's CPU) its kill order is under way */
+    char name[NAME_MAX + 1];       /* (O) for panics; traces have it from an event */
+    uint8_t fpu[512] __attribute__((aligned(16))); /* (O) when not in the CPU's registers */
+};
+
+/* The one who runs here. */
+#define current() percpu(current)
+
+/* Creates a thread and starts it on `cpu`. The process's CPU. */
+must_use status_t thread_create(struct process *process, cpu_t cpu, uint8_t priority, vaddr_t entry,
+                                vaddr_t stack, uint64_t argument, uint32_t *id);
+
+/* Makes a thread that this CPU owns runnable: here, or by sending it home. `cause`: the id of the
+ * thread that did it, or 0. May set need_resched. */
+void thread_wake(struct thread *thread, uint32_t cause);
+
+/* Sets what its blocked system call will return. */
+void thread_set_status(struct thread *thread, status_t status);
+
+/* Gives a thread to another CPU. From the return on it is not ours. */
+void thread_send(struct thread *thread, cpu_t cpu, enum trace_travel travel,
+                 void (*arrive)(struct mail *));
+
+/* First thing when a thread has arrived: it is ours now. False: it was killed on the way; it has been
+ * dealt with and must not be touched. */
+must_use bool thread_arrived(struct thread *thread);
+
+/* A mail handler: a thread has come home and goes on. */
+void thread_home_arrived(struct mail *mail);
+
+/* The current thread stops running here; afterwards nothing refers to it. schedule() must follow
+ * before the kernel is left, and does at the end of an interrupt (need_resched is set). */
+void thread_leave_cpu(uint8_t left_state);
+
+/* Moves the current thread to another CPU for good. */
+_Noreturn void thread_migrate_current(cpu_t cpu);
+
+/* Ends a thread of this home CPU. If it is the current one, follow with schedule(). */
+void thread_die(struct thread *thread, uint32_t status);
+
+/* Sends the order to end a thread, once; process_order_done() hears of its end. The process's CPU. */
+void thread_kill(struct thread *thread);
+
+/* The current thread ends. */
+_Noreturn void thread_exit_current(uint32_t status);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Time on one CPU: sleeping threads and the time slice share its one-shot timer. No periodic tick:
+ * with nobody asleep and nobody to share with, the timer is silent.
+ */
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/types.h"
+
+struct thread;
+
+struct timer {
+    struct list sleepers;  /* (O) by deadline, the first first */
+    cycles_t slice_end;    /* (O) 0: nobody to share with */
+    cycles_t armed;        /* (O) what the hardware will fire at; 0: nothing */
+    uint32_t slice_thread; /* (O) id of who ran when the slice began */
+};
+
+void timer_init(struct timer *timer);
+
+/* Starts a time slice unless one is under way. */
+void timer_start_slice(void);
+
+/* Puts a thread to sleep until thread->deadline. */
+void timer_sleep(struct thread *thread);
+
+/* From the timer interrupt. */
+void timer_expired(void);
+
+extern cycles_t timer_slice; /* (I) cycles of a time slice */

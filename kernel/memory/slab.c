@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small objects of one process; the header is the manual.
+ *
+ * A slab page is cut into equal slots. Its first slot is spent on the link that chains all pages of
+ * the process, so that slab_destroy() finds them.
+ */
+#include "kernel/slab.h"
+
+#include "kernel/arch.h"
+#include "kernel/panic.h"
+
+#define SMALLEST 64ul
+
+struct slab_slot {
+    struct slab_slot *next;
+};
+
+static unsigned class_of(size_t size)
+{
+    unsigned class = 0;
+
+    while ((SMALLEST << class) < size) {
+        class++;
+    }
+    ASSERT(class < SLAB_CLASSES);
+    return class;
+}
+
+static bool slab_grow(struct slab *slab, struct pool *pool, unsigned class)
+{
+    paddr_t frame = pool_alloc_page(pool);
+    struct slab_slot *page;
+
+    if (frame == 0) {
+        return false;
+    }
+    page = arch_to_virtual(frame);
+    page->next = slab->pages;
+    slab->pages = page;
+    for (size_t offset = SMALLEST << class; offset < PAGE_SIZE; offset += SMALLEST << class) {
+        struct slab_slot *slot = (struct slab_slot *)((char *)page + offset);
+
+        slot->next = slab->free[class];
+        slab->free[class] = slot;
+    }
+    return true;
+}
+
+void *slab_alloc(struct slab *slab, struct pool *pool, size_t size)
+{
+    unsigned class = class_of(size);
+    struct slab_slot *slot;
+
+    if (slab->free[class] == NULL && !slab_grow(slab, pool, class)) {
+        return NULL;
+    }
+    slot = slab->free[class];
+    slab->free[class] = slot->next;
+    __builtin_memset(slot, 0, SMALLEST << class);
+    return slot;
+}
+
+void slab_free(struct slab *slab, void *memory, size_t size)
+{
+    struct slab_slot *slot = memory;
+    unsigned class = class_of(size);
+
+    slot->next = slab->free[class];
+    slab->free[class] = slot;
+}
+
+void slab_destroy(struct slab *slab, struct pool *pool)
+{
+    while (slab->pages != NULL) {
+        struct slab_slot *page = slab->pages;
+
+        slab->pages = page->next;
+        pool_free_page(pool, arch_to_physical(page));
+    }
+    *slab = (struct slab){0};
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sending and receiving mail; the header is the manual, smp/mailbox_queue.h has the theory.
+ */
+#include "smp/mailbox.h"
+
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "smp/sched_point.h"
+#include "trace/kernel/trace.h"
+
+void mail_send(struct mail *mail, cpu_t cpu)
+{
+    trace_mailbox_push(cpu, mail->id, mail->travel);
+    SCHED_POINT();
+    switch (mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node)) {
+    case MAILBOX_WAS_EMPTY:
+        SCHED_POINT();
+        trace_doorbell_send(cpu);
+        arch_doorbell_send(cpu);
+        break;
+    case MAILBOX_WAS_POLLING:
+        trace_doorbell_elide(cpu, 0);
+        break;
+    case MAILBOX_HAD_NODES:
+        trace_doorbell_elide(cpu, 1);
+        break;
+    }
+}
+
+void mailbox_drain(void)
+{
+    struct mailbox_node *node;
+
+    SCHED_POINT();
+    node = mailbox_queue_take(&arch_this_cpu()->mailbox);
+    while (node != NULL) {
+        struct mail *mail = container_of(node, struct mail, node);
+
+        node = node->next; /* before the handler, which may send it on or free it */
+        trace_mailbox_take(mail->id, mail->travel);
+        mail->arrive(mail);
+    }
+}
+
+void doorbell_received(void)
+{
+    trace_doorbell_receive();
+    mailbox_drain();
+}

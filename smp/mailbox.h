@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mailboxes: the only way from one CPU to another.
+ *
+ * What crosses is an object with a struct mail inside: who sends it gives the object away. On arrival
+ * the owner of the mailbox calls mail->arrive. Sending allocates nothing and cannot fail. A doorbell
+ * (an interrupt) is rung only if the target would not look by itself; see smp/mailbox_queue.h.
+ *
+ * mailbox_drain() runs the handlers of everything that is there, in order of arrival. It is called
+ * when the doorbell interrupts user code and from the idle loop: never in the middle of a kernel
+ * path, so handlers find the kernel at rest.
+ */
+#pragma once
+
+#include "kernel/types.h"
+#include "smp/mailbox_queue.h"
+
+struct mail {
+    struct mailbox_node node;
+    void (*arrive)(struct mail *mail); /* runs on the receiving CPU; the object is its own now */
+    uint32_t id;                       /* of what travels, for the trace */
+    uint8_t travel;                    /* enum trace_travel, why it travels */
+};
+
+/* Pushes `mail` to the mailbox of `cpu`, which may be this one (to go on later, after others had
+ * their turn). From here on the receiver may do anything to the object that contains it. */
+void mail_send(struct mail *mail, cpu_t cpu);
+
+/* Runs the handlers of all that has arrived. */
+void mailbox_drain(void);
+
+/* The doorbell's interrupt handler. */
+void doorbell_received(void);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The subcommands of weft-trace. Each reads a checked capture as a stream and writes its answer to
+ * an output; false means that the capture is damaged (the error says where). They keep no state
+ * between calls and print nothing by themselves, so that tests can run them on bytes in memory.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "file.h"
+#include "output.h"
+
+struct capture_options {
+    const char *ram;      /* the file that backs the guest's memory */
+    const char *kernel;   /* its kernel's ELF file */
+    const char *metadata; /* JSON text to be kept in the capture, or null */
+};
+
+bool capture_guest(const struct capture_options *options, struct output *output,
+                   struct trace_error *error);
+
+bool convert_capture(const struct trace_file *file, struct output *output,
+                     struct trace_error *error);
+bool dump_capture(const struct trace_file *file, bool json, struct output *output,
+                  struct trace_error *error);
+bool stat_capture(const struct trace_file *file, bool json, struct output *output,
+                  struct trace_error *error);
+bool latency_capture(const struct trace_file *file, bool json, struct output *output,
+                     struct trace_error *error);
+/* Also tells how many violations it found. */
+bool check_capture(const struct trace_file *file, struct output *output, uint64_t *violations,
+                   struct trace_error *error);

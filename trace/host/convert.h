@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the converter to Perfetto's protobuf format. Three kinds of packets come out:
+ *
+ *   names        one GenericKernelProcessTree at the start, more for threads met later
+ *                (convert_tracks.c)
+ *   scheduling   FtraceEventBundles, one buffer per CPU: sched_switch, sched_waking, interrupts
+ *                (convert_sched.c)
+ *   the rest     TrackEvents on tracks of threads and CPUs, with interned names and with flows
+ *                (convert_tracks.c writes them; convert_ipc.c, convert_smp.c and convert_user.c
+ *                say which)
+ *
+ * The output need not be in the order of time, the trace processor sorts it. What must hold: a
+ * track is described before its first event, and equal times keep the order of the file.
+ */
+#pragma once
+
+#include "commands.h"
+#include "model.h"
+#include "proto.h"
+
+#define BUNDLE_SIZE 8192u
+#define PACKET_SIZE 1024u
+#define FLOWS_MAX 4u
+
+/* Tracks: the high half of the 64-bit id says what it is, the low half whose. */
+enum track_kind {
+    TRACK_THREAD = 1, /* calls and services of a thread */
+    TRACK_USER,       /* its own slices and marks */
+    TRACK_SYSCALLS,   /* its system calls */
+    TRACK_PROCESS,
+    TRACK_MAILBOX,    /* of a CPU */
+    TRACK_COUNTER,    /* of a user string */
+    TRACK_KINDS,
+};
+
+enum track_event_type { TRACK_BEGIN = 1, TRACK_END = 2, TRACK_INSTANT = 3, TRACK_VALUE = 4 };
+
+enum category { CATEGORY_IPC = 1, CATEGORY_SMP, CATEGORY_USER, CATEGORY_SYSCALL, CATEGORY_FAULT,
+                CATEGORY_LIFE, CATEGORY_COUNT };
+
+enum note_name { NOTE_MESSAGE = 1, NOTE_ENDPOINT, NOTE_PATH, NOTE_VALUE, NOTE_ADDRESS, NOTE_STATUS,
+                 NOTE_BITS, NOTE_COUNT };
+
+struct note {
+    enum note_name name;
+    uint64_t value;
+    const char *text; /* instead of the value, if not null */
+};
+
+/* One TrackEvent. Zero fields are left out. */
+struct track_event {
+    uint64_t time;
+    uint64_t track;
+    uint64_t name; /* interned */
+    enum track_event_type type;
+    enum category category;
+    uint64_t flows[FLOWS_MAX]; /* leaving this event */
+    uint64_t ends[FLOWS_MAX];  /* arriving at it */
+    struct note notes[3];
+    int64_t value; /* of a counter */
+};
+
+struct bundle {
+    uint8_t *bytes; /* encoded events, BUNDLE_SIZE */
+    size_t used;
+    uint32_t running; /* thread index that the bundle's last switch left running, ID_NONE at first */
+    uint64_t time;    /* of the CPU's last event */
+    bool lost;        /* events were lost before the first one in the buffer */
+};
+
+/* What is open on a thread's tracks. */
+struct convert_thread {
+    bool declared; /* in a process tree */
+    bool described[TRACK_KINDS];
+    bool call_open, serve_open, syscall_open;
+    uint8_t syscall;
+    uint16_t user_depth;
+    uint64_t notified[FLOWS_MAX]; /* flows of signals that this thread has yet to wake up from */
+    uint32_t call_in_serve;       /* the open call began after the open service */
+};
+
+/* A short slice ("send", "reply") that ends with the next event of its CPU. */
+struct short_slice {
+    uint32_t thread; /* ID_NONE: none is open */
+    bool is_reply;
+};
+
+struct convert_object {
+    uint64_t signals[FLOWS_MAX]; /* flows of signals that no waiter has taken yet */
+};
+
+struct convert {
+    struct model model;
+    struct names names;
+    struct output *output;
+    struct bundle bundles[CAPTURE_CPUS_MAX];
+    struct short_slice shorts[CAPTURE_CPUS_MAX];
+    bool cpu_described[CAPTURE_CPUS_MAX];
+    struct convert_thread *threads; /* parallel to names.threads */
+    size_t thread_capacity;
+    struct convert_object *objects; /* parallel to names.objects */
+    size_t object_capacity;
+    struct id_table process_declared, process_described, counter_described;
+    struct id_table interned;
+    uint64_t next_interned;
+    uint64_t start; /* time of the first event */
+    uint64_t end;   /* time of the last one */
+};
+
+/* convert_tracks.c */
+void tracks_start(struct convert *convert);
+struct convert_thread *convert_thread(struct convert *convert, uint32_t thread);
+void thread_declare(struct convert *convert, uint32_t thread);
+uint64_t thread_track(struct convert *convert, uint32_t thread, enum track_kind kind);
+uint64_t process_track(struct convert *convert, uint32_t process);
+uint64_t mailbox_track(struct convert *convert, uint32_t cpu);
+uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
+                       const char *name);
+/* The id of a name; `kind` and `key` say what it belongs to, so that it is written once. */
+uint64_t intern(struct convert *convert, uint32_t kind, uint32_t key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void track_write(struct convert *convert, const struct track_event *event);
+void packet_write(struct convert *convert, const uint8_t *packet, size_t size);
+
+enum intern_kind { INTERN_WORD = 1, INTERN_CALL, INTERN_SERVE, INTERN_SIGNAL, INTERN_STRING,
+                   INTERN_SYSCALL, INTERN_PUSH, INTERN_TAKE, INTERN_EXCEPTION };
+
+/* Names that are the same in every trace: the key of INTERN_WORD. */
+enum word { WORD_SEND, WORD_REPLY, WORD_RESUME, WORD_ABORTED, WORD_NOTIFIED, WORD_DOORBELL_RECEIVE,
+            WORD_PAGE_FAULT, WORD_HALT, WORD_PROCESS_EXIT, WORD_PROCESS_FAULT, WORD_PROCESS_KILLED,
+            WORD_MIGRATE, WORD_THREAD_EXIT, WORD_LOST };
+uint64_t word(struct convert *convert, enum word which);
+
+/* convert_sched.c */
+void sched_switch(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t previous,
+                  uint32_t next, uint8_t state);
+void sched_waking(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t waker,
+                  uint32_t wakee, uint32_t target);
+void sched_wakeup(struct convert *convert, const struct trace_event *event,
+                  const struct model_change *change);
+void sched_interrupt(struct convert *convert, const struct trace_event *event, uint32_t thread);
+void sched_thread_exit(struct convert *convert, const struct trace_event *event);
+void sched_gap(struct convert *convert, const struct trace_event *event,
+               const struct model_change *change);
+void sched_start(struct convert *convert, const struct trace_event *event);
+void bundles_flush(struct convert *convert);
+
+/* convert_ipc.c */
+void ipc_event(struct convert *convert, const struct trace_event *event,
+               const struct model_change *change);
+void ipc_switched(struct convert *convert, const struct trace_event *event,
+                  const struct model_change *change);
+void short_slice_end(struct convert *convert, uint32_t cpu, uint64_t time);
+void ipc_close(struct convert *convert, uint32_t thread, uint64_t time);
+
+/* convert_user.c */
+void user_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
+void syscall_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
+void fault_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
+void smp_event(struct convert *convert, const struct trace_event *event,
+               const struct model_change *change);
+void life_event(struct convert *convert, const struct trace_event *event);
+void user_close(struct convert *convert, uint32_t thread, uint64_t time);

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Following the guest. Every step looks at one event and the entries of the threads it names, so
+ * the cost per event does not depend on the size of the guest or of the capture.
+ *
+ * Who runs on a CPU before its first switch is told by that switch itself: model_start() looks for
+ * the first one of every CPU. A CPU that never switches runs its idle thread.
+ *
+ * Mailbox journeys are remembered from push to take by (traveller, reason, target CPU). Pushes
+ * whose take was lost would pile up; the table is cleared when it reaches TRAVELS_MAX.
+ */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "weft/trace_events.h"
+
+#define TRAVELS_MAX 65536u
+
+const char *const stage_names[STAGE_COUNT] = {"entry",    "enqueue", "doorbell", "wakeup",
+                                              "dispatch", "service", "reply",    "resume"};
+
+struct model_thread *model_thread(struct model *model, uint32_t index)
+{
+    if (index >= model->thread_capacity) {
+        size_t old = model->thread_capacity;
+
+        model->threads = memory_grow(model->threads, &model->thread_capacity,
+                                     (size_t)index + 1, sizeof *model->threads);
+        for (size_t i = old; i < model->thread_capacity; i++) {
+            model->threads[i].serving = ID_NONE;
+            model->threads[i].cpu = ID_NONE;
+        }
+    }
+    return &model->threads[index];
+}
+
+static uint32_t thread_of(struct model *model, uint32_t id)
+{
+    uint32_t index = names_thread(model->names, id);
+
+    model_thread(model, index);
+    return index;
+}
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+static void stamp(struct message *message, enum stamp which, uint64_t time)
+{
+    message->stamps[which] = time;
+    message->seen |= (uint16_t)(1u << which);
+}
+
+static struct message *message_find(struct model *model, uint32_t id)
+{
+    uint32_t client = id_table_get(&model->messages, id);
+
+    return client == ID_NONE ? NULL : &model->threads[client].message;
+}
+
+static struct message *message_call(struct model *model, const struct trace_event *event)
+{
+    uint32_t client = model->cpus[event->cpu].current;
+    struct model_thread *thread;
+    struct message *message;
+
+    if (client == ID_NONE) {
+        return NULL;
+    }
+    thread = model_thread(model, client);
+    message = &thread->message;
+    if (message->open) {
+        id_table_remove(&model->messages, message->id);
+    }
+    *message = (struct message){
+        .serial = ++model->serials,
+        .id = event_a(event),
+        .client = client,
+        .server = ID_NONE,
+        .endpoint = event_b(event),
+        .client_cpu = event->cpu,
+        .server_cpu = ID_NONE,
+        .path = event->small,
+        .open = true,
+    };
+    stamp(message, STAMP_CALL, event->time);
+    if (thread->in_syscall && thread->syscall_time <= event->time) {
+        stamp(message, STAMP_ENTER, thread->syscall_time);
+    }
+    id_table_put(&model->messages, message->id, client);
+    return message;
+}
+
+static struct message *message_deliver(struct model *model, const struct trace_event *event)
+{
+    struct message *message = message_find(model, event_a(event));
+    uint32_t server = thread_of(model, event_b(event));
+
+    if (!message) {
+        return NULL;
+    }
+    message = message_find(model, event_a(event)); /* thread_of() may have moved it */
+    message->server = server;
+    message->server_cpu = event->cpu;
+    stamp(message, STAMP_DELIVER, event->time);
+    model->threads[server].serving = message->client;
+    if (model->cpus[event->cpu].current == server) {
+        stamp(message, STAMP_SERVE, event->time);
+    }
+    return message;
+}
+
+static struct message *message_reply(struct model *model, const struct trace_event *event)
+{
+    struct message *message = message_find(model, event_a(event));
+
+    if (!message) {
+        return NULL;
+    }
+    if (message->server != ID_NONE) {
+        model->threads[message->server].serving = ID_NONE;
+    }
+    message->aborted |= event->id == TRACE_EVENT_IPC_ABORT;
+    stamp(message, STAMP_REPLY, event->time);
+    return message;
+}
+
+/* The client runs again: the message is done. Unseen borders take the time of the one before. */
+static struct message *message_resume(struct model *model, uint32_t client, uint64_t time)
+{
+    struct message *message = &model->threads[client].message;
+
+    if (!message->open || !(message->seen & 1u << STAMP_REPLY)) {
+        return NULL;
+    }
+    stamp(message, STAMP_RESUME, time);
+    if (!(message->seen & 1u << STAMP_ENTER)) {
+        message->stamps[STAMP_ENTER] = message->stamps[STAMP_CALL];
+    }
+    for (int i = STAMP_PUSH; i < STAMP_COUNT; i++) {
+        if (!(message->seen & 1u << i)) {
+            message->stamps[i] = message->stamps[i - 1];
+        }
+    }
+    message->open = false;
+    id_table_remove(&model->messages, message->id);
+    return message;
+}
+
+/* ---- mailboxes --------------------------------------------------------------------------------- */
+
+static uint64_t travel_key(uint32_t traveller, uint32_t why, uint32_t to)
+{
+    return (uint64_t)(why & 0xff) << 40 | (uint64_t)(to & 0xff) << 32 | traveller;
+}
+
+static void travels_clear(struct model *model)
+{
+    id_table_free(&model->travels);
+    model->travel_used = 0;
+    model->travel_free = ID_NONE;
+}
+
+static void message_travels(struct model *model, const struct trace_event *event, uint32_t why,
+                            enum stamp call_stamp, enum stamp reply_stamp)
+{
+    uint32_t thread = id_table_get(&model->names->thread_index, event_a(event));
+    struct message *message;
+
+    if (thread == ID_NONE || thread >= model->thread_capacity) {
+        return;
+    }
+    message = &model->threads[thread].message;
+    if (message->open && why == TRACE_TRAVEL_IPC_CALL) {
+        stamp(message, call_stamp, event->time);
+    } else if (message->open && why == TRACE_TRAVEL_IPC_REPLY && reply_stamp != STAMP_COUNT) {
+        stamp(message, reply_stamp, event->time);
+    }
+}
+
+static struct travel travel_push(struct model *model, const struct trace_event *event)
+{
+    struct travel travel = {.time = event->time,
+                            .serial = ++model->serials,
+                            .cpu = event->cpu,
+                            .pusher = model->cpus[event->cpu].current};
+    uint64_t key = travel_key(event_a(event), event_b(event), event->small);
+    uint32_t slot = id_table_get(&model->travels, key);
+
+    message_travels(model, event, event_b(event), STAMP_PUSH, STAMP_COUNT);
+    if (slot == ID_NONE && model->travels.used >= TRAVELS_MAX) {
+        travels_clear(model);
+    }
+    if (slot == ID_NONE && model->travel_free != ID_NONE) {
+        slot = model->travel_free;
+        model->travel_free = model->travel_slots[slot].cpu;
+    } else if (slot == ID_NONE) {
+        model->travel_slots = memory_grow(model->travel_slots, &model->travel_capacity,
+                                          model->travel_used + 1, sizeof *model->travel_slots);
+        slot = (uint32_t)model->travel_used++;
+    }
+    model->travel_slots[slot] = travel;
+    id_table_put(&model->travels, key, slot);
+    return travel;
+}
+
+static struct travel travel_take(struct model *model, const struct trace_event *event)
+{
+    struct travel travel = {.cpu = ID_NONE, .pusher = ID_NONE};
+    uint64_t key = travel_key(event_a(event), event_b(event), event->cpu);
+    uint32_t slot = id_table_get(&model->travels, key);
+
+    message_travels(model, event, event_b(event), STAMP_TAKE, STAMP_BACK);
+    if (slot != ID_NONE) {
+        travel = model->travel_slots[slot];
+        model->travel_slots[slot].cpu = model->travel_free;
+        model->travel_free = slot;
+        id_table_remove(&model->travels, key);
+    }
+    model->cpus[event->cpu].arrival = travel;
+    return travel;
+}
+
+/* ---- threads ----------------------------------------------------------------------------------- */
+
+static void apply_switch(struct model *model, const struct trace_event *event,
+                         struct model_change *change)
+{
+    uint32_t previous = thread_of(model, event_a(event)), next = thread_of(model, event_b(event));
+    struct model_cpu *cpu = &model->cpus[event->cpu];
+    struct model_thread *thread = &model->threads[previous];
+
+    thread->state = event->small;
+    thread->since = event->time;
+    thread->running = false;
+    thread = &model->threads[next];
+    thread->since = event->time;
+    thread->cpu = event->cpu;
+    thread->running = true;
+    cpu->current = next;
+    change->thread = previous;
+    change->other = next;
+    change->message = message_resume(model, next, event->time);
+    change->completed = change->message != NULL;
+    if (thread->serving != ID_NONE) {
+        struct message *served = &model->threads[thread->serving].message;
+
+        if (served->open && served->server == next && !(served->seen & 1u << STAMP_SERVE)) {
+            stamp(served, STAMP_SERVE, event->time);
+        }
+    }
+}
+
+static void apply_wakeup(struct model *model, const struct trace_event *event,
+                         struct model_change *change)
+{
+    struct model_thread *thread;
+
+    change->other = thread_of(model, event_a(event));
+    thread = &model->threads[change->other];
+    thread->priority = event->small;
+    if (thread->message.open && thread->message.seen & 1u << STAMP_REPLY &&
+        !(thread->message.seen & 1u << STAMP_BACK)) {
+        stamp(&thread->message, STAMP_BACK, event->time);
+    }
+}
+
+static void apply_syscall(struct model *model, const struct trace_event *event,
+                          struct model_change *change)
+{
+    uint32_t index = thread_of(model, event_a(event));
+
+    change->thread = index;
+    model->threads[index].in_syscall = event->id == TRACE_EVENT_SYSCALL_ENTRY;
+    model->threads[index].syscall_time = event->time;
+}
+
+/* After a gap another thread may run; what happened to the one before is not known. */
+static void apply_gap(struct model *model, const struct trace_event *event,
+                      struct model_change *change)
+{
+    struct model_cpu *cpu = &model->cpus[event->cpu];
+
+    cpu->arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
+    if (event->life || !event->running || event->small) {
+        return;
+    }
+    change->other = thread_of(model, event->running);
+    if (cpu->current != ID_NONE && model->threads[cpu->current].cpu == event->cpu) {
+        model->threads[cpu->current].running = false;
+        model->threads[cpu->current].state = TRACE_THREAD_STATE_TRAVELLING;
+        model->threads[cpu->current].since = event->time;
+    }
+    cpu->current = change->other;
+    model->threads[change->other].running = true;
+    model->threads[change->other].cpu = event->cpu;
+    model->threads[change->other].since = event->time;
+}
+
+struct model_change model_apply(struct model *model, const struct trace_event *event)
+{
+    struct model_change change = {
+        .thread = model->cpus[event->cpu].current, .other = ID_NONE, .travel.cpu = ID_NONE};
+
+    switch (event->id) {
+    case TRACE_EVENT_SWITCH:
+        apply_switch(model, event, &change);
+        break;
+    case TRACE_EVENT_WAKEUP:
+        apply_wakeup(model, event, &change);
+        break;
+    case TRACE_EVENT_IPC_CALL:
+        change.message = message_call(model, event);
+        break;
+    case TRACE_EVENT_IPC_DELIVER:
+        change.message = message_deliver(model, event);
+        change.other = thread_of(model, event_b(event));
+        break;
+    case TRACE_EVENT_IPC_REPLY:
+    case TRACE_EVENT_IPC_ABORT:
+        change.other = thread_of(model, event_b(event));
+        change.message = message_reply(model, event);
+        break;
+    case TRACE_EVENT_NOTIFICATION_DELIVER:
+        change.other = thread_of(model, event_b(event));
+        break;
+    case TRACE_EVENT_MAILBOX_PUSH:
+        change.travel = travel_push(model, event);
+        break;
+    case TRACE_EVENT_MAILBOX_TAKE:
+        change.travel = travel_take(model, event);
+        break;
+    case TRACE_EVENT_SYSCALL_ENTRY:
+    case TRACE_EVENT_SYSCALL_EXIT:
+        apply_syscall(model, event, &change);
+        break;
+    case READER_GAP:
+        apply_gap(model, event, &change);
+        break;
+    default:
+        break;
+    }
+    return change;
+}
+
+/* ---- the beginning ----------------------------------------------------------------------------- */
+
+/* The thread that ran when the CPU's records begin: the first switch's previous one. */
+static void find_first_thread(struct model *model, const struct trace_file *file,
+                              const struct capture_section *section)
+{
+    const struct trace_record *records = section_records(file, section);
+    uint64_t count = section->bytes / TRACE_RECORD_SIZE;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if ((records[i].word0 & 0xff) == TRACE_EVENT_SWITCH) {
+            uint32_t thread = thread_of(model, (uint32_t)records[i].payload);
+
+            model->cpus[section->cpu].current = thread;
+            model->threads[thread].running = true;
+            model->threads[thread].cpu = section->cpu;
+            return;
+        }
+    }
+}
+
+bool model_start(struct model *model, const struct trace_file *file, struct names *names,
+                 struct trace_error *error)
+{
+    memset(model, 0, sizeof *model);
+    if (!names_load(names, file, error)) {
+        return false;
+    }
+    model->names = names;
+    model->cpu_count = file->header->cpu_count;
+    model->travel_free = ID_NONE;
+    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+        model->cpus[i].current = ID_NONE;
+        model->cpus[i].idle = ID_NONE;
+        model->cpus[i].arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
+    }
+    for (uint32_t i = 0; i < names->thread_count; i++) {
+        uint32_t cpu = names->threads[i].idle_cpu;
+
+        model_thread(model, i);
+        if (cpu < model->cpu_count) {
+            model->cpus[cpu].idle = i;
+            model->cpus[cpu].current = i;
+        }
+    }
+    for (uint32_t i = 0; i < file->header->section_count; i++) {
+        if (file->header->sections[i].kind == CAPTURE_SECTION_EVENTS) {
+            find_first_thread(model, file, &file->header->sections[i]);
+        }
+    }
+    return true;
+}
+
+void model_free(struct model *model)
+{
+    free(model->threads);
+    free(model->travel_slots);
+    id_table_free(&model->messages);
+    id_table_free(&model->travels);
+    memset(model, 0, sizeof *model);
+}

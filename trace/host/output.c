@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Buffered output; see output.h.
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+#define BUFFER_SIZE (1u << 18)
+
+static void output_start(struct output *output)
+{
+    size_t capacity = 0;
+
+    memset(output, 0, sizeof *output);
+    output->descriptor = -1;
+    output->buffer = memory_grow(NULL, &capacity, BUFFER_SIZE, 1);
+}
+
+void output_open_null(struct output *output)
+{
+    output_start(output);
+}
+
+bool output_open(struct output *output, const char *path, struct trace_error *error)
+{
+    struct stat status;
+
+    output_start(output);
+    snprintf(output->path, sizeof output->path, "%s", path);
+    if (strcmp(path, "-") == 0) {
+        output->descriptor = STDOUT_FILENO;
+        return true;
+    }
+    if (strlen(path) >= sizeof output->path) {
+        free(output->buffer);
+        return trace_fail(error, "the path is too long");
+    }
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        output->descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    } else {
+        snprintf(output->temporary, sizeof output->temporary, "%s.%d.part", path, (int)getpid());
+        output->descriptor =
+            open(output->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    }
+    if (output->descriptor < 0) {
+        free(output->buffer);
+        return trace_fail(error, "%s: %s", path, strerror(errno));
+    }
+    return true;
+}
+
+static void output_flush(struct output *output)
+{
+    size_t done = 0;
+
+    while (output->descriptor >= 0 && !output->failed && done < output->used) {
+        ssize_t wrote = write(output->descriptor, output->buffer + done, output->used - done);
+
+        if (wrote < 0 && errno != EINTR) {
+            output->failed = errno;
+        } else if (wrote > 0) {
+            done += (size_t)wrote;
+        }
+    }
+    output->used = 0;
+}
+
+void output_write(struct output *output, const void *bytes, size_t size)
+{
+    const unsigned char *from = bytes;
+
+    output->total += size;
+    while (size) {
+        size_t room = BUFFER_SIZE - output->used;
+        size_t part = size < room ? size : room;
+
+        memcpy(output->buffer + output->used, from, part);
+        output->used += part;
+        from += part;
+        size -= part;
+        if (output->used == BUFFER_SIZE) {
+            output_flush(output);
+        }
+    }
+}
+
+void output_rewrite(struct output *output, const void *bytes, size_t size)
+{
+    output_flush(output);
+    if (!output->failed && pwrite(output->descriptor, bytes, size, 0) != (ssize_t)size) {
+        output->failed = errno;
+    }
+}
+
+void output_print(struct output *output, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length > 0) {
+        output_write(output, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+    }
+}
+
+void output_json_string(struct output *output, const char *text)
+{
+    output_write(output, "\"", 1);
+    for (; *text; text++) {
+        unsigned char character = (unsigned char)*text;
+
+        if (character == '"' || character == '\\') {
+            output_print(output, "\\%c", character);
+        } else if (character < 0x20 || character >= 0x7f) {
+            output_print(output, "\\u%04x", character);
+        } else {
+            output_write(output, text, 1);
+        }
+    }
+    output_write(output, "\"", 1);
+}
+
+bool output_close(struct output *output, bool keep, struct trace_error *error)
+{
+    output_flush(output);
+    if (output->descriptor > STDOUT_FILENO && close(output->descriptor) != 0 && !output->failed) {
+        output->failed = errno;
+    }
+    free(output->buffer);
+    output->buffer = NULL;
+    if (output->temporary[0] && (output->failed || !keep)) {
+        unlink(output->temporary);
+    } else if (output->temporary[0] && rename(output->temporary, output->path) != 0) {
+        output->failed = errno;
+        unlink(output->temporary);
+    }
+    if (output->failed) {
+        return trace_fail(error, "%s: %s", output->path, strerror(output->failed));
+    }
+    return true;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The k-way merge of a capture's sections.
+ *
+ * 1. Cursor. Walks one section. A record at the start of a page (every 256th) must be a PAGE
+ *    record whose number is above that of the page before; the difference tells what was lost.
+ *    Any other record must have an id that the schema knows.
+ * 2. Time. The sections' first time stamps are put on one axis: each section's length is summed up
+ *    from one record per page, and its last record is placed next to the last record of the first
+ *    section, less than half the 48-bit range away. So a wrap inside or between sections is
+ *    unfolded, as long as no CPU was silent for longer than half the range (13 hours at 3 GHz).
+ * 3. Merge. The heap's root is the cursor with the earliest event. Giving it out means to move
+ *    that cursor on and to let it sink; mostly the same CPU stays on top and this costs two
+ *    comparisons.
+ */
+#include "reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "memory.h"
+#include "weft/trace_events.h"
+#include "weft/trace_schema.h"
+
+#define TIME_BITS 48
+#define TIME_MASK ((1ull << TIME_BITS) - 1)
+#define PAGE_RECORDS (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE)
+
+static uint64_t record_ticks(const struct trace_record *record)
+{
+    return record->word0 >> 16;
+}
+
+/* The step from one 48-bit time to another: less than half the range either way. */
+static int64_t ticks_step(uint64_t from, uint64_t to)
+{
+    return (int64_t)((to - from) << (64 - TIME_BITS)) >> (64 - TIME_BITS);
+}
+
+static uint64_t to_nanoseconds(const struct reader *reader, uint64_t ticks)
+{
+    return (uint64_t)((unsigned __int128)ticks * reader->multiplier >> reader->shift);
+}
+
+/* multiplier / 2^shift is the length of a tick in nanoseconds, as precise as 63 bits allow. */
+static void clock_set(struct reader *reader, uint64_t hz)
+{
+    unsigned __int128 multiplier;
+
+    reader->shift = 64;
+    do {
+        reader->shift--;
+        multiplier = ((unsigned __int128)1000000000u << reader->shift) / (hz ? hz : 1000000000u);
+    } while (multiplier >> 63);
+    reader->multiplier = (uint64_t)multiplier;
+}
+
+static bool cursor_fail(struct reader *reader, const struct cursor *cursor, const char *what)
+{
+    reader->failed = true;
+    return trace_fail(reader->error, "CPU %u, section %u, record %" PRIu64 ": %s",
+                      cursor->event.cpu, cursor->section, cursor->next, what);
+}
+
+static bool cursor_open_page(struct reader *reader, struct cursor *cursor)
+{
+    const struct trace_record *record = &cursor->records[cursor->next];
+
+    if ((record->word0 & 0xff) != TRACE_EVENT_PAGE) {
+        return cursor_fail(reader, cursor, "a page begins without its page record");
+    }
+    if (cursor->next == 0 && record->payload != cursor->sequence) {
+        return cursor_fail(reader, cursor, "the first page is not the one that the header names");
+    } else if (cursor->next == 0) {
+        cursor->gap_at_start = cursor->gap != 0;
+    } else if (record->payload <= cursor->sequence) {
+        return cursor_fail(reader, cursor, "a page is out of order");
+    } else if (record->payload - cursor->sequence - 1 > UINT64_MAX / 512) {
+        return cursor_fail(reader, cursor, "a page has an impossible number");
+    } else {
+        cursor->gap += (record->payload - cursor->sequence - 1) * TRACE_RECORDS_PER_PAGE;
+    }
+    cursor->sequence = record->payload;
+    cursor->next++;
+    return true;
+}
+
+/* Loads the next record of the section. False at the end or on damage. */
+static bool cursor_advance(struct reader *reader, struct cursor *cursor)
+{
+    const struct trace_record *record;
+    int64_t step;
+
+    if (cursor->next >= cursor->count) {
+        return false;
+    }
+    if (cursor->next % PAGE_RECORDS == 0) {
+        if (!cursor_open_page(reader, cursor) || cursor->next >= cursor->count) {
+            return false;
+        }
+    }
+    record = &cursor->records[cursor->next];
+    cursor->event.id = (uint8_t)record->word0;
+    if (cursor->event.id == TRACE_EVENT_PAGE || !trace_events[cursor->event.id].name) {
+        return cursor_fail(reader, cursor, "the record is damaged");
+    }
+    step = cursor->started ? ticks_step(cursor->raw, record_ticks(record)) : 0;
+    cursor->started = true;
+    cursor->next++;
+    cursor->raw = record_ticks(record);
+    cursor->ticks = step < 0 && cursor->ticks < (uint64_t)-step ? 0 : cursor->ticks + (uint64_t)step;
+    cursor->event.small = (uint8_t)(record->word0 >> 8);
+    cursor->event.payload = record->payload;
+    cursor->event.time = to_nanoseconds(reader, cursor->ticks);
+    cursor->event.backwards = step < 0;
+    return true;
+}
+
+static bool cursor_before(const struct reader *reader, uint32_t left, uint32_t right)
+{
+    const struct cursor *a = &reader->cursors[left], *b = &reader->cursors[right];
+
+    return a->event.time != b->event.time ? a->event.time < b->event.time : left < right;
+}
+
+static void heap_sink(struct reader *reader, uint32_t place)
+{
+    uint32_t *heap = reader->heap;
+    uint32_t cursor = heap[place];
+
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+
+        if (child >= reader->heap_size) {
+            break;
+        }
+        if (child + 1 < reader->heap_size && cursor_before(reader, heap[child + 1], heap[child])) {
+            child++;
+        }
+        if (!cursor_before(reader, heap[child], cursor)) {
+            break;
+        }
+        heap[place] = heap[child];
+        place = child;
+    }
+    heap[place] = cursor;
+}
+
+/* Length of a section in ticks, from one record of each page. */
+static int64_t section_length(const struct cursor *cursor)
+{
+    uint64_t last = record_ticks(&cursor->records[1]);
+    int64_t length = 0;
+
+    for (uint64_t i = 1 + PAGE_RECORDS; i < cursor->count; i += PAGE_RECORDS) {
+        length += ticks_step(last, record_ticks(&cursor->records[i]));
+        last = record_ticks(&cursor->records[i]);
+    }
+    return length + ticks_step(last, record_ticks(&cursor->records[cursor->count - 1]));
+}
+
+/* Gives each cursor its first time on the common axis (theory, 2). */
+static void cursors_align(struct reader *reader)
+{
+    const struct cursor *reference = NULL;
+    int64_t earliest = 0;
+    uint64_t last;
+
+    for (uint32_t i = 0; i < reader->cursor_count; i++) {
+        struct cursor *cursor = &reader->cursors[i];
+
+        if (cursor->count % PAGE_RECORDS == 1) {
+            cursor->count--; /* a page that was opened and has no record yet */
+        }
+        if (cursor->count < 2) {
+            continue;
+        }
+        reference = reference ? reference : cursor;
+        last = record_ticks(&reference->records[reference->count - 1]);
+        cursor->ticks =
+            last + (uint64_t)ticks_step(last, record_ticks(&cursor->records[cursor->count - 1])) -
+            (uint64_t)section_length(cursor);
+        if ((int64_t)cursor->ticks < earliest) {
+            earliest = (int64_t)cursor->ticks;
+        }
+    }
+    for (uint32_t i = 0; i < reader->cursor_count; i++) {
+        reader->cursors[i].ticks += ((uint64_t)-earliest + TIME_MASK) & ~TIME_MASK;
+    }
+}
+
+static int compare_cursors(const void *left, const void *right)
+{
+    const struct cursor *a = left, *b = right;
+
+    if (a->event.cpu != b->event.cpu) {
+        return a->event.cpu < b->event.cpu ? -1 : 1;
+    }
+    return (int)b->event.life - (int)a->event.life;
+}
+
+static void cursors_collect(struct reader *reader, const struct trace_file *file,
+                            enum reader_sections sections)
+{
+    size_t capacity = 0, heap_capacity = 0;
+
+    for (uint32_t i = 0; i < file->header->section_count; i++) {
+        const struct capture_section *section = &file->header->sections[i];
+        struct cursor *cursor;
+
+        if (section->kind == CAPTURE_SECTION_METADATA || !(sections & 1u << section->kind)) {
+            continue;
+        }
+        reader->cursors = memory_grow(reader->cursors, &capacity, reader->cursor_count + 1,
+                                      sizeof *reader->cursors);
+        cursor = &reader->cursors[reader->cursor_count++];
+        cursor->records = section_records(file, section);
+        cursor->count = section->bytes / TRACE_RECORD_SIZE;
+        cursor->gap = section->lost;
+        cursor->sequence = section->first_sequence;
+        cursor->section = i;
+        cursor->event.cpu = section->cpu;
+        cursor->event.life = section->kind == CAPTURE_SECTION_LIFE;
+    }
+    reader->heap = memory_grow(NULL, &heap_capacity, reader->cursor_count, sizeof *reader->heap);
+}
+
+bool reader_start(struct reader *reader, const struct trace_file *file,
+                  enum reader_sections sections, struct trace_error *error)
+{
+    *reader = (struct reader){.error = error};
+    clock_set(reader, file->header->clock_hz);
+    cursors_collect(reader, file, sections);
+    if (reader->cursor_count) {
+        qsort(reader->cursors, reader->cursor_count, sizeof *reader->cursors, compare_cursors);
+    }
+    cursors_align(reader);
+    for (uint32_t i = 0; i < reader->cursor_count; i++) {
+        if (cursor_advance(reader, &reader->cursors[i])) {
+            reader->heap[reader->heap_size++] = i;
+        }
+    }
+    for (uint32_t i = reader->heap_size / 2; i-- > 0;) {
+        heap_sink(reader, i);
+    }
+    if (reader->failed) {
+        reader_end(reader);
+        return false;
+    }
+    return true;
+}
+
+/* The thread that runs when the cursor's event happens: the next switch tells. */
+static uint32_t cursor_running(const struct cursor *cursor)
+{
+    for (uint64_t i = cursor->next - 1; i < cursor->count; i++) {
+        if ((cursor->records[i].word0 & 0xff) == TRACE_EVENT_SWITCH) {
+            return (uint32_t)cursor->records[i].payload;
+        }
+    }
+    return 0;
+}
+
+bool reader_next(struct reader *reader, struct trace_event *event)
+{
+    struct cursor *cursor;
+
+    if (!reader->heap_size || reader->failed) {
+        return false;
+    }
+    cursor = &reader->cursors[reader->heap[0]];
+    *event = cursor->event;
+    if (cursor->gap) {
+        event->id = READER_GAP;
+        event->small = cursor->gap_at_start;
+        event->payload = cursor->gap;
+        event->running = cursor_running(cursor);
+        reader->lost += cursor->gap;
+        cursor->gap = 0;
+        cursor->gap_at_start = false;
+        return true;
+    }
+    reader->records++;
+    if (!cursor_advance(reader, cursor)) {
+        if (reader->failed) {
+            return false;
+        }
+        reader->heap[0] = reader->heap[--reader->heap_size];
+    }
+    if (reader->heap_size) {
+        heap_sink(reader, 0);
+    }
+    return true;
+}
+
+void reader_end(struct reader *reader)
+{
+    free(reader->cursors);
+    free(reader->heap);
+    reader->cursors = NULL;
+    reader->heap = NULL;
+    reader->heap_size = 0;
+}

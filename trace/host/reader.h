@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads a capture as one stream of events in the order of time.
+ *
+ *     struct reader reader;
+ *     struct trace_event event;
+ *     if (!reader_start(&reader, &file, READER_ALL, &error)) ...
+ *     while (reader_next(&reader, &event)) ...
+ *     if (reader.failed) ...                 // error has the reason
+ *     reader_end(&reader);
+ *
+ * Each section is a sorted array of its own (one CPU wrote it), so this is a merge: a heap holds
+ * one cursor per section. Nothing is copied and nothing grows, whatever the size of the capture.
+ * Events of one CPU come in the order in which it wrote them; between CPUs time decides, and at
+ * equal times the lower CPU and its life section come first.
+ *
+ * Time stamps are 48 bits wide in the records. They are unwrapped per section, a difference of less
+ * than half the range counting as forwards or backwards as it is, and converted to nanoseconds.
+ * Where records are missing, an event with the id READER_GAP comes before the next one.
+ */
+#pragma once
+
+#include "file.h"
+
+enum reader_sections {
+    READER_EVENTS = 1,
+    READER_LIFE = 2,
+    READER_ALL = READER_EVENTS | READER_LIFE,
+};
+
+#define READER_GAP 0u /* pseudo event: payload = number of records lost, small = 1 at the start */
+
+struct trace_event {
+    uint64_t time; /* nanoseconds of the guest's clock */
+    uint64_t payload;
+    uint32_t cpu;
+    uint32_t running; /* of a gap: id of the thread that runs on the CPU after it; 0: not known */
+    uint8_t id;       /* enum trace_event_id or READER_GAP */
+    uint8_t small;
+    bool life;      /* from the life section */
+    bool backwards; /* earlier than the CPU's event before it */
+};
+
+static inline uint32_t event_a(const struct trace_event *event)
+{
+    return (uint32_t)event->payload;
+}
+
+static inline uint32_t event_b(const struct trace_event *event)
+{
+    return (uint32_t)(event->payload >> 32);
+}
+
+struct cursor {
+    const struct trace_record *records;
+    uint64_t count;
+    uint64_t next;     /* index of the record after `event` */
+    uint64_t sequence; /* of the current page */
+    uint64_t ticks;    /* unwrapped time of `event` */
+    uint64_t gap;      /* records lost before the next record */
+    bool gap_at_start;
+    bool started;     /* a record was read */
+    uint64_t raw;     /* 48-bit time of `event` */
+    uint32_t section; /* index, for messages */
+    struct trace_event event;
+};
+
+struct reader {
+    struct cursor *cursors;
+    uint32_t *heap; /* indices of cursors, the earliest first */
+    uint32_t heap_size;
+    uint32_t cursor_count;
+    uint64_t multiplier; /* ticks to nanoseconds */
+    unsigned shift;
+    bool failed;
+    struct trace_error *error;
+    uint64_t records; /* given out, without gaps */
+    uint64_t lost;    /* sum of the gaps given out */
+};
+
+bool reader_start(struct reader *reader, const struct trace_file *file,
+                  enum reader_sections sections, struct trace_error *error);
+bool reader_next(struct reader *reader, struct trace_event *event);
+void reader_end(struct reader *reader);

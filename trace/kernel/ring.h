@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A CPU's trace state; part of struct cpu. trace/kernel/trace.h has the writers.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "trace/kernel/layout.h"
+
+struct trace_cpu {
+    struct trace_ring events; /* (O) read by the host at any time */
+    struct trace_ring life;   /* (O) likewise */
+    uint32_t messages;        /* (O) calls made on this CPU, for message ids */
+    uint8_t mask;             /* (O) categories that are on */
+};

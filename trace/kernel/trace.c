@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The trace's rings: setting them up, turning their pages. See trace.h for the theory.
+ */
+#include "trace/kernel/trace.h"
+
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+
+#define LIFE_RING_BYTES (64 * 1024ull)
+
+/* Where the host starts to read. Its symbol is part of the contract in layout.h. */
+struct trace_area trace_area __attribute__((aligned(PAGE_SIZE), used));
+
+static void page_header_write(struct trace_ring *ring)
+{
+    struct trace_record *header = (struct trace_record *)ring->next;
+
+    header->payload = ring->sequence;
+    /* [trace.page] release: the payload is there before the id that makes it valid, and both before
+     * any record of the page. Pairs with [trace.read]. */
+    __atomic_store_n(&header->word0, arch_cycles() << 16 | TRACE_EVENT_PAGE, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->next, (uint64_t)(header + 1), __ATOMIC_RELEASE); /* [trace.next] */
+}
+
+void trace_turn_page(struct trace_ring *ring)
+{
+    struct trace_record *header;
+
+    ring->sequence++;
+    if (ring->next == ring->base + ring->size) {
+        ring->next = ring->base;
+    }
+    header = (struct trace_record *)ring->next;
+    /* An overwritten page loses its old number before it gets the new one: a reader that copies it
+     * meanwhile finds no PAGE record and drops it. [trace.page] release as below. */
+    __atomic_store_n(&header->word0, 0, __ATOMIC_RELEASE);
+    page_header_write(ring);
+}
+
+static void ring_init(struct trace_ring *ring, uint64_t bytes, cpu_t cpu, enum trace_ring_kind kind)
+{
+    struct trace_ring_entry *entry = &trace_area.rings[trace_area.ring_count++];
+    void *memory = boot_alloc(bytes);
+
+    ring->base = (uint64_t)memory;
+    ring->next = ring->base;
+    ring->size = bytes;
+    ring->base_paddr = arch_to_physical(memory);
+    ring->sequence = 0;
+    page_header_write(ring);
+    entry->state_paddr = arch_to_physical(ring);
+    entry->cpu = cpu;
+    entry->kind = kind;
+}
+
+void trace_init(uint8_t mask, uint64_t ring_bytes)
+{
+    static const char build[] = TRACE_BUILD;
+
+    for (cpu_t cpu = 0; CONFIG_TRACE && cpu < boot_info.cpu_count; cpu++) {
+        struct trace_cpu *trace = &cpu_table[cpu]->trace;
+
+        ring_init(&trace->events, ring_bytes, cpu, TRACE_RING_EVENTS);
+        ring_init(&trace->life, LIFE_RING_BYTES, cpu, TRACE_RING_LIFE);
+        trace->mask = mask;
+    }
+    trace_area.version = TRACE_AREA_VERSION;
+    trace_area.cpu_count = boot_info.cpu_count;
+    trace_area.schema_hash = TRACE_SCHEMA_HASH;
+    trace_area.clock_hz = arch_clock_hz;
+    trace_area.record_size = TRACE_RECORD_SIZE;
+    trace_area.page_size = TRACE_PAGE_SIZE;
+    __builtin_memcpy(trace_area.build, build, sizeof(build));
+    /* [trace.area] release: with the magic number everything above is valid. Pairs with the host's
+     * look at the magic number, [trace.read]. */
+    __atomic_store_n(&trace_area.magic, TRACE_AREA_MAGIC, __ATOMIC_RELEASE);
+}
+
+void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name)
+{
+    for (unsigned piece = 0; piece < NAME_MAX / 4 && name[piece * 4] != '\0'; piece++) {
+        uint32_t characters = 0;
+
+        for (unsigned i = 0; i < 4 && name[piece * 4 + i] != '\0'; i++) {
+            characters |= (uint32_t)(uint8_t)name[piece * 4 + i] << (8 * i);
+        }
+        trace_name((uint8_t)(kind << 4 | piece), id, characters);
+    }
+}
+
+void trace_set_mask(uint8_t mask)
+{
+    percpu(trace.mask) = CONFIG_TRACE ? mask : 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing trace events. Kernel code calls trace_<event>(...) from the generated weft/trace_events.h;
+ * what they do is here.
+ *
+ * Theory of operation
+ *
+ * 1. Each CPU has rings that it alone writes, with interrupts off: plain stores, then one release
+ *    store of `next`. No atomic read-modify-write, no lock, no other CPU's cache line.
+ * 2. An event that is switched off costs a test and a branch. One that is on costs the time stamp, two
+ *    stores of the record, the store of `next` and a test for the end of the page.
+ * 3. At the end of a page trace_turn_page() opens the next one: it writes the PAGE record first, so a
+ *    page that is being overwritten shows its new number before any of its new records.
+ * 4. The host reads the memory of the running machine (trace/kernel/layout.h). `next` tells it how far
+ *    the page that is being written is valid; the PAGE record, read before and after copying, tells
+ *    whether a page was overwritten meanwhile.
+ * 5. Events of category `life` go to a ring of their own, so that a flood of others does not wash away
+ *    the names.
+ *
+ * Limits: a time stamp has 48 bits (the host unwraps it); nothing is written before trace_init().
+ */
+#pragma once
+
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "trace/kernel/layout.h"
+
+/* Opens the next page of a ring. Keeps all registers, so that the callers' fast path needs none. */
+void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noinline, cold));
+
+#define TRACE_EMIT(category, low16, payload)                                                       \
+    do {                                                                                           \
+        if (CONFIG_TRACE && unlikely(percpu(trace.mask) & (category))) {                           \
+            if ((category) == TRACE_CATEGORY_LIFE) {                                               \
+                TRACE_APPEND(life, low16, payload);                                                \
+            } else {                                                                               \
+                TRACE_APPEND(events, low16, payload);                                              \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
+#define TRACE_APPEND(ring, low16, payload_value)                                                   \
+    do {                                                                                           \
+        struct trace_record *record_ = (struct trace_record *)percpu(trace.ring.next);             \
+                                                                                                   \
+        record_->word0 = arch_cycles() << 16 | (low16);                                            \
+        record_->payload = (payload_value);                                                        \
+        record_++;                                                                                 \
+        /* [trace.next] release: the host may read the record. Pairs with [trace.read]. */         \
+        __atomic_store_n(&percpu(trace.ring.next), (uint64_t)record_, __ATOMIC_RELEASE);           \
+        if (unlikely(((uint64_t)record_ & (TRACE_PAGE_SIZE - 1)) == 0)) {                          \
+            trace_turn_page(&arch_this_cpu()->trace.ring);                                         \
+        }                                                                                          \
+    } while (0)
+
+#include "weft/trace_writers.h"
+
+/* A new message id for a call made on this CPU; see docs/trace.md. */
+static inline uint32_t trace_message_id(void)
+{
+    return percpu(id) << 24 | (percpu(trace.messages)++ & 0xffffff);
+}
+
+/* Allocates the rings of all CPUs and publishes them; CPU 0, before the others run. `mask`: the
+ * categories that are on; `ring_bytes`: size of each CPU's ring of events. */
+void trace_init(uint8_t mask, uint64_t ring_bytes);
+
+/* Writes up to 16 characters as NAME events. */
+void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name);
+
+/* Sets the categories of this CPU. */
+void trace_set_mask(uint8_t mask);
