@@ -84,6 +84,11 @@ def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list
             continue
         params = {"client_cpu": 0, "server_cpu": 1} if name in BETWEEN_CPUS else {}
         lines.append(record(name, samples(name, mode, seed), **params))
+    for client in range(cpus):
+        for server in range(cpus):
+            name = "ipc.call.cross_core" if client != server else "ipc.call.same_core"
+            values = samples(name, mode, seed * 100 + client * 8 + server, n=200)
+            lines.append(record("ipc.call.matrix", values, client_cpu=client, server_cpu=server, thread=seed))
     return [*lines, "weft: off"]
 
 

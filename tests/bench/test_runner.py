@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from bench_fakes import CENTRES, TRACE_ONLY, FakeLauncher, console, json_line, record, samples
+from bench_fakes import CENTRES, TRACE_ONLY, FakeLauncher, console, json_line, record
 from weft.bench.command import main
 from weft.bench.results import check_results
 
+NAMES = {*CENTRES, "ipc.call.matrix"}
 RUN_KEYS = {"arch", "cpus", "accel", "qemu", "cpu_model", "profile", "commit", "results"}
 RESULT_KEYS = {"name", "unit", "n", "min", "p50", "p90", "p99", "p999", "max", "params"}
 
@@ -30,7 +31,7 @@ def test_both_modes_deliver_all_names_in_their_units(tmp_path: Path) -> None:
         assert all(set(result) == RESULT_KEYS for result in run["results"])
         units = ("instructions",) if run["accel"] == "icount" else ("cycles", "ns")
         assert {(result["name"], result["unit"]) for result in run["results"]} == {
-            (name, unit) for name in CENTRES for unit in units
+            (name, unit) for name in NAMES for unit in units
         }
 
 
@@ -71,7 +72,7 @@ def test_without_tracing_there_are_no_trace_figures_and_no_capture(
     assert launcher.prepared == [False]
     assert all(plan.capture is None and "trace_ring" not in plan.command_line for plan in launcher.plans)
     names = {result["name"] for run in load(tmp_path)["runs"] for result in run["results"]}
-    assert names == set(CENTRES) - set(TRACE_ONLY)
+    assert names == NAMES - set(TRACE_ONLY)
     assert not list(tmp_path.glob("*.weft"))
     assert "without tracing" in capsys.readouterr().out
 
@@ -91,7 +92,7 @@ def test_old_files_do_not_outlive_a_failed_run_and_foreign_ones_are_left_alone(t
     [
         ({"kind": "panic", "reason": "the kernel panicked"}, "icount: the kernel panicked"),
         (
-            {"console": {"tcg": console("tcg")[:-3]}},
+            {"console": {"tcg": console("tcg", trace=False)}},
             "tcg: the guest delivered no trace.event.on, trace.event.off",
         ),
         (
@@ -177,26 +178,21 @@ def test_parameters_reach_the_guest(tmp_path: Path) -> None:
 
 
 def test_pairs_of_cpus_stay_apart_by_their_parameters(tmp_path: Path) -> None:
-    pairs = [
-        record(
-            "ipc.call.cross_core",
-            samples("ipc.call.cross_core", "tcg", a * 4 + b),
-            client_cpu=a,
-            server_cpu=b,
-        )
-        for a in range(4)
-        for b in range(4)
-        if a != b
-    ]
-    lines = [line for line in console("tcg") if "ipc.call.cross_core" not in line] + pairs
-    assert main(["--out", str(tmp_path), "--accel", "tcg"], FakeLauncher(console={"tcg": lines})) == 0
+    assert main(["--out", str(tmp_path), "--accel", "tcg", "--runs", "2"], FakeLauncher(vary=True)) == 0
     found = [
-        result["params"]
+        (result["params"]["client_cpu"], result["params"]["server_cpu"], result["n"])
         for result in load(tmp_path)["runs"][0]["results"]
-        if result["name"] == "ipc.call.cross_core" and result["unit"] == "ns"
+        if result["name"] == "ipc.call.matrix" and result["unit"] == "ns"
     ]
-    assert len(found) == 12
-    assert {"client_cpu": 3, "server_cpu": 1} in found
+    assert sorted(found) == [(client, server, 400) for client in range(4) for server in range(4)]
+
+
+def test_rings_share_the_memory_that_the_suite_gives_them(tmp_path: Path) -> None:
+    few, many = FakeLauncher(), FakeLauncher()
+    assert main(["--out", str(tmp_path), "--cpus", "4"], few) == 0
+    assert main(["--out", str(tmp_path), "--cpus", "16"], many) == 0
+    assert few.plans[0].command_line.split()[0] == "trace_ring=16384K"
+    assert many.plans[0].command_line.split()[0] == "trace_ring=4096K"
 
 
 @pytest.mark.parametrize(

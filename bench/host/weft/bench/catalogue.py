@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.bench.errors import BenchError
+from weft.machine_config import UsageError, parse_size
 
 SHAPES = ("operation", "round trip", "one way")
 MODES = ("icount", "tcg", "kvm")
@@ -37,6 +38,7 @@ class Benchmark:
     timed: str
     excludes: str
     peers: tuple[str, ...]
+    matrix: bool = False  # made for every pair of CPUs
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,11 @@ class Catalogue:
             if owner.source not in self.sources:
                 raise BenchError(f"{peers_file}: {owner.system}: no source '{owner.source}'")
 
+    def is_matrix(self, name: str) -> bool:
+        """Is this benchmark made for every pair of CPUs?"""
+        benchmark = self.benchmarks.get(name)
+        return benchmark is not None and benchmark.matrix
+
     def peer_of(self, name: str, system: str) -> Peer | None:
         """The first peer of a benchmark that belongs to `system`."""
         benchmark = self.benchmarks.get(name)
@@ -146,7 +153,7 @@ class Suite:
     memory: str
     timeout_seconds: int
     guest: dict[str, Any]
-    trace_ring: str
+    trace_total: str  # for the rings of all CPUs
     entries: tuple[SuiteEntry, ...] = field(default=())
 
     @staticmethod
@@ -171,16 +178,25 @@ class Suite:
             "memory": head.get("memory"),
             "timeout_seconds": head.get("timeout_seconds"),
             "guest": data.get("guest", {}),
-            "trace_ring": data.get("trace", {}).get("ring", ""),
+            "trace_total": data.get("trace", {}).get("total"),
             "entries": tuple(_build(SuiteEntry, entry, path) for entry in data.get("benchmark", [])),
         }
         for key, value in values.items():
             if value is None:
                 raise BenchError(f"{path}: [suite] lacks '{key}'")
+        for key in ("memory", "trace_total"):
+            try:
+                parse_size(values[key])
+            except UsageError as error:
+                raise BenchError(f"{path}: {key}: {error}") from error
         for mode in values["modes"]:
             if mode not in MODES:
                 raise BenchError(f"{path}: no such mode '{mode}'")
         return Suite(**values)
+
+    def ring_bytes(self, cpus: int) -> int:
+        """Each CPU's ring: its share of the total, in whole pages, never less than 64 KiB."""
+        return max(64 << 10, parse_size(self.trace_total) // cpus // 4096 * 4096)
 
     def wanted(self, cpus: int, trace: bool) -> list[str]:
         """The names that a run with so many CPUs, with or without tracing, must deliver."""

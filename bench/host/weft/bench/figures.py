@@ -10,6 +10,7 @@ must be identical: `differing()` names those that are not.
 
 from __future__ import annotations
 
+import json
 import statistics
 from dataclasses import dataclass
 
@@ -17,7 +18,10 @@ from weft.bench.errors import BenchError
 from weft.bench.records import STATISTICS, BenchRecord
 
 # Parameters under which a benchmark between two CPUs says which two, in the order (from, to).
-PAIR_KEYS = (("client_cpu", "server_cpu"), ("from_cpu", "to_cpu"), ("from", "to"))
+PAIR_KEYS = (("client_cpu", "server_cpu"), ("from_cpu", "to_cpu"))
+
+# Parameters that a boot finds out: they do not tell one benchmark from another.
+FOUND_OUT = {"thread", "server_thread", "timestamp_cost"}
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,9 @@ def pair_of(record: BenchRecord) -> tuple[int, int] | None:
         if isinstance(record.params.get(first), int) and isinstance(record.params.get(second), int):
             return record.params[first], record.params[second]
     return None
+
+
+def identity(record: BenchRecord) -> str:
+    """The name and those parameters that make it this benchmark and no other."""
+    chosen = {key: value for key, value in record.params.items() if key not in FOUND_OUT}
+    return f"{record.name} {json.dumps(chosen, sort_keys=True)}"

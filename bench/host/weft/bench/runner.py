@@ -15,7 +15,6 @@ that mode's promise is that they do not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 
 from weft.bench.catalogue import Suite
 from weft.bench.errors import BenchError
-from weft.bench.figures import Figure, combine, differing, pair_of, publish
+from weft.bench.figures import Figure, combine, differing, identity, pair_of, publish
 from weft.bench.launcher import BootOutcome, BootPlan, Launcher
 from weft.bench.progress import Progress, Step
 from weft.bench.records import BenchRecord, RecordCollector
@@ -91,8 +90,8 @@ class Runner:
     def command_line(self) -> str:
         """The kernel's command line: tracing first, the rest is for the guest's programs."""
         words = [f"{key}={value}" for key, value in self._options.guest.items()]
-        if self._options.trace and self._suite.trace_ring:
-            words.insert(0, f"trace_ring={self._suite.trace_ring}")
+        if self._options.trace:
+            words.insert(0, f"trace_ring={self._suite.ring_bytes(self._options.cpus) >> 10}K")
         return " ".join(words)
 
     # One boot
@@ -149,8 +148,7 @@ class Runner:
         columns: dict[str, list[BenchRecord]] = {}
         for boot in boots:
             for record in boot.collector.benchmarks:
-                key = f"{record.name} {json.dumps(record.params, sort_keys=True)}"
-                columns.setdefault(key, []).append(record)
+                columns.setdefault(identity(record), []).append(record)
         for key, records in columns.items():
             if len(records) != len(boots):
                 raise BenchError(f"{mode}: {key}: {len(records)} results in {len(boots)} runs")

@@ -46,13 +46,13 @@ def render_run(run: dict[str, Any], catalogue: Catalogue, notes: list[str]) -> s
 
 
 def _shown(results: list[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:
-    """One result per name and unit, in the catalogue's order; a matrix of pairs belongs into the report."""
+    """One result per name and unit, in the catalogue's order; a matrix belongs into the report."""
     order = list(catalogue.benchmarks)
     seen: set[tuple[str, str]] = set()
     shown = []
     for result in results:
         key = (result["name"], result["unit"])
-        if key not in seen:
+        if key not in seen and not catalogue.is_matrix(result["name"]):
             seen.add(key)
             shown.append(result)
     return sorted(

@@ -85,7 +85,7 @@ def _masthead(view: View) -> Markup:
 
 
 def _cards(view: View) -> Markup:
-    names = [name for name in HEADLINES if name in view.names()] or view.names()[:4]
+    names = [name for name in HEADLINES if name in view.names()] or view.rows()[:4]
     return tag("div", [_card(view, name) for name in names], class_="cards")
 
 
@@ -151,7 +151,7 @@ def _table(view: View, run: dict[str, Any]) -> Markup:
     if not icount:
         heads.append(tag("th", "p50 in cycles", class_="num"))
     rows = []
-    for name in view.names():
+    for name in view.rows():
         for unit in units:
             if (result := view.result(run["accel"], name, unit)) is not None:
                 rows.append(_table_row(view, run["accel"], result, systems))

@@ -14,7 +14,7 @@ import itertools
 import math
 
 from weft.bench.report.markup import Markup, join, tag
-from weft.bench.report.text import number, with_unit
+from weft.bench.report.text import amount, number, with_unit
 
 BINS = 44
 WIDTH = 460
@@ -207,7 +207,8 @@ def matrix(cells: dict[tuple[int, int], int], cpus: int, unit: str, title: str) 
     """p50 from each CPU (row) to each CPU (column)."""
     size = max(14, min(64, 420 // cpus))
     left, top = 58, 40
-    low, high = min(cells.values()), max(cells.values())
+    between = [value for (row, column), value in cells.items() if row != column]
+    low, high = min(between), max(between)
     marks = [
         tag("text", "server on CPU", x=left + cpus * size / 2, y=12, class_="tick"),
         tag(
@@ -245,8 +246,10 @@ def _cell(
 ) -> list[Markup]:
     if value is None:
         return [tag("rect", x=x + 1, y=y + 1, width=size - 2, height=size - 2, rx=3, class_="cell none")]
-    share = (value - low) / (high - low) if high > low else 0.3
-    strength = 0.10 + 0.80 * share
+    if row == column:
+        strength = 0.12  # another kind of thing: not on the scale of the others
+    else:
+        strength = 0.18 + 0.72 * ((value - low) / (high - low) if high > low else 0.3)
     text = f"CPU {row} to CPU {column}: {with_unit(value, unit)}"
     marks = [
         tag(
@@ -257,12 +260,12 @@ def _cell(
             width=size - 2,
             height=size - 2,
             rx=3,
-            class_="cell",
+            class_="cell same" if row == column else "cell",
             fill_opacity=strength,
         )
     ]
     if size >= 40:
-        shown, _, _ = with_unit(value, unit).partition(" ")
+        shown, _ = amount(value, unit, like=high)
         marks.append(
             tag(
                 "text",

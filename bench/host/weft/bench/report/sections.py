@@ -110,7 +110,7 @@ def _natives(view: View) -> Markup:
 
 def distributions(view: View) -> Markup:
     panels, constants = [], []
-    for name in view.names():
+    for name in view.rows():
         for mode in view.modes:
             figure = view.figure(mode, name)
             if figure and figure["min"] == figure["max"]:
@@ -191,11 +191,15 @@ def matrix(view: View) -> Markup:
     panels = []
     for mode in view.modes:
         for name, cells in view.pairs(mode).items():
+            between = [value for (client, server), value in cells.items() if client != server]
             cpus = max(max(pair) for pair in cells) + 1
             unit = display_unit(mode)
             title = f"{view.title(name)}, {mode}"
-            lowest, highest = min(cells.values()), max(cells.values())
-            about = f"p50 between {text.with_unit(lowest, unit)} and {text.with_unit(highest, unit)}"
+            lowest, highest = min(between), max(between)
+            span = text.with_unit(lowest, unit)
+            if highest > lowest:
+                span += f" to {text.with_unit(highest, unit)}"
+            about = f"p50 between two CPUs: {span}; cells in {text.amount(highest, unit)[1]}"
             panels.append(
                 tag(
                     "div",
@@ -206,8 +210,9 @@ def matrix(view: View) -> Markup:
     if not panels:
         return Markup("")
     lead = (
-        "The median between every two CPUs; darker is slower. An emulated machine has no topology: all pairs should "
-        "look alike, and where they do not, the host's scheduler or the guest's placement shows."
+        "The median for every client and server CPU; darker is slower, on the diagonal both are on one CPU. An "
+        "emulated machine has no topology: all pairs should look alike, and where they do not, the host's "
+        "scheduler shows."
     )
     return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels")])
 

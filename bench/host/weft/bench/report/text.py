@@ -40,17 +40,21 @@ MODES = {
 UNIT_NAMES = {"instructions": "instructions", "ns": "ns", "cycles": "cycles"}
 
 
+TIMES = ((10_000, 1, "ns"), (10_000_000, 1_000, "µs"), (10**13, 1_000_000, "ms"))
+
+
 def number(value: int) -> str:
     """1234567 as 1,234,567."""
     return f"{value:,}"
 
 
-def amount(value: int, unit: str) -> tuple[str, str]:
-    """A value and its unit for people: long times in larger units."""
+def amount(value: int, unit: str, like: int | None = None) -> tuple[str, str]:
+    """A value and its unit for people: long times in larger units, or in the one that `like` gets."""
     if unit != "ns":
         return number(value), UNIT_NAMES[unit]
-    for limit, divisor, name in ((10_000, 1, "ns"), (10_000_000, 1_000, "µs"), (10**13, 1_000_000, "ms")):
-        if value < limit:
+    size = value if like is None else like
+    for limit, divisor, name in TIMES:
+        if size < limit:
             digits = 0 if value % divisor == 0 else 1
             return f"{value / divisor:,.{digits}f}", name
     return f"{value / 1e9:,.1f}", "s"

@@ -70,6 +70,10 @@ class View:
         known = [name for name in self.catalogue.benchmarks if name in there]
         return known + [name for name in there if name not in self.catalogue.benchmarks]
 
+    def rows(self) -> list[str]:
+        """Those that have one figure; a matrix has many."""
+        return [name for name in self.names() if not self.catalogue.is_matrix(name)]
+
     @property
     def modes(self) -> list[str]:
         return [run["accel"] for run in self.results["runs"]]
