@@ -207,9 +207,9 @@ void apic_start_others(void)
     command_send(0, COMMAND_ALL_OTHERS | COMMAND_START_UP | TRAMPOLINE_PADDR >> 12);
 }
 
-void apic_stop_others(void)
+void apic_stop(uint32_t target, bool by_nmi)
 {
     if (apic_present) {
-        command_send(0, COMMAND_ALL_OTHERS | COMMAND_NMI);
+        command_send(target, by_nmi ? COMMAND_NMI : COMMAND_INIT);
     }
 }

@@ -19,9 +19,10 @@ struct kernel_symbol {
     const char *name;
 };
 
-/* Ascending by address. Weak: replaced by the generated table. */
-__attribute__((weak)) const struct kernel_symbol kernel_symbols[1] = {{0, ""}};
-__attribute__((weak)) const uint64_t kernel_symbol_count = 0;
+/* Ascending by address. Weak: replaced by the generated table, which is constant. Not declared so
+ * here, or the compiler would take these values for the final ones. */
+__attribute__((weak)) struct kernel_symbol kernel_symbols[1];
+__attribute__((weak)) uint64_t kernel_symbol_count;
 
 extern char boot_stack[], boot_stack_top[], text_start[], text_end[];
 

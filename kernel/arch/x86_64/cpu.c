@@ -7,9 +7,11 @@
  * without waiting for anybody. arch_start_cpus() waits for them, the last time that one CPU waits
  * for another.
  *
- * Stopping works from any state of the machine, as it uses nothing but the local APIC, an atomic
- * word and NMIs. Of several CPUs that panic at once the first wins; the others rest in
- * arch_stop_others(), or in the NMI that it sends.
+ * Stopping works from any state of the machine, as it uses nothing but the local APIC and an atomic
+ * word. A CPU that is up gets an NMI and halts in it. One that is not, or not yet, could not take
+ * an NMI (it may be in real mode, in the firmware's care), so it gets an INIT, which stops any CPU
+ * but the first; that one is always up. Of several CPUs that panic at once the first wins; the
+ * others halt in arch_stop_others(), or in the NMI that it sends.
  */
 #include "kernel/cpu.h"
 
@@ -55,6 +57,7 @@ void cpu_create_first(void)
 {
     descriptors_build_idt();
     descriptors_load(cpu_create(0, apic_id()));
+    percpu(arch.online) = true;
 }
 
 void cpu_create_others(void)
@@ -88,6 +91,8 @@ _Noreturn void x86_cpu_start(cpu_t id)
     features_enable();
     descriptors_load(cpu_table[id]);
     apic_start();
+    /* Relaxed: the CPU that reads it needs nothing else of what was set up here. */
+    store_relaxed(&cpu_table[id]->arch.online, true);
     /* [cpu.started] release: all of the above is done. Pairs with [cpu.await]. */
     fetch_sub_acq_rel(&cpus_awaited, 1);
     kernel_cpu_main();
@@ -119,7 +124,12 @@ void arch_stop_others(void)
     if (!compare_exchange_relaxed(&stopper, &found, self) && found != self) {
         cpu_stop();
     }
-    apic_stop_others();
+    for (cpu_t id = 0; id < acpi_cpu_count; id++) {
+        struct cpu *cpu = cpu_table[id];
+        if (cpu != NULL && cpu->arch.apic_id != self - 1) {
+            apic_stop(cpu->arch.apic_id, load_relaxed(&cpu->arch.online));
+        }
+    }
 }
 
 /* On the NMI's own stack. An NMI can come between a swapgs and the next, so GS is not to be

@@ -78,9 +78,8 @@ _Noreturn void x86_kernel_exception(struct x86_exception_frame *frame)
     uint64_t address = cr2_read(); /* before anything else can fault */
 
     panic_begin();
-    kprintf("weft: PANIC: %s in the kernel, error %lx, address %016lx\n",
-            exception_name(frame->vector), frame->error,
-            frame->vector == VECTOR_PAGE_FAULT ? address : 0);
+    kprintf("weft: PANIC: %s in the kernel, error %lx, last page fault at %016lx\n",
+            exception_name(frame->vector), frame->error, address);
     registers_print(frame);
     backtrace_from(frame->rip, frame->rbp);
     panic_end();

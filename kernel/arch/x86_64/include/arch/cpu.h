@@ -39,6 +39,7 @@ struct arch_cpu {
     uint32_t apic_id;          /* (I) */
     struct x86_tss tss;        /* its odd place aligns rsp0 */
     uint64_t gdt[GDT_SLOTS];   /* (I) */
+    bool online;               /* (A) it can take an NMI; set once by the CPU itself */
 };
 
 _Static_assert(sizeof(struct x86_tss) == 104, "the processor's layout");

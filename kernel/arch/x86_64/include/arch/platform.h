@@ -83,7 +83,7 @@ uint32_t apic_id(void);          /* of the calling CPU */
 void apic_acknowledge(void);     /* end of interrupt */
 bool apic_timer_is_early(void);  /* the timer fired before the deadline: it has been armed anew */
 void apic_start_others(void);    /* all other CPUs begin at TRAMPOLINE_PADDR */
-void apic_stop_others(void);     /* NMI to all others */
+void apic_stop(uint32_t target, bool by_nmi); /* by NMI, else by INIT */
 
 /* ---- clock.c --------------------------------------------------------------------------------- */
 void clock_calibrate(void); /* sets arch_clock_hz; needs acpi_read() */
