@@ -91,9 +91,9 @@ class QemuLauncher:
 
     def prepare(self, trace: bool) -> None:
         """Builds; Failure when that does not work."""
-        products = [build.kernel("bench", trace), build.image("bench"), build.host_tool()]
-        build.build(products)
-        self._kernel, self._image, self._tool = products
+        kernel, image, tool = build.kernel("bench", trace), build.image("bench"), build.host_tool()
+        build.build([kernel, image, *([tool] if trace else [])])
+        self._kernel, self._image, self._tool = kernel, image, tool
 
     def settle(self, accel: str) -> str:
         """Turns "auto" into kvm where a probe boot shows that it is worth having, else into tcg."""
