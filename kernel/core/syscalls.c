@@ -328,7 +328,7 @@ status_t sys_trace_user(uint64_t kind, uint64_t name, uint64_t value)
                        TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER,
                    "the kinds count from the first user event on");
 
-    if (kind > TRACE_KIND_COUNTER) {
+    if (unlikely(kind > TRACE_KIND_COUNTER)) {
         return STATUS_BAD_ARGUMENT;
     }
     TRACE_EMIT(TRACE_CATEGORY_USER, (uint16_t)(TRACE_EVENT_USER_INSTANT + kind),
