@@ -25,12 +25,13 @@ OPTIONS = ("-y", "--no-install-recommends", "-o", f"DPkg::Lock::Timeout={LOCK_SE
 
 def install(packages: Sequence[str]) -> None:
     """Install packages, or raise Failure with one line."""
-    line = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
+    line = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages)}"
     if not shutil.which("apt-get"):
         raise Failure(f"no apt-get here; install the equivalents of: {' '.join(packages)}")
     prefix = _privilege()
     if prefix is None:
-        raise Failure(f"needs root to install packages; run this, then try again: sudo {line}")
+        become_root = "sudo sh -c" if shutil.which("sudo") else "su -c"
+        raise Failure(f"needs root to install packages; run this, then try again: {become_root} '{line}'")
     plan = _plan(packages)
     if plan is None:
         _update(prefix)

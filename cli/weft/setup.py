@@ -87,7 +87,7 @@ def check(level: str) -> int:
     for name, state in tools.report([tool for tool in TOOLS if tool.part in parts]):
         print(f"  {name:20} {state}")
     todo = missing(level)
-    for report in todo.reports:
-        print(f"missing: {report}")
+    for name, absent in ((".venv", todo.requirements), (node.relative_folder(), todo.npm)):
+        print(f"  {name:20} {'not found: ' + ', '.join(absent) if absent else 'ok'}")
     print(f"set-up: {'something is missing' if todo else 'nothing is missing'}")
     return 1 if todo else 0

@@ -3,8 +3,8 @@
 
 `run_step` starts a command, hands each line of its output to a filter that picks what a person
 wants to see, and writes everything to build/setup.log. On failure the last lines are shown and a
-Failure is raised. On a terminal the picked lines overwrite each other, otherwise they are printed
-one below the other, so that a log in CI stays readable.
+Failure is raised. On a terminal the picked lines overwrite each other, otherwise one is printed
+every few seconds, so that a log in CI stays readable.
 """
 
 from __future__ import annotations
@@ -22,20 +22,24 @@ from weft.paths import BUILD
 
 LOG = BUILD / "setup.log"
 LAST_LINES = 15
+SECONDS_PER_LINE = 3.0  # where progress cannot overwrite itself
 
 LineFilter = Callable[[str], str | None]
 
 
 class Progress:
-    """One line that changes on a terminal; lines below each other everywhere else."""
+    """One line that changes on a terminal; now and then a line everywhere else."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
         self._width = 0
+        self._printed = time.monotonic()
 
     def show(self, text: str) -> None:
         if not self._terminal:
-            print(f"  {text}", flush=True)
+            if time.monotonic() - self._printed >= SECONDS_PER_LINE:
+                self._printed = time.monotonic()
+                print(f"  {text}", flush=True)
             return
         text = f"  {text}"[:100]
         print("\r" + text.ljust(self._width), end="", flush=True)
