@@ -132,24 +132,29 @@ void arch_stop_others(void)
     }
 }
 
-/* On the NMI's own stack. An NMI can come between a swapgs and the next, so GS is not to be
- * trusted: before a panic, which does not return, it is set anew. */
-void x86_nmi(void)
+void cpu_repair_gs(void)
 {
     uint32_t self = apic_id();
+
+    for (cpu_t id = 0; id < acpi_cpu_count; id++) {
+        if (acpi_apic_ids[id] == self && cpu_table[id] != NULL) {
+            msr_write(MSR_GS_BASE, (uint64_t)cpu_table[id]);
+        }
+    }
+}
+
+/* On the NMI's own stack. Returns only to the CPU that sent it to all others. */
+void x86_nmi(void)
+{
     uint32_t found = load_relaxed(&stopper);
 
-    if (found == self + 1) {
+    if (found == apic_id() + 1) {
         return;
     }
     if (found != 0) {
         cpu_stop();
     }
-    for (cpu_t id = 0; id < acpi_cpu_count; id++) {
-        if (acpi_apic_ids[id] == self) {
-            msr_write(MSR_GS_BASE, (uint64_t)cpu_table[id]);
-        }
-    }
+    cpu_repair_gs();
     panic("NMI: the host asks where this CPU is");
 }
 

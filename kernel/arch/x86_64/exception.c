@@ -77,6 +77,7 @@ _Noreturn void x86_kernel_exception(struct x86_exception_frame *frame)
 {
     uint64_t address = cr2_read(); /* before anything else can fault */
 
+    cpu_repair_gs();
     panic_begin();
     kprintf("weft: PANIC: %s in the kernel, error %lx, last page fault at %016lx\n",
             exception_name(frame->vector), frame->error, address);

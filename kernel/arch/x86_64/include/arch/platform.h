@@ -95,6 +95,10 @@ void cpu_create_first(void);            /* CPU 0: area, descriptors */
 void cpu_create_others(void);           /* areas of all others */
 _Noreturn void x86_cpu_start(cpu_t id); /* the others, from trampoline.S */
 
+/* Before a panic from an exception, which may have come between a swapgs and the next: makes GS
+ * point at this CPU's area, whatever it was. */
+void cpu_repair_gs(void);
+
 /* ---- backtrace.c ----------------------------------------------------------------------------- */
 
 /* Prints an address and the call chain behind it: `frame` is the frame pointer at that point. */
