@@ -194,7 +194,7 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
         return
     folder = f"{BUILD}/{arch}/{variant.name}"
     target = TARGETS[arch]
-    frame = " -fno-omit-frame-pointer" if variant.profile == "test" else ""
+    leaf = "" if variant.profile == "test" else " -momit-leaf-frame-pointer"
     flags = (
         f"{target.target} {FREESTANDING} {target.kernel}{frame} {variant.defines(arch)}"
         f" -Ikernel/include -I. -Ikernel/arch/{arch}/include -I{GEN} -I{folder}/gen"
