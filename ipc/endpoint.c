@@ -30,7 +30,7 @@
 #include "ipc/endpoint.h"
 
 #include "kernel/boot.h"
-#include "kernel/core/switch.h"
+#include "kernel/sched/switch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/panic.h"

@@ -4,6 +4,7 @@
  */
 #include "kernel/process.h"
 
+#include "arch/thread.h"
 #include "ipc/notification.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"

@@ -11,14 +11,12 @@
 #include "kernel/sched.h"
 
 #include "kernel/arch.h"
-#include "kernel/core/switch.h"
 #include "kernel/cpu.h"
 #include "kernel/options.h"
 #include "kernel/panic.h"
+#include "kernel/sched/sched_inline.h"
+#include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
-
-#define POLL_LIMIT_MIN 32u
-#define POLL_LIMIT_MAX 65536u
 
 void run_queue_init(struct run_queue *queue, const struct sched_policy *policy)
 {
@@ -33,8 +31,8 @@ void sched_ready(struct thread *thread)
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *running = current();
 
-    queue->policy->enqueue(queue, thread);
-    if (running->idle || queue->policy->preempts(thread, running)) {
+    sched_enqueue(queue, thread);
+    if (running->idle || sched_preempts(queue, thread, running)) {
         percpu(need_resched) = 1;
     } else if (thread->priority == running->priority) {
         timer_start_slice();
@@ -53,7 +51,7 @@ void schedule(void)
         percpu(left_state) = TRACE_THREAD_STATE_RUNNABLE;
         queue->policy->enqueue_first(queue, previous);
     }
-    next = queue->policy->pick(queue);
+    next = sched_pick(queue);
     if (next == NULL) {
         next = &arch_this_cpu()->idle;
     }
@@ -65,7 +63,7 @@ void schedule(void)
         percpu(left_state) = TRACE_THREAD_STATE_RUNNABLE;
         arch_restart_stack(idle_loop);
     }
-    if (queue->policy->has_equal(queue, next)) {
+    if (sched_has_equal(queue, next)) {
         timer_start_slice();
     }
     switch_current(next);
@@ -88,12 +86,12 @@ static void current_to_back(void)
     struct thread *thread = current();
 
     thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
-    queue->policy->enqueue(queue, thread);
+    sched_enqueue(queue, thread);
 }
 
 void sched_slice_ended(void)
 {
-    if (!current()->idle && percpu(queue).policy->has_equal(&arch_this_cpu()->queue, current())) {
+    if (!current()->idle && sched_has_equal(&arch_this_cpu()->queue, current())) {
         current_to_back();
     }
 }

@@ -77,7 +77,6 @@ struct convert_thread {
     uint8_t syscall;
     uint16_t user_depth;
     uint64_t notified[FLOWS_MAX]; /* flows of signals that this thread has yet to wake up from */
-    uint32_t call_in_serve;       /* the open call began after the open service */
 };
 
 /* A short slice ("send", "reply") that ends with the next event of its CPU. */
@@ -124,7 +123,7 @@ void track_write(struct convert *convert, const struct track_event *event);
 void packet_write(struct convert *convert, const uint8_t *packet, size_t size);
 
 enum intern_kind { INTERN_WORD = 1, INTERN_CALL, INTERN_SERVE, INTERN_SIGNAL, INTERN_STRING,
-                   INTERN_SYSCALL, INTERN_PUSH, INTERN_TAKE, INTERN_EXCEPTION };
+                   INTERN_SYSCALL, INTERN_PUSH, INTERN_TAKE, INTERN_DOORBELL, INTERN_EXCEPTION };
 
 /* Names that are the same in every trace: the key of INTERN_WORD. */
 enum word { WORD_SEND, WORD_REPLY, WORD_RESUME, WORD_ABORTED, WORD_NOTIFIED, WORD_DOORBELL_RECEIVE,
@@ -158,7 +157,9 @@ void ipc_close(struct convert *convert, uint32_t thread, uint64_t time);
 void user_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void syscall_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void fault_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
-void smp_event(struct convert *convert, const struct trace_event *event,
-               const struct model_change *change);
 void life_event(struct convert *convert, const struct trace_event *event);
 void user_close(struct convert *convert, uint32_t thread, uint64_t time);
+
+/* convert_smp.c */
+void smp_event(struct convert *convert, const struct trace_event *event,
+               const struct model_change *change);

@@ -87,11 +87,10 @@ static uint8_t *event_open(struct convert *convert, uint32_t cpu, uint64_t time,
                            unsigned field, uint8_t **start)
 {
     struct bundle *bundle = &convert->bundles[cpu];
-    size_t capacity = 0;
     uint8_t *at;
 
     if (!bundle->bytes) {
-        bundle->bytes = memory_grow(NULL, &capacity, BUNDLE_SIZE, 1);
+        bundle->bytes = memory_new(BUNDLE_SIZE);
     }
     if (bundle->used + EVENT_SIZE_MAX > BUNDLE_SIZE) {
         bundle_flush(convert, cpu);

@@ -11,6 +11,22 @@
 
 #include "error.h"
 
+static void out_of_memory(void)
+{
+    fputs("weft-trace: out of memory\n", stderr);
+    exit(EXIT_BAD_INPUT);
+}
+
+void *memory_new(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (!memory) {
+        out_of_memory();
+    }
+    return memory;
+}
+
 void *memory_grow(void *array, size_t *capacity, size_t needed, size_t item_size)
 {
     size_t wanted = *capacity ? *capacity : 16;
@@ -24,8 +40,7 @@ void *memory_grow(void *array, size_t *capacity, size_t needed, size_t item_size
     }
     grown = realloc(array, wanted * item_size);
     if (!grown) {
-        fputs("weft-trace: out of memory\n", stderr);
-        exit(EXIT_BAD_INPUT);
+        out_of_memory();
     }
     memset(grown + *capacity * item_size, 0, (wanted - *capacity) * item_size);
     *capacity = wanted;
@@ -58,11 +73,10 @@ uint32_t id_table_get(const struct id_table *table, uint64_t key)
 static void table_double(struct id_table *table)
 {
     struct id_table old = *table;
-    size_t keys_capacity = 0, values_capacity = 0;
 
     table->capacity = old.capacity ? old.capacity * 2 : 64;
-    table->keys = memory_grow(NULL, &keys_capacity, table->capacity, sizeof *table->keys);
-    table->values = memory_grow(NULL, &values_capacity, table->capacity, sizeof *table->values);
+    table->keys = memory_new(table->capacity * sizeof *table->keys);
+    table->values = memory_new(table->capacity * sizeof *table->values);
     memset(table->values, 0xff, table->capacity * sizeof *table->values);
     for (size_t i = 0; i < old.capacity; i++) {
         if (old.values[i] != ID_NONE) {

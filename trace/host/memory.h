@@ -15,6 +15,8 @@
 
 #define ID_NONE UINT32_MAX
 
+/* Zeroed memory; never null. */
+void *memory_new(size_t size);
 void *memory_grow(void *array, size_t *capacity, size_t needed, size_t item_size);
 
 struct id_table {

@@ -72,29 +72,38 @@ uint32_t names_object(struct names *names, uint32_t id)
     return index;
 }
 
-static char *string_text(struct names *names, uint32_t process, uint32_t id)
+static uint64_t string_key(uint32_t process, uint32_t id)
 {
-    uint64_t key = (uint64_t)process << 32 | id;
-    uint32_t index = id_table_get(&names->string_index, key);
-
-    if (index == ID_NONE) {
-        names->strings = memory_grow(names->strings, &names->string_capacity,
-                                     names->string_count + 1, sizeof *names->strings);
-        index = (uint32_t)names->string_count++;
-        names->strings[index] = (struct string_name){.id = id, .process = process};
-        id_table_put(&names->string_index, key, index);
-    }
-    return names->strings[index].name;
+    return (uint64_t)process << 32 | id;
 }
 
-const char *names_string(const struct names *names, uint32_t process, uint32_t id)
+static uint32_t string_add(struct names *names, uint32_t process, uint32_t id)
 {
-    uint32_t index = id_table_get(&names->string_index, (uint64_t)process << 32 | id);
+    uint32_t index = id_table_get(&names->string_index, string_key(process, id));
+
+    if (index != ID_NONE) {
+        return index;
+    }
+    names->strings = memory_grow(names->strings, &names->string_capacity, names->string_count + 1,
+                                 sizeof *names->strings);
+    index = (uint32_t)names->string_count++;
+    names->strings[index] = (struct string_name){.id = id, .process = process};
+    id_table_put(&names->string_index, string_key(process, id), index);
+    return index;
+}
+
+uint32_t names_string(struct names *names, uint32_t process, uint32_t id)
+{
+    uint32_t index = id_table_get(&names->string_index, string_key(process, id));
 
     if (index == ID_NONE) {
-        index = id_table_get(&names->string_index, id);
+        index = id_table_get(&names->string_index, string_key(0, id));
     }
-    return index == ID_NONE ? NULL : names->strings[index].name;
+    if (index == ID_NONE) {
+        index = string_add(names, process, id);
+        snprintf(names->strings[index].name, NAME_MAX_BYTES, "event %u", id);
+    }
+    return index;
 }
 
 /* Puts four characters at their place; the first piece of a name wipes what was there before. */
@@ -127,7 +136,7 @@ static void take_name(struct names *names, const struct trace_event *event, uint
         if (piece == NAME_PIECE_OWNER) {
             *owner = event_b(event);
         } else {
-            name_put(string_text(names, *owner, id), piece, event_b(event));
+            name_put(names->strings[string_add(names, *owner, id)].name, piece, event_b(event));
         }
         break;
     default:

@@ -58,7 +58,7 @@ void names_free(struct names *names);
 uint32_t names_thread(struct names *names, uint32_t id);   /* adds what is not there */
 uint32_t names_process(struct names *names, uint32_t id);  /* adds what is not there */
 uint32_t names_object(struct names *names, uint32_t id);   /* adds what is not there */
-/* The name of a user's string, or null when nobody named it. */
-const char *names_string(const struct names *names, uint32_t process, uint32_t id);
+/* A user's string as index into `strings`; adds one named "event 12" when nobody named it. */
+uint32_t names_string(struct names *names, uint32_t process, uint32_t id);
 /* Writes "server.endpoint 12" or the like: an object with the name of the process that owns it. */
 void names_object_label(struct names *names, uint32_t id, char *text, size_t size);

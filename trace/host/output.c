@@ -17,11 +17,9 @@
 
 static void output_start(struct output *output)
 {
-    size_t capacity = 0;
-
     memset(output, 0, sizeof *output);
     output->descriptor = -1;
-    output->buffer = memory_grow(NULL, &capacity, BUFFER_SIZE, 1);
+    output->buffer = memory_new(BUFFER_SIZE);
 }
 
 void output_open_null(struct output *output)

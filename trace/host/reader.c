@@ -202,7 +202,7 @@ static int compare_cursors(const void *left, const void *right)
 static void cursors_collect(struct reader *reader, const struct trace_file *file,
                             enum reader_sections sections)
 {
-    size_t capacity = 0, heap_capacity = 0;
+    size_t capacity = 0;
 
     for (uint32_t i = 0; i < file->header->section_count; i++) {
         const struct capture_section *section = &file->header->sections[i];
@@ -222,7 +222,7 @@ static void cursors_collect(struct reader *reader, const struct trace_file *file
         cursor->event.cpu = section->cpu;
         cursor->event.life = section->kind == CAPTURE_SECTION_LIFE;
     }
-    reader->heap = memory_grow(NULL, &heap_capacity, reader->cursor_count, sizeof *reader->heap);
+    reader->heap = memory_new((reader->cursor_count + 1) * sizeof *reader->heap);
 }
 
 bool reader_start(struct reader *reader, const struct trace_file *file,

@@ -43,8 +43,8 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
     do {                                                                                           \
         struct trace_record *record_ = (struct trace_record *)percpu(trace.ring.next);             \
                                                                                                    \
-        record_->word0 = arch_cycles() << 16 | (low16);                                            \
         record_->payload = (payload_value);                                                        \
+        record_->word0 = arch_cycles() << 16 | (low16);                                            \
         record_++;                                                                                 \
         /* [trace.next] release: the host may read the record. Pairs with [trace.read]. */         \
         __atomic_store_n(&percpu(trace.ring.next), (uint64_t)record_, __ATOMIC_RELEASE);           \

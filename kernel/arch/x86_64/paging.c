@@ -265,11 +265,6 @@ bool arch_space_destroy_step(struct arch_space *space, struct pool *pool, unsign
     return done;
 }
 
-void arch_space_load(const struct arch_space *space)
-{
-    cr3_write(space != NULL ? space->root : kernel_root);
-}
-
 void arch_tlb_flush(void)
 {
     cr3_write(cr3_read());

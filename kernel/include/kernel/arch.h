@@ -11,10 +11,12 @@
  *     arch_to_virtual(paddr)   void *: a frame of RAM in the kernel's direct map
  *     arch_to_physical(ptr)    paddr_t: the other way round, for direct map addresses only
  *
- * and "arch/thread.h", for kernel/core/switch.h:
+ * and "arch/thread.h", for kernel/sched/switch.h:
  *
  *     arch_thread_enter(thread)  the thread becomes the current one: its registers are saved in its
  *                                frame from now on, and floating point is not another's
+ *     arch_space_load(space)     loads a space on this CPU; NULL: the kernel's own, without any user
+ *                                mapping
  *
  * The kernel runs with interrupts off, except inside arch_halt().
  *
@@ -87,9 +89,6 @@ bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t 
 /* Frees page tables (not the mapped frames), at most `budget` of them per call; true when all are
  * gone. No CPU may have the space loaded. */
 bool arch_space_destroy_step(struct arch_space *space, struct pool *pool, unsigned budget);
-
-/* Loads a space on this CPU; NULL: the kernel's own, without any user mapping. */
-void arch_space_load(const struct arch_space *space);
 
 /* Forgets all translations of user addresses on this CPU. */
 void arch_tlb_flush(void);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Entering a thread, inline because the IPC fast path does it. Included by kernel/core/switch.h,
+ * Entering a thread, inline because the IPC fast path does it. Included by kernel/sched/switch.h,
  * where struct cpu and struct thread are complete; see kernel/arch.h for what it must do.
  */
 #pragma once
 
+#include "arch/platform.h"
 #include "arch/registers.h"
 #include "kernel/cpu.h"
 
@@ -25,4 +26,9 @@ static inline void arch_thread_enter(struct thread *thread)
         percpu(fpu_live) = 0;
         arch_fpu_off();
     }
+}
+
+static inline void arch_space_load(const struct arch_space *space)
+{
+    cr3_write(space != NULL ? space->root : kernel_root);
 }

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `weft-trace check`: proves on a capture that what it says can have happened. The rules are in
+ * check_sched.c (threads and CPUs), check_ipc.c (messages and notifications) and check_smp.c
+ * (mailboxes, doorbells, interrupts, system calls); here are the pass over the events, the rule
+ * that time never goes back on a CPU, and the report.
+ *
+ * One line per violation: CPU, time, what. After VIOLATIONS_SHOWN lines they are only counted.
+ */
+#include "check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weft/trace_events.h"
+
+#define VIOLATIONS_SHOWN 100u
+
+void violation(struct check *check, const struct trace_event *event, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+
+    check->violations++;
+    if (check->violations > VIOLATIONS_SHOWN) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    output_print(check->output, "cpu %u time %" PRIu64 " ns: %s\n", event->cpu, event->time, text);
+}
+
+struct check_thread *check_thread(struct check *check, uint32_t index)
+{
+    check->threads = memory_grow(check->threads, &check->thread_capacity, (size_t)index + 1,
+                                 sizeof *check->threads);
+    return &check->threads[index];
+}
+
+uint32_t check_thread_of(struct check *check, uint32_t id)
+{
+    uint32_t index = names_thread(&check->names, id);
+
+    check_thread(check, index);
+    return index;
+}
+
+const char *check_name(const struct check *check, uint32_t index)
+{
+    return index == ID_NONE ? "?" : check->names.threads[index].name;
+}
+
+/* Events are missing: forget what they may have changed. */
+static void check_gap(struct check *check, const struct trace_event *event)
+{
+    struct check_cpu *cpu = &check->cpus[event->cpu];
+
+    check->lost += event->payload;
+    cpu->lost += event->payload;
+    if (event->life) {
+        return;
+    }
+    check->incomplete = true;
+    cpu->current = ID_NONE;
+    cpu->irq_known = false;
+    cpu->irq_depth = 0;
+    for (size_t i = 0; i < check->thread_capacity; i++) {
+        check->threads[i] = (struct check_thread){0};
+    }
+    for (size_t i = 0; i < check->object_capacity; i++) {
+        check->objects[i] = (struct check_object){0};
+    }
+    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+        check->cpus[i].current = ID_NONE;
+    }
+    id_table_free(&check->messages);
+    id_table_free(&check->travels);
+}
+
+static void check_event(struct check *check, const struct trace_event *event)
+{
+    switch (event->id) {
+    case TRACE_EVENT_SWITCH:
+    case TRACE_EVENT_WAKEUP:
+    case TRACE_EVENT_THREAD_CREATE:
+    case TRACE_EVENT_THREAD_EXIT:
+        check_sched(check, event);
+        break;
+    case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_NOTIFICATION_DELIVER:
+        check_ipc(check, event);
+        break;
+    case TRACE_EVENT_MAILBOX_PUSH ... TRACE_EVENT_DOORBELL_RECEIVE:
+    case TRACE_EVENT_IRQ_ENTRY:
+    case TRACE_EVENT_IRQ_EXIT:
+    case TRACE_EVENT_SYSCALL_ENTRY:
+    case TRACE_EVENT_SYSCALL_EXIT:
+        check_smp(check, event);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Rings that begin late are known before the first event: what came before may explain anything. */
+static void check_start(struct check *check, const struct trace_file *file)
+{
+    for (uint32_t i = 0; i < file->header->section_count; i++) {
+        const struct capture_section *section = &file->header->sections[i];
+
+        if (section->kind == CAPTURE_SECTION_EVENTS && section->lost) {
+            check->incomplete = true;
+        }
+    }
+    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+        check->cpus[i].current = ID_NONE;
+    }
+}
+
+static void check_events(struct check *check, struct reader *reader)
+{
+    struct trace_event event;
+
+    while (reader_next(reader, &event)) {
+        if (event.id == READER_GAP) {
+            check_gap(check, &event);
+            continue;
+        }
+        check->events++;
+        if (event.backwards) {
+            violation(check, &event, "time goes back");
+        }
+        check_event(check, &event);
+    }
+}
+
+static void check_report(struct check *check, uint32_t cpu_count)
+{
+    if (check->violations > VIOLATIONS_SHOWN) {
+        output_print(check->output, "... and %" PRIu64 " more\n",
+                     check->violations - VIOLATIONS_SHOWN);
+    }
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (check->cpus[i].lost) {
+            output_print(check->output, "cpu %u: %" PRIu64 " events lost\n", i,
+                         check->cpus[i].lost);
+        }
+    }
+    output_print(check->output, "%" PRIu64 " events on %u CPUs, %" PRIu64 " lost, %" PRIu64
+                 " violations\n",
+                 check->events, cpu_count, check->lost, check->violations);
+}
+
+bool check_capture(const struct trace_file *file, struct output *output, uint64_t *violations,
+                   struct trace_error *error)
+{
+    struct check *check = memory_new(sizeof *check);
+    struct reader reader;
+    bool done = false;
+
+    check->output = output;
+    if (!names_load(&check->names, file, error)) {
+        free(check);
+        return false;
+    }
+    check_start(check, file);
+    if (reader_start(&reader, file, READER_ALL, error)) {
+        check_events(check, &reader);
+        done = !reader.failed;
+        reader_end(&reader);
+    }
+    if (done) {
+        check_report(check, file->header->cpu_count);
+    }
+    *violations = check->violations;
+    free(check->threads);
+    free(check->objects);
+    id_table_free(&check->messages);
+    id_table_free(&check->travels);
+    names_free(&check->names);
+    free(check);
+    return done;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rules about threads and CPUs:
+ *
+ * 1. A switch leaves the thread that runs on this CPU.
+ * 2. The thread that it starts runs on no other CPU, has not ended, and is runnable: it was woken
+ *    since it blocked, or the message system handed the CPU over to it (direct switch).
+ * 3. A client does not run again before its message was answered.
+ * 4. Only a thread that is blocked is woken, and not while it is on its way to another CPU.
+ * 5. A thread ends once.
+ */
+#include "check.h"
+
+#include "weft/trace_events.h"
+
+static void check_previous(struct check *check, const struct trace_event *event, uint32_t previous)
+{
+    struct check_cpu *cpu = &check->cpus[event->cpu];
+    struct check_thread *thread = &check->threads[previous];
+
+    if (cpu->current != ID_NONE && cpu->current != previous) {
+        violation(check, event, "switch from thread %u (%s), but thread %u (%s) was running",
+                  event_a(event), check_name(check, previous), check->names.threads[cpu->current].id,
+                  check_name(check, cpu->current));
+    }
+    if (thread->state == CHECK_RUNNING && thread->cpu != event->cpu) {
+        violation(check, event, "thread %u (%s) leaves this CPU but runs on CPU %u", event_a(event),
+                  check_name(check, previous), thread->cpu);
+    }
+    thread->blocked_as = event->small;
+    thread->handed_over = false;
+    switch (event->small) {
+    case TRACE_THREAD_STATE_RUNNABLE:
+        thread->state = CHECK_RUNNABLE;
+        break;
+    case TRACE_THREAD_STATE_EXITED:
+        thread->state = CHECK_EXITED;
+        break;
+    default:
+        thread->state = CHECK_BLOCKED;
+        break;
+    }
+}
+
+static bool is_idle(const struct check *check, uint32_t thread)
+{
+    return check->names.threads[thread].idle_cpu != ID_NONE;
+}
+
+static void check_next(struct check *check, const struct trace_event *event, uint32_t next)
+{
+    struct check_thread *thread = &check->threads[next];
+    uint32_t id = event_b(event);
+
+    if (thread->state == CHECK_RUNNING && check->cpus[thread->cpu].current == next &&
+        (thread->cpu != event->cpu || event_a(event) != id)) {
+        violation(check, event, "thread %u (%s) starts here while it runs on CPU %u", id,
+                  check_name(check, next), thread->cpu);
+    } else if (thread->state == CHECK_EXITED) {
+        violation(check, event, "thread %u (%s) runs after its end", id, check_name(check, next));
+    } else if (thread->state == CHECK_BLOCKED && !thread->handed_over && !is_idle(check, next)) {
+        violation(check, event, "thread %u (%s) runs without having been woken", id,
+                  check_name(check, next));
+    }
+    if (is_idle(check, next) && check->names.threads[next].idle_cpu != event->cpu) {
+        violation(check, event, "the idle thread of CPU %u runs here",
+                  check->names.threads[next].idle_cpu);
+    }
+    if (thread->progress == PROGRESS_CALLED || thread->progress == PROGRESS_DELIVERED) {
+        if (thread->state == CHECK_BLOCKED && thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_CALL) {
+            violation(check, event, "thread %u (%s) runs before message 0x%x was answered", id,
+                      check_name(check, next), thread->message);
+        }
+    } else if (thread->progress == PROGRESS_ANSWERED) {
+        id_table_remove(&check->messages, thread->message);
+        thread->progress = PROGRESS_NONE;
+    }
+    thread->state = CHECK_RUNNING;
+    thread->cpu = event->cpu;
+    thread->handed_over = false;
+}
+
+static void check_wakeup(struct check *check, const struct trace_event *event)
+{
+    uint32_t index = check_thread_of(check, event_a(event));
+    struct check_thread *thread = &check->threads[index];
+
+    if (thread->state == CHECK_RUNNING) {
+        violation(check, event, "thread %u (%s) is woken while it runs on CPU %u", event_a(event),
+                  check_name(check, index), thread->cpu);
+        return;
+    }
+    if (thread->state == CHECK_EXITED) {
+        violation(check, event, "thread %u (%s) is woken after its end", event_a(event),
+                  check_name(check, index));
+        return;
+    }
+    if (thread->state == CHECK_RUNNABLE) {
+        violation(check, event, "thread %u (%s) is woken while it is runnable", event_a(event),
+                  check_name(check, index));
+    }
+    if (thread->travels) {
+        violation(check, event, "thread %u (%s) is woken while it is in a mailbox", event_a(event),
+                  check_name(check, index));
+    }
+    thread->state = CHECK_RUNNABLE;
+}
+
+static void check_exit(struct check *check, const struct trace_event *event)
+{
+    uint32_t index = check_thread_of(check, event_a(event));
+
+    if (check->threads[index].state == CHECK_EXITED) {
+        violation(check, event, "thread %u (%s) ends twice", event_a(event),
+                  check_name(check, index));
+    } else if (check->threads[index].state != CHECK_RUNNING) {
+        check->threads[index].state = CHECK_EXITED; /* a running thread still has to switch away */
+    }
+}
+
+void check_sched(struct check *check, const struct trace_event *event)
+{
+    uint32_t previous, next;
+
+    switch (event->id) {
+    case TRACE_EVENT_SWITCH:
+        previous = check_thread_of(check, event_a(event));
+        next = check_thread_of(check, event_b(event));
+        check_previous(check, event, previous);
+        check_next(check, event, next);
+        check->cpus[event->cpu].current = next;
+        break;
+    case TRACE_EVENT_WAKEUP:
+        check_wakeup(check, event);
+        break;
+    case TRACE_EVENT_THREAD_EXIT:
+        check_exit(check, event);
+        break;
+    default:
+        check_thread_of(check, event_a(event));
+        break;
+    }
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What crosses between CPUs: one track per CPU with the pushes and doorbells that it sends and the
+ * journeys that arrive, an arrow from each push to its take.
+ */
+#include "convert.h"
+
+#include "weft/trace_events.h"
+#include "weft/trace_schema.h"
+
+static const char *why_name(uint32_t why)
+{
+    return why < TRACE_TRAVEL_COUNT ? trace_travel_names[why] : "?";
+}
+
+/* Flows of journeys live in a range of their own beside those of messages. */
+static uint64_t travel_flow(const struct travel *travel)
+{
+    return 1ull << 62 | travel->serial;
+}
+
+static void journey(struct convert *convert, const struct trace_event *event,
+                    const struct travel *travel)
+{
+    uint32_t why = event_b(event);
+    bool push = event->id == TRACE_EVENT_MAILBOX_PUSH;
+    struct track_event instant = {
+        .time = event->time,
+        .track = mailbox_track(convert, event->cpu),
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_SMP,
+    };
+
+    if (push) {
+        instant.name = intern(convert, INTERN_PUSH, why << 8 | event->small, "push %s to cpu %u",
+                              why_name(why), event->small);
+        instant.flows[0] = travel_flow(travel);
+    } else {
+        instant.name = intern(convert, INTERN_TAKE, why, "take %s", why_name(why));
+        instant.ends[0] = travel->cpu != ID_NONE ? travel_flow(travel) : 0;
+    }
+    track_write(convert, &instant);
+}
+
+void smp_event(struct convert *convert, const struct trace_event *event,
+               const struct model_change *change)
+{
+    struct track_event instant = {
+        .time = event->time,
+        .track = mailbox_track(convert, event->cpu),
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_SMP,
+    };
+
+    switch (event->id) {
+    case TRACE_EVENT_MAILBOX_PUSH:
+    case TRACE_EVENT_MAILBOX_TAKE:
+        journey(convert, event, &change->travel);
+        return;
+    case TRACE_EVENT_DOORBELL_SEND:
+        instant.name = intern(convert, INTERN_DOORBELL, event->small, "doorbell to cpu %u",
+                              event->small);
+        break;
+    case TRACE_EVENT_DOORBELL_ELIDE:
+        instant.name = intern(convert, INTERN_DOORBELL, 1u << 16 | event->small,
+                              "no doorbell to cpu %u", event->small);
+        break;
+    case TRACE_EVENT_DOORBELL_RECEIVE:
+        instant.name = word(convert, WORD_DOORBELL_RECEIVE);
+        break;
+    default:
+        instant.name = word(convert, WORD_HALT);
+        break;
+    }
+    track_write(convert, &instant);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weft-trace: the command line of the trace tools. Reads the arguments, opens the capture, runs
+ * one subcommand, and turns what comes back into an exit code:
+ *
+ *     0  done
+ *     1  check found violations
+ *     2  bad usage or bad input: one line on standard error says what
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are read as they are");
+
+static const char usage[] =
+    "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
+    "       weft-trace convert IN.weft -o OUT.pftrace   for ui.perfetto.dev\n"
+    "       weft-trace stat    IN.weft [--json]         what CPUs and threads did\n"
+    "       weft-trace latency IN.weft [--json]         where the time of messages went\n"
+    "       weft-trace check   IN.weft                  whether it can have happened\n"
+    "       weft-trace dump    IN.weft [--json]         every event as a line\n"
+    "\n"
+    "IN may be - for standard input, OUT - for standard output (not for capture).\n"
+    "Exit code: 0 done, 1 check found violations, 2 bad usage or bad input.\n"
+    "Example: weft-trace convert out/bench/trace.weft -o trace.pftrace\n";
+
+struct options {
+    const char *command, *input, *output;
+    struct capture_options capture;
+    bool json, help;
+};
+
+static bool options_read(struct options *options, int count, char **arguments)
+{
+    static const struct option names[] = {
+        {"ram", required_argument, NULL, 'r'},    {"kernel", required_argument, NULL, 'k'},
+        {"meta", required_argument, NULL, 'm'},   {"json", no_argument, NULL, 'j'},
+        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    while ((option = getopt_long(count, arguments, "o:h", names, NULL)) != -1) {
+        switch (option) {
+        case 'r':
+            options->capture.ram = optarg;
+            break;
+        case 'k':
+            options->capture.kernel = optarg;
+            break;
+        case 'm':
+            options->capture.metadata = optarg;
+            break;
+        case 'j':
+            options->json = true;
+            break;
+        case 'o':
+            options->output = optarg;
+            break;
+        case 'h':
+            options->help = true;
+            return true;
+        default:
+            return false;
+        }
+    }
+    if (optind < count) {
+        options->command = arguments[optind++];
+    }
+    if (optind < count) {
+        options->input = arguments[optind++];
+    }
+    return options->command && optind == count;
+}
+
+/* Runs a subcommand that reads a capture. */
+static bool run(const struct options *options, const struct trace_file *file,
+                struct output *output, enum exit_code *code, struct trace_error *error)
+{
+    uint64_t violations = 0;
+    bool done;
+
+    if (strcmp(options->command, "convert") == 0) {
+        return convert_capture(file, output, error);
+    }
+    if (strcmp(options->command, "stat") == 0) {
+        return stat_capture(file, options->json, output, error);
+    }
+    if (strcmp(options->command, "latency") == 0) {
+        return latency_capture(file, options->json, output, error);
+    }
+    if (strcmp(options->command, "dump") == 0) {
+        return dump_capture(file, options->json, output, error);
+    }
+    done = check_capture(file, output, &violations, error);
+    *code = violations ? EXIT_VIOLATIONS : EXIT_DONE;
+    return done;
+}
+
+static bool is_reader(const char *command)
+{
+    static const char *const commands[] = {"convert", "stat", "latency", "check", "dump"};
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(command, commands[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum exit_code fail(const char *where, const struct trace_error *error)
+{
+    fprintf(stderr, "weft-trace: %s%s%s\n", where ? where : "", where ? ": " : "", error->text);
+    return EXIT_BAD_INPUT;
+}
+
+static enum exit_code read_command(const struct options *options)
+{
+    enum exit_code code = EXIT_DONE;
+    struct trace_error error;
+    struct trace_file file;
+    struct output output;
+    bool done;
+
+    if (!trace_file_open(&file, options->input, &error)) {
+        return fail(options->input, &error);
+    }
+    if (!output_open(&output, options->output ? options->output : "-", &error)) {
+        trace_file_close(&file);
+        return fail(NULL, &error);
+    }
+    done = run(options, &file, &output, &code, &error);
+    trace_file_close(&file);
+    if (!done) {
+        struct trace_error ignored;
+
+        output_close(&output, false, &ignored);
+        return fail(options->input, &error);
+    }
+    return output_close(&output, true, &error) ? code : fail(NULL, &error);
+}
+
+static enum exit_code capture_command(const struct options *options)
+{
+    struct trace_error error;
+    struct output output;
+    bool done;
+
+    if (!output_open(&output, options->output, &error)) {
+        return fail(NULL, &error);
+    }
+    done = capture_guest(&options->capture, &output, &error);
+    if (!done) {
+        struct trace_error ignored;
+
+        output_close(&output, false, &ignored);
+        return fail(NULL, &error);
+    }
+    return output_close(&output, true, &error) ? EXIT_DONE : fail(NULL, &error);
+}
+
+int main(int count, char **arguments)
+{
+    struct options options = {0};
+
+    if (!options_read(&options, count, arguments)) {
+        fputs(usage, stderr);
+        return EXIT_BAD_INPUT;
+    }
+    if (options.help) {
+        fputs(usage, stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(options.command, "capture") == 0 && options.capture.ram && options.capture.kernel &&
+        options.output && !options.input) {
+        return (int)capture_command(&options);
+    }
+    if (is_reader(options.command) && options.input &&
+        (options.output || strcmp(options.command, "convert") != 0)) {
+        return (int)read_command(&options);
+    }
+    fputs(usage, stderr);
+    return EXIT_BAD_INPUT;
+}
