@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages: what arrives, who may send and receive, in which order, and what happens when one side
+ * dies. Every behaviour is tested with client, server and endpoint on one CPU and on different ones
+ * where that makes a difference.
+ *
+ * weft-test: cpus=4
+ * weft-test: cpus=1
+ * weft-test: cpus=4 accel=icount
+ */
+#define PROGRAM "test_ipc"
+#include "child.h"
+
+#include "weft/atomic.h"
+
+#define CALLS 50
+#define STOP_WORD ~0ull
+
+/* A server thread of this process. */
+struct server {
+    uint64_t endpoint; /* handle with the right to read */
+    uint64_t badges[CALLS];
+    uint64_t words[CALLS][MESSAGE_WORDS];
+    uint32_t received; /* atomic */
+    struct weft_group group;
+};
+
+static struct server server;
+
+/* Takes messages, notes them, and answers with all words incremented, until told to stop. */
+static void serve(void *argument)
+{
+    struct server *self = argument;
+    struct weft_message message = {{0}};
+    for (;;) {
+        uint64_t badge;
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(self->endpoint, &message, &badge));
+        if (message.words[0] == STOP_WORD) {
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            return;
+        }
+        uint32_t number = weft_load_acquire(&self->received);
+        if (number < CALLS) {
+            self->badges[number] = badge;
+            memcpy(self->words[number], message.words, sizeof(message.words));
+        }
+        weft_store_release(&self->received, number + 1);
+        for (unsigned i = 0; i < MESSAGE_WORDS; i++) {
+            message.words[i]++;
+        }
+    }
+}
+
+static _Bool server_start(uint32_t server_cpu, uint32_t endpoint_cpu)
+{
+    memset(&server, 0, sizeof(server));
+    return EXPECT_STATUS(STATUS_OK, weft_endpoint_create(endpoint_cpu, &server.endpoint)) &&
+           EXPECT_STATUS(STATUS_OK, weft_group_open(&server.group)) &&
+           EXPECT_STATUS(STATUS_OK, weft_thread_start(&server.group, "server", server_cpu,
+                                                      WEFT_PRIORITY_DEFAULT, serve, &server));
+}
+
+static void server_stop(void)
+{
+    struct weft_message stop = {{STOP_WORD}};
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call(server.endpoint, &stop));
+    weft_group_wait(&server.group);
+    weft_group_close(&server.group);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(server.endpoint));
+}
+
+/* ---- what arrives ---------------------------------------------------------------------------- */
+
+struct placement {
+    uint32_t client, server, endpoint;
+};
+
+static void call_many(void *argument)
+{
+    (void)argument;
+    for (uint64_t i = 0; i < CALLS; i++) {
+        struct weft_message message = {{i, i << 40, ~i, i * 0x9e3779b97f4a7c15ull}};
+        struct weft_message sent = message;
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_call(server.endpoint, &message));
+        for (unsigned word = 0; word < MESSAGE_WORDS; word++) {
+            EXPECT_EQUAL(sent.words[word] + 1, message.words[word]);
+        }
+    }
+}
+
+static void check_placement(struct placement place)
+{
+    struct weft_group group;
+    REQUIRE(server_start(place.server, place.endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "client", place.client,
+                                                WEFT_PRIORITY_DEFAULT, call_many, NULL));
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    EXPECT_EQUAL(CALLS, weft_load_acquire(&server.received));
+    for (uint64_t i = 0; i < CALLS; i++) {
+        EXPECT_EQUAL(i, server.words[i][0]);
+        EXPECT_EQUAL(i << 40, server.words[i][1]);
+        EXPECT_EQUAL(~i, server.words[i][2]);
+        EXPECT_EQUAL(i * 0x9e3779b97f4a7c15ull, server.words[i][3]);
+    }
+    server_stop();
+}
+
+TEST(words_arrive_wherever_the_three_live, "all placements of client, server and endpoint")
+{
+    uint32_t cpus = cpu_count() < 3 ? cpu_count() : 3;
+    for (uint32_t client = 0; client < cpus; client++) {
+        for (uint32_t place = 0; place < cpus * cpus; place++) {
+            check_placement((struct placement){client, place / cpus, place % cpus});
+        }
+    }
+}
+
+TEST(badge_names_the_caller, "a server sees the badge of the capability that was called")
+{
+    static const uint64_t badges[] = {7, 0x123456789abcdef0ull, ~0ull};
+    REQUIRE(server_start(0, 0));
+    struct weft_message message = {{0}};
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call(server.endpoint, &message));
+    EXPECT_EQUAL(0, server.badges[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t badged;
+        REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, server.endpoint,
+                                                RIGHT_WRITE | RIGHT_COPY, badges[i], &badged));
+        EXPECT_STATUS(STATUS_OK, weft_ipc_call(badged, &message));
+        EXPECT_EQUAL(badges[i], server.badges[i + 1]);
+        uint64_t other;
+        EXPECT_STATUS(STATUS_BAD_ARGUMENT,
+                      weft_cap_copy(HANDLE_SELF, badged, RIGHT_WRITE, 99, &other));
+        EXPECT_STATUS(STATUS_OK, weft_cap_delete(badged));
+    }
+    server_stop();
+}
+
+/* ---- who may --------------------------------------------------------------------------------- */
+
+TEST(rights_are_needed, "calling needs write, receiving needs read")
+{
+    uint64_t endpoint, reader, writer, badge;
+    struct weft_message message = {{0}};
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, endpoint, RIGHT_READ, 0, &reader));
+    REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, endpoint, RIGHT_WRITE, 0, &writer));
+    EXPECT_STATUS(STATUS_NO_RIGHT, weft_ipc_call(reader, &message));
+    EXPECT_STATUS(STATUS_NO_RIGHT, weft_ipc_reply_receive(writer, &message, &badge));
+    uint64_t more;
+    EXPECT_STATUS(STATUS_NO_RIGHT, weft_cap_copy(HANDLE_SELF, writer, RIGHT_WRITE, 0, &more));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(reader));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(writer));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+}
+
+TEST(rights_never_grow, "a copy has no right that the original lacks")
+{
+    uint64_t endpoint, copy, more;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, endpoint, RIGHT_WRITE | RIGHT_COPY, 0, &copy));
+    EXPECT_STATUS(STATUS_NO_RIGHT,
+                  weft_cap_copy(HANDLE_SELF, copy, RIGHT_READ | RIGHT_WRITE, 0, &more));
+    EXPECT_STATUS(STATUS_NO_RIGHT, weft_cap_copy(HANDLE_SELF, copy, ~0ull, 0, &more));
+    EXPECT_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, copy, RIGHT_WRITE, 0, &more));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(more));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(copy));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+}
+
+TEST(wrong_handles_are_refused, "no handle, a deleted one, one of another type")
+{
+    uint64_t endpoint, notification, badge;
+    struct weft_message message = {{0}};
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_notification_create(0, &notification));
+    EXPECT_STATUS(STATUS_WRONG_TYPE, weft_ipc_call(notification, &message));
+    EXPECT_STATUS(STATUS_WRONG_TYPE, weft_ipc_reply_receive(notification, &message, &badge));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+    static const uint64_t wrong[] = {0, 100, 127, 128, 0x7fffffff, ~0ull, 1ull << 32};
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_call(wrong[i], &message));
+        EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_reply_receive(wrong[i], &message, &badge));
+    }
+    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_call(endpoint, &message));
+    uint64_t next;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &next)); /* takes the slot that was freed */
+    EXPECT(next != endpoint);
+    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_call(endpoint, &message));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(next));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));
+}
+
+TEST(reply_needs_a_caller, "an answer without a question is an error")
+{
+    struct weft_message message = {{0}};
+    EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+struct queued {
+    uint64_t endpoint;
+    uint64_t number;
+    uint32_t *answered; /* atomic */
+};
+
+static void call_once(void *argument)
+{
+    struct queued *queued = argument;
+    struct weft_message message = {{queued->number}};
+    REQUIRE_STATUS(STATUS_OK, weft_ipc_call(queued->endpoint, &message));
+    EXPECT_EQUAL(queued->number + 100, message.words[0]);
+    weft_fetch_add(queued->answered, 1);
+}
+
+#define QUEUED 8
+
+TEST(callers_queue_in_order, "who calls first is served first")
+{
+    struct weft_group group;
+    struct queued queued[QUEUED];
+    uint32_t answered = 0;
+    uint64_t endpoint;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    for (uint64_t i = 0; i < QUEUED; i++) { /* each gets the CPU and calls before the next exists */
+        queued[i] = (struct queued){endpoint, i, &answered};
+        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "queued", 0, WEFT_PRIORITY_DEFAULT,
+                                                    call_once, &queued[i]));
+        weft_sleep_for(300);
+    }
+    struct weft_message message = {{0}};
+    uint64_t badge;
+    for (uint64_t i = 0; i < QUEUED; i++) {
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(endpoint, &message, &badge));
+        EXPECT_EQUAL(i, message.words[0]);
+        message.words[0] += 100;
+    }
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    EXPECT_EQUAL(QUEUED, answered);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+}
+
+/* ---- many at once ---------------------------------------------------------------------------- */
+
+struct crowd {
+    uint64_t endpoint;
+    uint32_t stop; /* atomic */
+    uint32_t served;
+};
+
+static void serve_crowd(void *argument)
+{
+    struct crowd *crowd = argument;
+    struct weft_message message = {{0}};
+    for (;;) {
+        uint64_t badge;
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(crowd->endpoint, &message, &badge));
+        if (message.words[0] == STOP_WORD) {
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            return;
+        }
+        weft_fetch_add(&crowd->served, 1);
+        message.words[0] = message.words[1] ^ message.words[2];
+    }
+}
+
+static void call_crowd(void *argument)
+{
+    struct crowd *crowd = argument;
+    uint64_t own = (uint64_t)&own;
+    for (uint64_t i = 0; i < CALLS; i++) {
+        struct weft_message message = {{i, own, i * i}};
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_call(crowd->endpoint, &message));
+        EXPECT_EQUAL(own ^ i * i, message.words[0]);
+        if (i % 8 == 0) {
+            (void)weft_yield();
+        }
+    }
+}
+
+TEST(many_clients_and_servers, "every client gets its own answer from several servers of one endpoint")
+{
+    struct crowd crowd = {0};
+    struct weft_group clients, servers;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(other_cpu(), &crowd.endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&clients));
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&servers));
+    for (uint32_t i = 0; i < cpu_count(); i++) {
+        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&servers, "server", i, WEFT_PRIORITY_DEFAULT,
+                                                    serve_crowd, &crowd));
+    }
+    for (uint32_t i = 0; i < 4 * cpu_count(); i++) {
+        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&clients, "client", i % cpu_count(),
+                                                    WEFT_PRIORITY_DEFAULT, call_crowd, &crowd));
+    }
+    weft_group_wait(&clients);
+    EXPECT_EQUAL(4 * cpu_count() * CALLS, weft_load_acquire(&crowd.served));
+    for (uint32_t i = 0; i < cpu_count(); i++) {
+        struct weft_message stop = {{STOP_WORD}};
+        EXPECT_STATUS(STATUS_OK, weft_ipc_call(crowd.endpoint, &stop));
+    }
+    weft_group_wait(&servers);
+    weft_group_close(&clients);
+    weft_group_close(&servers);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(crowd.endpoint));
+}
+
+/* A server that asks another server before it answers. */
+struct relay {
+    uint64_t front;
+    uint64_t back;
+};
+
+static void serve_relay(void *argument)
+{
+    struct relay *relay = argument;
+    struct weft_message message = {{0}};
+    for (;;) {
+        uint64_t badge;
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(relay->front, &message, &badge));
+        _Bool stop = message.words[0] == STOP_WORD;
+        if (!stop) {
+            EXPECT_STATUS(STATUS_OK, weft_ipc_call(relay->back, &message));
+            message.words[0] += 1000;
+        } else {
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            return;
+        }
+    }
+}
+
+TEST(servers_may_call_servers, "a call goes on through a chain of servers on different CPUs")
+{
+    struct weft_group group;
+    struct relay relay;
+    REQUIRE(server_start(cpu_count() - 1, cpu_count() - 1));
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(other_cpu(), &relay.front));
+    relay.back = server.endpoint;
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "relay", other_cpu(), WEFT_PRIORITY_DEFAULT,
+                                                serve_relay, &relay));
+    for (uint64_t i = 0; i < CALLS; i++) {
+        struct weft_message message = {{i}};
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_call(relay.front, &message));
+        EXPECT_EQUAL(i + 1001, message.words[0]);
+    }
+    struct weft_message stop = {{STOP_WORD}};
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call(relay.front, &stop));
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(relay.front));
+    server_stop();
+}
+
+/* ---- death ----------------------------------------------------------------------------------- */
+
+/* Takes one message and exits without an answer. */
+static int role_takes_and_exits(uint64_t value)
+{
+    struct weft_message message = {{0}};
+    uint64_t badge;
+    if (weft_ipc_reply_receive(weft_capability("endpoint"), &message, &badge) != STATUS_OK) {
+        return 1;
+    }
+    return (int)value;
+}
+
+/* Takes one message and dies of it. */
+static int role_takes_and_faults(uint64_t value)
+{
+    (void)role_takes_and_exits(value);
+    *(volatile uint64_t *)8 = 1;
+    return 1;
+}
+
+static int role_sleeps(uint64_t value)
+{
+    (void)value;
+    for (;;) {
+        weft_sleep_for(1000000);
+    }
+}
+
+static int role_calls(uint64_t value)
+{
+    struct weft_message message = {{value}};
+    return weft_ipc_call(weft_capability("endpoint"), &message) == STATUS_OK ? 0 : 1;
+}
+
+/* The client's call ends with STATUS_DEAD when the server that took it dies. */
+static void check_server_death(const char *role, uint32_t cpu)
+{
+    struct child child;
+    uint64_t endpoint;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(cpu, &endpoint));
+    struct weft_grant grants[] = {{"endpoint", endpoint, RIGHT_READ, 0}};
+    REQUIRE(child_start(&child, role, cpu, grants, 1));
+    struct weft_message message = {{1}};
+    EXPECT_STATUS(STATUS_DEAD, weft_ipc_call(endpoint, &message));
+    (void)child_wait(&child);
+    child_close(&child);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+}
+
+TEST(server_death_ends_the_call, "the client of a server that dies gets `dead`, on any CPU")
+{
+    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
+        check_server_death("takes_and_exits", cpu);
+        check_server_death("takes_and_faults", cpu);
+    }
+}
+
+static void call_expecting_death(void *argument)
+{
+    struct queued *queued = argument;
+    struct weft_message message = {{0}};
+    EXPECT_STATUS(STATUS_DEAD, weft_ipc_call(queued->endpoint, &message));
+    weft_fetch_add(queued->answered, 1);
+}
+
+TEST(last_server_gone_ends_the_queue, "clients that queue get `dead` when nobody can receive any more")
+{
+    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
+        struct child child;
+        struct weft_group group;
+        uint64_t endpoint, writer;
+        uint32_t answered = 0;
+        REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(cpu, &endpoint));
+        struct weft_grant grants[] = {{"endpoint", endpoint, RIGHT_READ, 0}};
+        REQUIRE(child_start(&child, "sleeps", cpu, grants, 1));
+        REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, endpoint, RIGHT_WRITE, 0, &writer));
+        REQUIRE_STATUS(STATUS_OK, weft_cap_delete(endpoint)); /* the child has the only reader */
+        struct queued queued = {writer, 0, &answered};
+        REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+        for (uint32_t i = 0; i < 3; i++) {
+            REQUIRE_STATUS(STATUS_OK,
+                           weft_thread_start(&group, "client", (cpu + i) % cpu_count(),
+                                             WEFT_PRIORITY_DEFAULT, call_expecting_death, &queued));
+        }
+        weft_sleep_for(2000);
+        EXPECT_EQUAL(0, weft_load_acquire(&answered));
+        child_kill(&child);
+        weft_group_wait(&group);
+        weft_group_close(&group);
+        EXPECT_EQUAL(3, answered);
+        struct weft_message message = {{0}};
+        EXPECT_STATUS(STATUS_DEAD, weft_ipc_call(writer, &message));
+        EXPECT_STATUS(STATUS_OK, weft_cap_delete(writer));
+    }
+}
+
+/* A client that is killed while a server works on its message, and one that still queues. */
+TEST(client_death_does_not_stop_the_server, "a server goes on when its client was killed")
+{
+    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
+        struct child held, queued, next;
+        uint64_t endpoint, badge;
+        struct weft_message message = {{0}};
+        REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));
+        struct weft_grant grants[] = {{"endpoint", endpoint, RIGHT_WRITE, 0}};
+        struct child_options options = {.value = 5};
+        REQUIRE(child_start_with(&held, "calls", cpu, grants, 1, &options));
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(endpoint, &message, &badge));
+        EXPECT_EQUAL(5, message.words[0]);
+        REQUIRE(child_start(&queued, "calls", cpu, grants, 1));
+        weft_sleep_for(2000);
+        child_kill(&queued);
+        child_kill(&held);
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        options.value = 6;
+        REQUIRE(child_start_with(&next, "calls", cpu, grants, 1, &options));
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(endpoint, &message, &badge));
+        EXPECT_EQUAL(6, message.words[0]);
+        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+        struct weft_end end = child_wait(&next);
+        EXPECT_EQUAL(WEFT_EXITED, end.cause);
+        EXPECT_EQUAL(0, end.status);
+        child_close(&next);
+        EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+    }
+}
+
+static const struct role roles[] = {
+    {"takes_and_exits", role_takes_and_exits},
+    {"takes_and_faults", role_takes_and_faults},
+    {"sleeps", role_sleeps},
+    {"calls", role_calls},
+};
+ROLES_MAIN(roles)
