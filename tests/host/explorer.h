@@ -41,6 +41,7 @@ struct explorer_model {
     void (*set_up)(void);
     uint64_t (*hash)(void);
     void (*check)(void); /* all threads have ended */
+    bool revisit;        /* enter states again: one execution per interleaving, for counting */
 };
 
 struct explorer_thread {
@@ -263,7 +264,7 @@ static inline bool explorer_advance(void)
         }
         return false;
     }
-    if (explorer.decided >= explorer.known && !explorer_enter_state()) {
+    if (explorer.decided >= explorer.known && !explorer.model->revisit && !explorer_enter_state()) {
         return false;
     }
     explorer.running = enabled[explorer_decide(count)];
