@@ -117,7 +117,9 @@ def test_mailbox_survives_stress_without_a_race(
     done = run(tree, "mailbox_stress_tsan", threads, parcels, rounds, 20)
     assert done.returncode == 0, done.stderr
     found = counts(done.stdout)
-    assert found["finished"] == parcels and found["elided"] > 0 and found["halts"] > 0
+    assert found["finished"] == parcels and found["rung"] > 0 and found["halts"] > 0
+    # With more parcels than threads some push finds nodes or a polling owner, on any host.
+    assert parcels <= threads or found["elided"] > 0
 
 
 def test_thread_sanitizer_finds_a_missing_release(tree: Tree) -> None:
