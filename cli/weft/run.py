@@ -171,7 +171,8 @@ def _keep_trace(machine: Machine, out: Path) -> bool:
 def _report(config: MachineConfig, outcome: Outcome, out: Path, kept: bool) -> int:
     sys.stdout.flush()
     what = "ok" if outcome.ok else f"{outcome.kind}: {outcome.reason}"
-    print(f"weft: {config.cpus} CPUs, {config.accel}, {outcome.seconds:.1f} s: {what}")
+    cpus = "1 CPU" if config.cpus == 1 else f"{config.cpus} CPUs"
+    print(f"weft: {cpus}, {config.accel}, {outcome.seconds:.1f} s: {what}")
     if kept:
         print(f"weft: timeline in {out / 'trace.pftrace'} (./weft view {out / 'trace.pftrace'})")
     if outcome.ok:

@@ -13,6 +13,7 @@ server answers on the loopback address only, and only for the files in its table
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -126,7 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", POLICY)
         self._end(size)
         if body:
-            self._send(content, size)
+            with contextlib.suppress(ConnectionError):  # a browser may change its mind
+                self._send(content, size)
 
     def _send(self, content: Path | bytes, size: int) -> None:
         if isinstance(content, bytes):
