@@ -6,10 +6,15 @@
         outcome = machine.wait()
         machine.capture(Path("trace.weft"), tool)
 
-Console and QMP are socket pairs and the guest's memory is an anonymous file; QEMU inherits all
+The console is a pipe, QMP a socket pair and the guest's memory an anonymous file; QEMU inherits all
 three. So there are no names to clash, nothing is left behind on disk however this process ends, and
 the memory can still be read when QEMU is gone: a guest that panicked, hung or ran out of time
 gives its trace like any other.
+
+The console is not a socket because QEMU writes single bytes. A Unix socket counts most of a
+kilobyte for each, is full after some 300 and makes the guest wait for this process: that costs
+output when the guest powers off, and in icount mode the same binary would no longer give the same
+figures. A pipe packs bytes and holds CONSOLE_BUFFER of them.
 
 Invariants:
 - No orphan. QEMU leads a process group of its own that close() kills, and asks Linux for SIGKILL
@@ -25,6 +30,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -53,6 +59,7 @@ PANIC_PREFIX = "weft: PANIC:"
 PANIC_GRACE = 5.0  # seconds for the rest of a panic message
 QMP_SECONDS = 10.0
 CAPTURE_SECONDS = 120.0
+CONSOLE_BUFFER = 1 << 20  # the most that Linux gives to anyone
 LINE_MAX = 1 << 16  # a guest that never ends its line must not fill the host's memory
 
 _PR_SET_PDEATHSIG = 1
@@ -125,12 +132,14 @@ class Machine:
         self._files.callback(os.close, self._memory)
         os.ftruncate(self._memory, self.config.memory)
         self._stderr = self._files.enter_context(tempfile.TemporaryFile())
-        self._console_socket, console = socket.socketpair()
+        self._console, console = os.pipe()
+        self._files.callback(os.close, self._console)
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(console, fcntl.F_SETPIPE_SZ, CONSOLE_BUFFER)
         self._qmp_socket, qmp = socket.socketpair()
-        for mine in (self._console_socket, self._qmp_socket):
-            self._files.callback(mine.close)
-        with console, qmp:
-            fds = Descriptors(console.fileno(), qmp.fileno(), self._memory)
+        self._files.callback(self._qmp_socket.close)
+        with open(console, "wb"), qmp:  # QEMU's ends: closed here once it has them
+            fds = Descriptors(console, qmp.fileno(), self._memory)
             self.argv = self.config.argv(fds)
             self._spawn(fds)
         return self
@@ -154,21 +163,21 @@ class Machine:
         self._files.callback(os.close, pidfd)
         self._files.callback(self._selector.close)
         self._selector.register(pidfd, selectors.EVENT_READ, self._on_exit)
-        self._watch(self._console_socket, self._on_console)
-        self._watch(self._qmp_socket, self._protocol.feed)
+        self._watch(self._console, self._on_console)
+        self._watch(self._qmp_socket.fileno(), self._protocol.feed)
 
-    def _watch(self, peer: socket.socket, take: Callable[[bytes], None]) -> None:
+    def _watch(self, descriptor: int, take: Callable[[bytes], None]) -> None:
         def ready() -> None:
             try:
-                data = peer.recv(1 << 16)
+                data = os.read(descriptor, 1 << 16)
             except ConnectionError:
                 data = b""
             if data:
                 take(data)
             else:
-                self._selector.unregister(peer)
+                self._selector.unregister(descriptor)
 
-        self._selector.register(peer, selectors.EVENT_READ, ready)
+        self._selector.register(descriptor, selectors.EVENT_READ, ready)
 
     @property
     def pid(self) -> int | None:
@@ -221,10 +230,9 @@ class Machine:
         self.outcome = classify_exit(exit_code, self.panic is not None, stderr, seconds)
 
     def _drain(self) -> None:
-        """Takes what a dead QEMU left in the console's socket; the other end is closed."""
-        with contextlib.suppress(ConnectionError):
-            while data := self._console_socket.recv(1 << 16):
-                self._on_console(data)
+        """Takes what a dead QEMU left in the console's pipe; the other end is closed."""
+        while data := os.read(self._console, 1 << 16):
+            self._on_console(data)
         if self._partial:
             self._line(self._partial)
             self._partial = b""
@@ -279,13 +287,6 @@ class Machine:
         except MachineTimeout:
             raise MachineTimeout(f"no line /{pattern}/ within {seconds:g} s") from None
         raise MachineError(f"the machine ended without a line /{pattern}/ ({self._ended().kind})")
-
-    def send(self, text: str) -> None:
-        """Types on the console."""
-        try:
-            self._console_socket.sendall(text.encode())
-        except OSError as error:
-            raise MachineError("the console is closed") from error
 
     def wait(self, seconds: float | None = None) -> Outcome:
         """Waits for the end; after `seconds` (default: the configuration's timeout, counted from

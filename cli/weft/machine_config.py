@@ -45,7 +45,7 @@ class UsageError(Failure):
 
 @dataclass(frozen=True)
 class Descriptors:
-    """File descriptors that QEMU inherits: its console, its QMP monitor, the guest's memory."""
+    """File descriptors that QEMU inherits: console (to write), QMP monitor, the guest's memory."""
 
     console: int
     qmp: int
@@ -152,7 +152,8 @@ class MachineConfig:
         """QEMU's arguments with console, QMP and memory on inherited descriptors."""
         return [
             *self._machine_argv(f"/proc/self/fd/{fds.memory}"),
-            *("-chardev", f"socket,id=console,fd={fds.console}", "-serial", "chardev:console"),
+            *("-chardev", f"file,id=console,path=/proc/self/fd/{fds.console}"),
+            *("-serial", "chardev:console"),
             *("-chardev", f"socket,id=qmp,fd={fds.qmp}", "-mon", "chardev=qmp,mode=control"),
         ]
 
