@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from weft.bench.launcher import BootOutcome, BootPlan, LineSink
+from weft.bench.records import STATISTICS
+from weft.bench.stages import STAGES
 
 CLOCK_HZ = 2_500_000_000
 CENTRES = {  # name: (icount, cycles in tcg)
@@ -83,6 +85,11 @@ def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list
         if name in BETWEEN_CPUS and cpus < 2:
             continue
         params = {"client_cpu": 0, "server_cpu": 1} if name in BETWEEN_CPUS else {}
+        if name.startswith("ipc.call"):
+            params |= {"thread": 40 + len(lines), "server_thread": 80 + len(lines)}
+            lines.append(
+                json_line({"record": "counts", "name": name, "thread": params["thread"], "calls": 1000})
+            )
         lines.append(record(name, samples(name, mode, seed), **params))
     for client in range(cpus):
         for server in range(cpus):
@@ -105,6 +112,8 @@ class FakeLauncher:
     kind: str = "ok"
     reason: str = ""
     vary: bool = False  # every boot draws its own figures, as real parallelism does
+    lost_events: int = 0
+    said: dict[Path, list[str]] = field(default_factory=dict)
     plans: list[BootPlan] = field(default_factory=list)
     prepared: list[bool] = field(default_factory=list)
 
@@ -122,6 +131,7 @@ class FakeLauncher:
             on_line(line)
         if plan.capture:
             plan.capture.write_bytes(b"capture")
+            self.said[plan.capture] = lines
         return BootOutcome(
             kind=self.kind,
             reason=self.reason,
@@ -136,5 +146,21 @@ class FakeLauncher:
     def convert(self, capture: Path, out: Path) -> None:
         out.write_bytes(capture.read_bytes())
 
-    def stat(self, capture: Path, *what: str) -> Any:
-        return {}
+    def latency(self, capture: Path) -> dict[str, Any]:
+        """What the trace tool would say of the calls in the console: equal shares for each stage."""
+        records = [json.loads(line[6:]) for line in self.said[capture] if line.startswith("@weft ")]
+        paths = []
+        for call in records:
+            if "server_thread" in call.get("params", {}):
+                shares = {key: call[key] // len(STAGES) for key in STATISTICS}
+                client, server = call["params"]["thread"], call["params"]["server_thread"]
+                paths.append(
+                    {
+                        "client": {"thread": client},
+                        "server": {"thread": server},
+                        "n": call["n"],
+                        **{key: call[key] for key in STATISTICS},
+                        "stages": {stage: shares for stage in STAGES},
+                    }
+                )
+        return {"messages": 1, "lost_events": self.lost_events, "paths": paths}

@@ -233,3 +233,24 @@ def test_other_records_are_kept_for_the_report(tmp_path: Path) -> None:
     assert main(["--out", str(tmp_path), "--accel", "tcg"], FakeLauncher(console={"tcg": lines})) == 0
     details = json.loads((tmp_path / "details.json").read_text())
     assert {"record": "messages", "count": 12} in details["runs"][0]["others"]
+
+
+def test_calls_that_the_trace_does_not_show_are_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [line.replace('"calls": 1000', '"calls": 1001') for line in console("tcg")]
+    arguments = ["--out", str(tmp_path), "--accel", "tcg"]
+    assert main(arguments, FakeLauncher(console={"tcg": lines})) == 1
+    assert "the guest made 1001 calls, the trace shows 1000" in capsys.readouterr().err
+    assert main(arguments, FakeLauncher(console={"tcg": lines}, lost_events=5)) == 0
+
+
+def test_the_stages_of_a_call_come_from_its_own_run(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path)], FakeLauncher()) == 0
+    details = json.loads((tmp_path / "details.json").read_text())
+    for run in details["runs"]:
+        for name, stages in run["stages"].items():
+            figure = next(figure for figure in run["figures"] if figure["name"] == name)
+            assert stages["round_trip"]["p50"] == figure["p50"]
+            assert stages["messages"] == stages["calls"] == 1000
+        assert set(run["stages"]) == {"ipc.call.same_core", "ipc.call.cross_core"}

@@ -29,6 +29,7 @@ from weft.bench.progress import Progress
 from weft.bench.report import render
 from weft.bench.results import check_results, read_json, write_json
 from weft.bench.runner import Options, Runner, plan_steps
+from weft.bench.stages import collect
 from weft.failure import Failure
 from weft.paths import OUT, ROOT
 
@@ -155,7 +156,7 @@ def _bench(
         "environment": environment,
         "invocation": shlex.join(["./weft", "bench", *arguments]),
     }
-    _convert(details, launcher, options.out)
+    _evaluate(details, launcher, options.out)
     _write(options.out, results, details, catalogue)
     _print(options.out, results, details, catalogue)
     return 0
@@ -179,12 +180,13 @@ def _make_room(out: Path) -> None:
         raise BenchError(f"cannot write to {out}: {error.strerror}") from error
 
 
-def _convert(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
-    """A Perfetto trace beside each capture."""
+def _evaluate(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
+    """A Perfetto trace beside each capture, and what the capture says about the stages of calls."""
     for run in details["runs"]:
         if run["capture"]:
             capture = out / run["capture"]
             launcher.convert(capture, capture.with_suffix(".pftrace"))
+            run["stages"] = collect(launcher.latency(capture), run["figures"], run["others"])
 
 
 def _write(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:

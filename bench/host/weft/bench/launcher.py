@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -77,8 +78,8 @@ class Launcher(Protocol):
     def convert(self, capture: Path, out: Path) -> None:
         """Makes a Perfetto trace of a capture."""
 
-    def stat(self, capture: Path, *what: str) -> Any:
-        """The JSON answer of a host tool's command about a capture."""
+    def latency(self, capture: Path) -> dict[str, Any]:
+        """Where the time of messages goes: what weft-trace latency says."""
 
 
 class QemuLauncher:
@@ -142,9 +143,13 @@ class QemuLauncher:
         """Makes a Perfetto trace of a capture."""
         self._trace_tool("convert", str(capture), "-o", str(out))
 
-    def stat(self, capture: Path, *what: str) -> Any:
-        """The JSON answer of a host tool's command about a capture."""
-        return json.loads(self._trace_tool(*what, str(capture), "--json"))
+    def latency(self, capture: Path) -> dict[str, Any]:
+        """Where the time of messages goes: what weft-trace latency says."""
+        text = self._trace_tool("latency", "--json", str(capture))
+        try:
+            return dict(json.loads(text))
+        except ValueError as error:
+            raise BenchError(f"weft-trace latency: not JSON: {error}") from error
 
     def _trace_tool(self, *arguments: str) -> str:
         assert self._tool is not None
@@ -154,6 +159,8 @@ class QemuLauncher:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BenchError(f"weft-trace {arguments[0]}: {error}") from error
+        if done.returncode < 0:
+            raise BenchError(f"weft-trace {arguments[0]}: ended by {signal.Signals(-done.returncode).name}")
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise BenchError(f"weft-trace {arguments[0]}: {last}")

@@ -26,6 +26,7 @@ def render(results: dict[str, Any], details: dict[str, Any], catalogue: Catalogu
         ("figures", "All figures", _section_figures(view)),
         ("comparison", "Beside other systems", sections.comparison(view)),
         ("distributions", "Distributions", sections.distributions(view)),
+        ("stages", "Where the time goes", sections.stages(view)),
         ("matrix", "Core by core", sections.matrix(view)),
         ("meaning", "What the figures mean", sections.meaning(view)),
         ("timeline", "The timeline", sections.timeline(view)),

@@ -203,6 +203,35 @@ def _span(labels: list[str]) -> str:
     return labels[0] if len(labels) == 1 else f"{labels[0]}–{labels[-1]}"
 
 
+def waterfall(stages: list[tuple[str, str, int]], unit: str, title: str) -> Markup:
+    """(name, side, duration) one below the other, each beginning where the one before ended."""
+    row, left, right = 21, 62, 84
+    total = max(1, sum(duration for _, _, duration in stages))
+    scale = (WIDTH - left - right) / total
+    marks: list[Markup] = []
+    x = float(left)
+    for index, (name, side, duration) in enumerate(stages):
+        y = index * row + 3
+        length = max(1.5, duration * scale)
+        marks += [
+            tag("text", name, x=0, y=y + 11),
+            tag("line", x1=x, y1=y - 3, x2=x, y2=y + 14, class_="grid"),
+            tag(
+                "rect",
+                [tag("title", f"{name}: {with_unit(duration, unit)}")],
+                x=x,
+                y=y,
+                width=length,
+                height=13,
+                rx=2,
+                class_=f"stage {side}",
+            ),
+            tag("text", with_unit(duration, unit), x=x + length + 6, y=y + 11, class_="value"),
+        ]
+        x += duration * scale
+    return _svg(WIDTH, row * max(1, len(stages)) + 4, title, marks)
+
+
 def matrix(cells: dict[tuple[int, int], int], cpus: int, unit: str, title: str) -> Markup:
     """p50 from each CPU (row) to each CPU (column)."""
     size = max(14, min(64, 420 // cpus))

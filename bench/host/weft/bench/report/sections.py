@@ -12,6 +12,7 @@ from typing import Any
 from weft.bench.report import plots, text
 from weft.bench.report.markup import Markup, escape, join, prose, tag
 from weft.bench.report.view import View, display_unit, plural
+from weft.bench.stages import STAGES
 
 COMPARED = (
     "ipc.call.same_core",
@@ -182,6 +183,48 @@ def _distribution_panel(view: View, mode: str, name: str, figure: dict[str, Any]
 def _to_unit(view: View, mode: str, cycles: int) -> int:
     hertz = view.detail(mode).get("clock_hz")
     return cycles if mode == "icount" or not hertz else (cycles * 1_000_000_000 + hertz // 2) // hertz
+
+
+# ---- stages --------------------------------------------------------------------------------------
+
+
+def stages(view: View) -> Markup:
+    """The course of a round trip, from the capture of the same run."""
+    panels = []
+    for name in view.rows():
+        for mode in view.modes:
+            found = view.detail(mode).get("stages", {}).get(name)
+            if found:
+                panels.append(_stages_panel(view, mode, name, found))
+    if not panels:
+        return Markup("")
+    lead = (
+        "The medians of a call's stages one after the other, as the trace of the same run shows them. Blue is "
+        "work on the client's side, orange the way between them, green the server's side. Stages that take no "
+        "time are left out; medians need not add up to the median of the whole."
+    )
+    meaning = tag(
+        "dl",
+        [
+            piece
+            for stage, (side, words) in STAGES.items()
+            for piece in (tag("dt", [tag("span", "", class_=f"key {side}"), escape(stage)]), tag("dd", words))
+        ],
+        class_="stages",
+    )
+    return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels"), meaning])
+
+
+def _stages_panel(view: View, mode: str, name: str, found: dict[str, Any]) -> Markup:
+    unit = "instructions" if mode == "icount" else "ns"
+    rows = [(stage, side, found["stages"][stage]["p50"]) for stage, (side, _) in STAGES.items()]
+    title = f"{view.title(name)}, {mode}"
+    about = (
+        f"{plural(found['messages'], 'message')} in the trace, p50 of the round trip in the kernel "
+        f"{text.with_unit(found['round_trip']['p50'], unit)}"
+    )
+    rows = [row for row in rows if row[2] > 0]
+    return tag("div", [tag("h3", title), tag("p", about), plots.waterfall(rows, unit, title)], class_="panel")
 
 
 # ---- matrix --------------------------------------------------------------------------------------
