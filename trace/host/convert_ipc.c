@@ -105,8 +105,8 @@ void ipc_close(struct convert *convert, uint32_t thread, uint64_t time)
 
 static uint64_t call_name(struct convert *convert, uint32_t endpoint)
 {
-    struct object_name *object = &convert->names.objects[names_object(&convert->names, endpoint)];
-    uint32_t process;
+    uint32_t index = names_object(&convert->names, endpoint), process;
+    const struct object_name *object = &convert->names.objects[index];
 
     if (!object->process) {
         return intern(convert, INTERN_CALL, endpoint, "call endpoint %u", endpoint);

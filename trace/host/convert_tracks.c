@@ -128,12 +128,13 @@ static void process_declare(struct convert *convert, uint32_t id)
 {
     uint8_t tree[256], *entry = proto_open(tree, 1), *at;
     const struct process_name *process;
+    uint32_t index = names_process(&convert->names, id);
 
     if (id_table_get(&convert->process_declared, id) != ID_NONE) {
         return;
     }
     id_table_put(&convert->process_declared, id, 0);
-    process = &convert->names.processes[names_process(&convert->names, id)];
+    process = &convert->names.processes[index];
     at = proto_uint(entry, 1, process_pid(id));
     if (process->parent) {
         at = proto_uint(at, 2, process->parent);

@@ -123,20 +123,23 @@ static void name_put(char *name, uint32_t piece, uint32_t characters)
 
 static void take_name(struct names *names, const struct trace_event *event, uint32_t *owner)
 {
-    uint32_t id = event_a(event), piece = event->small & 15u;
+    uint32_t id = event_a(event), piece = event->small & 15u, index;
 
     switch (event->small >> 4) {
     case TRACE_NAME_KIND_THREAD:
-        name_put(names->threads[names_thread(names, id)].name, piece, event_b(event));
+        index = names_thread(names, id);
+        name_put(names->threads[index].name, piece, event_b(event));
         break;
     case TRACE_NAME_KIND_PROCESS:
-        name_put(names->processes[names_process(names, id)].name, piece, event_b(event));
+        index = names_process(names, id);
+        name_put(names->processes[index].name, piece, event_b(event));
         break;
     case TRACE_NAME_KIND_USER:
         if (piece == NAME_PIECE_OWNER) {
             *owner = event_b(event);
         } else {
-            name_put(names->strings[string_add(names, *owner, id)].name, piece, event_b(event));
+            index = string_add(names, *owner, id);
+            name_put(names->strings[index].name, piece, event_b(event));
         }
         break;
     default:
@@ -213,7 +216,8 @@ bool names_load(struct names *names, const struct trace_file *file, struct trace
 
 void names_object_label(struct names *names, uint32_t id, char *text, size_t size)
 {
-    const struct object_name *object = &names->objects[names_object(names, id)];
+    uint32_t index = names_object(names, id);
+    const struct object_name *object = &names->objects[index];
     const char *kind = object->kind < TRACE_OBJECT_KIND_COUNT
                            ? trace_object_kind_names[object->kind]
                            : "object";

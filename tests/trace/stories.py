@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Short stories about a guest, told with synthetic events exactly as the kernel would record them.
+
+Each function takes a Story, lets something happen from its current time on and returns. The cast:
+CPU 0 runs `ping` (thread 10 of process `client`), CPU 1 runs `pong` (thread 11 of `server`), and
+CPU 0 has `pang` (thread 12 of `server`) as a server on the same core. Endpoint 20 belongs to pong,
+21 to pang, notification 30 to pong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from synthetic import Capture
+
+CLIENT, SERVER = 5, 6
+PING, PONG, PANG = 10, 11, 12
+PONG_ENDPOINT, PANG_ENDPOINT, NOTIFICATION = 20, 21, 30
+COUNTER_NAME, SLICE_NAME = 1, 2
+
+
+@dataclass
+class Story:
+    """A capture, its clock, and how many messages were sent so far."""
+
+    capture: Capture = field(default_factory=lambda: Capture(cpus=2))
+    now: int = 1000
+    messages: int = 0
+    cross: int = 0
+
+    def __post_init__(self) -> None:
+        capture = self.capture
+        capture.process(CLIENT, "client", parent=1)
+        capture.process(SERVER, "server", parent=1)
+        capture.thread(PING, "ping", CLIENT, cpu=0)
+        capture.thread(PONG, "pong", SERVER, cpu=1)
+        capture.thread(PANG, "pang", SERVER, cpu=0)
+        for endpoint in (PONG_ENDPOINT, PANG_ENDPOINT):
+            capture.event(0, 0, "object_create", kind="endpoint", object=endpoint, process=SERVER)
+        capture.event(1, 0, "object_create", kind="notification", object=NOTIFICATION,
+                      process=SERVER)
+        capture.name("user", COUNTER_NAME, "progress", process=CLIENT)
+        capture.name("user", SLICE_NAME, "work", process=CLIENT)
+        # pong and pang have run before and wait for messages; ping starts now.
+        self.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+        self.at(1, "switch", state="blocked_receive", previous=PONG, next=Capture.idle(1))
+        self.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PANG)
+        self.at(0, "switch", state="blocked_receive", previous=PANG, next=Capture.idle(0))
+        self.at(0, "wakeup", priority=20, thread=PING, cause=0)
+        self.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+
+    def at(self, cpu: int, event: str, /, after: int = 100, **values: int | str) -> int:
+        """Records an event `after` ns from now and returns its time."""
+        self.now += after
+        self.capture.event(cpu, self.now, event, **values)
+        return self.now
+
+    def message(self) -> int:
+        self.messages += 1
+        return self.messages
+
+
+def cross_call(story: Story, doorbell: bool = True) -> int:
+    """ping calls pong on the other CPU and gets its answer. Returns the message's id."""
+    message = story.message()
+    story.cross += 1
+    story.at(0, "ipc_call", path="cross", message=message, endpoint=PONG_ENDPOINT)
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    if doorbell:
+        story.at(0, "doorbell_send", to=1)
+    else:
+        story.at(0, "doorbell_elide", to=1)
+    story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
+    if doorbell:
+        story.at(1, "irq_entry", vector=0x21)
+        story.at(1, "doorbell_receive")
+        story.at(1, "irq_exit", vector=0x21)
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
+    story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "ipc_reply", after=700, path="cross", message=message, client=PING)
+    story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
+    story.at(1, "doorbell_elide", to=0)
+    story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
+    story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    story.at(1, "switch", state="blocked_receive", previous=PONG, next=Capture.idle(1))
+    return message
+
+
+def direct_call(story: Story) -> int:
+    """ping calls pang on its own CPU, by direct switches both ways."""
+    message = story.message()
+    story.at(0, "ipc_call", path="direct", message=message, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", after=5, path="direct", message=message, server=PANG)
+    story.at(0, "switch", after=5, state="blocked_call", previous=PING, next=PANG)
+    story.at(0, "ipc_reply", after=200, path="direct", message=message, client=PING)
+    story.at(0, "switch", after=5, state="blocked_receive", previous=PANG, next=PING)
+    return message
+
+
+def signal(story: Story) -> None:
+    """ping signals the notification that pong waits for on the other CPU."""
+    story.at(0, "notification_signal", path="cross", notification=NOTIFICATION, bits=1)
+    story.at(0, "mailbox_push", to=1, traveller=NOTIFICATION, why="signal")
+    story.at(0, "doorbell_send", to=1)
+    story.at(1, "irq_entry", vector=0x21)
+    story.at(1, "doorbell_receive")
+    story.at(1, "irq_exit", vector=0x21)
+    story.at(1, "mailbox_take", traveller=NOTIFICATION, why="signal")
+    story.at(1, "notification_deliver", notification=NOTIFICATION, thread=PONG)
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "switch", after=500, state="blocked_notification", previous=PONG,
+             next=Capture.idle(1))
+
+
+def own_events(story: Story) -> None:
+    """ping marks a slice around a same-core call, counts, and sets a mark that nobody named."""
+    story.at(0, "user_begin", name=SLICE_NAME, value=7)
+    direct_call(story)
+    story.at(0, "user_counter", name=COUNTER_NAME, value=story.messages)
+    story.at(0, "user_instant", name=99, value=3)
+    story.at(0, "user_end", name=SLICE_NAME, value=7)
+
+
+def timer(story: Story) -> None:
+    """The timer fires on CPU 0 while ping runs and ends its time slice in favour of pang."""
+    story.at(0, "irq_entry", vector=0x20)
+    story.at(0, "timer", woken=1, slice_ended=1)
+    story.at(0, "wakeup", priority=20, thread=PANG, cause=0)
+    story.at(0, "irq_exit", vector=0x20)
+    story.at(0, "switch", state="runnable", previous=PING, next=PANG)
+    story.at(0, "switch", after=300, state="blocked_receive", previous=PANG, next=PING)
+
+
+def system_call(story: Story) -> None:
+    """ping makes a system call that changes nothing."""
+    story.at(0, "syscall_entry", number=0, thread=PING)
+    story.at(0, "syscall_exit", number=0, thread=PING, status=0)
+
+
+def fault(story: Story) -> None:
+    """ping reads where nothing is: its process ends."""
+    story.at(0, "page_fault", error=4, address=0xDEAD000)
+    story.at(0, "process_exit", cause="fault", process=CLIENT, status=14)
+    story.at(0, "thread_exit", thread=PING, status=0)
+    story.at(0, "switch", state="exited", previous=PING, next=Capture.idle(0))
+
+
+def whole(rounds: int = 20) -> Story:
+    """All of the above, in turn."""
+    story = Story()
+    for index in range(rounds):
+        cross_call(story, doorbell=index % 2 == 0)
+        direct_call(story)
+        own_events(story)
+        signal(story)
+        timer(story)
+        system_call(story)
+    fault(story)
+    return story
