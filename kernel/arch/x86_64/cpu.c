@@ -143,8 +143,9 @@ void cpu_repair_gs(void)
     }
 }
 
-/* On the NMI's own stack. Returns only to the CPU that sent it to all others. */
-void x86_nmi(void)
+/* On the NMI's own stack. An NMI that no CPU of ours has sent is the host's question where this CPU
+ * is; the panic answers it. */
+void x86_nmi(struct x86_exception_frame *frame)
 {
     uint32_t found = load_relaxed(&stopper);
 
@@ -154,8 +155,7 @@ void x86_nmi(void)
     if (found != 0) {
         cpu_stop();
     }
-    cpu_repair_gs();
-    panic("NMI: the host asks where this CPU is");
+    x86_kernel_exception(frame);
 }
 
 _Noreturn void arch_machine_off(uint32_t status)

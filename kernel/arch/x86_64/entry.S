@@ -250,14 +250,14 @@ kernel_exception:
 /* Non-maskable and fatal events, on stacks of their own, from anywhere: GS may be either. */
 special_entry:
         push_registers
+        movq    %rsp, %rdi                      # rdi: struct x86_exception_frame
         cld
         cmpq    $VECTOR_NMI, FRAME_BY_SYSCALL(%rsp)
         je      1f
         testb   $3, FRAME_CS(%rsp)
         jz      2f
         swapgs
-2:      movq    %rsp, %rdi
-        callq   x86_kernel_exception            # does not return
+2:      callq   x86_kernel_exception            # does not return
 1:      callq   x86_nmi                         # back: as it was, without touching GS
         popq    %r15
         popq    %r14

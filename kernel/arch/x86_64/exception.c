@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What entry.S calls when something interrupts: the kernel's two interrupts, and exceptions of the
- * kernel itself, which are always bugs and end in a panic with all registers.
+ * kernel itself, which are always bugs and end in a panic with all registers. An NMI from the host is
+ * treated like one (cpu.c), so that a machine that hangs can be asked where it is.
  *
  * Interrupts arrive in user mode, and in the kernel only inside arch_halt().
  */
@@ -16,15 +17,25 @@
 #include "smp/mailbox.h"
 
 static const char *const exception_names[] = {
-    [0] = "divide error",       [1] = "debug trap",
-    [3] = "breakpoint",         [4] = "overflow",
-    [5] = "bound exceeded",     [6] = "invalid instruction",
-    [7] = "FPU not available",  [8] = "double fault",
-    [10] = "invalid TSS",       [11] = "segment not present",
-    [12] = "stack fault",       [13] = "general protection fault",
-    [14] = "page fault",        [16] = "FPU error",
-    [17] = "misaligned access", [18] = "machine check",
-    [19] = "SSE error",         [21] = "control protection fault",
+    [0] = "divide error",
+    [1] = "debug trap",
+    [2] = "NMI",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [5] = "bound exceeded",
+    [6] = "invalid instruction",
+    [7] = "FPU not available",
+    [8] = "double fault",
+    [10] = "invalid TSS",
+    [11] = "segment not present",
+    [12] = "stack fault",
+    [13] = "general protection fault",
+    [14] = "page fault",
+    [16] = "FPU error",
+    [17] = "misaligned access",
+    [18] = "machine check",
+    [19] = "SSE error",
+    [21] = "control protection fault",
 };
 
 static const char *exception_name(uint64_t vector)
@@ -79,9 +90,11 @@ _Noreturn void x86_kernel_exception(struct x86_exception_frame *frame)
 
     cpu_repair_gs();
     panic_begin();
-    kprintf("weft: PANIC: %s in the kernel, error %lx, last page fault at %016lx\n",
-            exception_name(frame->vector), frame->error, address);
+    kprintf("weft: PANIC: %s in %s, error %lx, last page fault at %016lx\n",
+            exception_name(frame->vector), frame->cs & 3 ? "user mode" : "the kernel", frame->error,
+            address);
     registers_print(frame);
+    kprintf("weft: call chain:\n");
     backtrace_from(frame->rip, frame->rbp);
     panic_end();
 }

@@ -106,7 +106,7 @@ void backtrace_from(uint64_t address, uint64_t frame);
 
 /* ---- exception.c, called from entry.S -------------------------------------------------------- */
 void x86_interrupt(unsigned vector);
-void x86_nmi(void); /* cpu.c */
+void x86_nmi(struct x86_exception_frame *frame); /* cpu.c */
 _Noreturn void x86_kernel_exception(struct x86_exception_frame *frame);
 
 /* ---- fpu.c ----------------------------------------------------------------------------------- */
