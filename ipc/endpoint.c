@@ -200,20 +200,17 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
                       uint64_t word3)
 {
     struct thread *client = current();
-    struct cap_slot *slot = cap_slot_of(client->process->caps, handle);
-    struct endpoint *endpoint = (struct endpoint *)slot->object;
+    struct cap_slot *slot = cap_find(client->process->caps, handle,
+                                     CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE));
+    struct endpoint *endpoint;
     struct list_link *link;
     struct thread *server;
 
-    /* The handle is current. (Empty slots have handle 0; 0 is left to the slow path.) */
-    if (unlikely(slot->handle != handle) || unlikely(handle == 0)) {
-        goto slow;
-    }
     /* It is an endpoint, and the caller may call it. */
-    if (unlikely((slot->kind & CAP_KIND(0xff, RIGHT_WRITE)) !=
-                 CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE))) {
+    if (unlikely(slot == NULL)) {
         goto slow;
     }
+    endpoint = (struct endpoint *)slot->object;
     /* It lives on this CPU. */
     if (unlikely(endpoint->object.cpu != percpu(id))) {
         goto slow;
@@ -261,18 +258,15 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
 {
     struct thread *server = current();
     struct thread *client = server->caller;
-    struct cap_slot *slot = cap_slot_of(server->process->caps, handle);
-    struct endpoint *endpoint = (struct endpoint *)slot->object;
+    struct cap_slot *slot = cap_find(server->process->caps, handle,
+                                     CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ));
+    struct endpoint *endpoint;
 
-    /* The handle is current, and a client waits for the answer. */
-    if (unlikely(slot->handle != handle) || unlikely(client == NULL) || unlikely(handle == 0)) {
+    /* It is an endpoint from which the caller may receive, and a client waits for the answer. */
+    if (unlikely(slot == NULL) || unlikely(client == NULL)) {
         goto slow;
     }
-    /* It is an endpoint from which the caller may receive. */
-    if (unlikely((slot->kind & CAP_KIND(0xff, RIGHT_READ)) !=
-                 CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ))) {
-        goto slow;
-    }
+    endpoint = (struct endpoint *)slot->object;
     /* It lives on this CPU, and so does the client. */
     if (unlikely(endpoint->object.cpu != percpu(id)) || unlikely(client->home != percpu(id))) {
         goto slow;

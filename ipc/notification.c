@@ -16,19 +16,11 @@
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
-/* Gives bits that are set to the waiter, if there are both. Owner. */
-static void deliver(struct notification *notification)
+/* Wakes the waiter with bits. Owner. */
+static void wake_waiter(struct notification *notification, uint64_t bits)
 {
     struct thread *waiter = notification->waiter;
-    uint64_t bits;
 
-    if (waiter == NULL) {
-        return;
-    }
-    bits = signal_word_take(&notification->word);
-    if (bits == 0) {
-        return;
-    }
     notification->waiter = NULL;
     trace_notification_deliver(notification->object.id, waiter->id);
     thread_set_status(waiter, STATUS_OK);
@@ -42,7 +34,13 @@ static void signal_arrived(struct mail *mail)
     struct notification *notification = container_of(mail, struct notification, mail);
 
     signal_word_arrived(&notification->word);
-    deliver(notification);
+    if (notification->waiter != NULL) {
+        uint64_t bits = signal_word_take(&notification->word);
+
+        if (bits != 0) {
+            wake_waiter(notification, bits);
+        }
+    }
 }
 
 void notification_signal(struct notification *notification, uint64_t bits)
@@ -54,27 +52,31 @@ void notification_signal(struct notification *notification, uint64_t bits)
     if (CONFIG_TRACE) {
         store_relaxed(&notification->signaller, current()->id); /* Relaxed: as above. */
     }
-    if (here) {
+    if (!here) {
+        SCHED_POINT();
+        if (signal_word_set_remote(&notification->word, bits)) {
+            mail_send(&notification->mail, notification->object.cpu);
+        }
+    } else if (notification->waiter == NULL) {
         signal_word_set_local(&notification->word, bits);
-        deliver(notification);
-        return;
-    }
-    SCHED_POINT();
-    if (signal_word_set_remote(&notification->word, bits)) {
-        mail_send(&notification->mail, notification->object.cpu);
+    } else if ((bits & SIGNAL_BITS) != 0) {
+        /* A waiter means that no bits are pending, but for those whose mail is on its way. */
+        wake_waiter(notification, bits & SIGNAL_BITS);
     }
 }
 
 status_t sys_notification_signal(uint64_t handle, uint64_t bits)
 {
-    struct cap cap;
-    status_t status = cap_lookup(current()->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE,
-                                 &cap);
+    struct cap_slot *slot = cap_find(current()->process->caps, handle,
+                                     CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE));
 
-    if (status != STATUS_OK) {
-        return status;
+    if (unlikely(slot == NULL)) {
+        struct cap cap;
+
+        return cap_lookup(current()->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
     }
-    notification_signal((struct notification *)cap.object, cap.badge != 0 ? cap.badge : bits);
+    notification_signal((struct notification *)slot->object,
+                        slot->badge != 0 ? slot->badge : bits);
     return sched_preemption_point(STATUS_OK);
 }
 
@@ -101,11 +103,27 @@ static status_t notification_wait(struct thread *caller, struct object *object)
 
 status_t sys_notification_wait(uint64_t handle)
 {
-    struct cap cap;
-    status_t status = cap_lookup(current()->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_READ,
-                                 &cap);
+    struct thread *thread = current();
+    struct cap_slot *slot = cap_find(thread->process->caps, handle,
+                                     CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ));
+    struct notification *notification;
 
-    return status != STATUS_OK ? status : object_invoke(cap.object, notification_wait);
+    if (unlikely(slot == NULL)) {
+        struct cap cap;
+
+        return cap_lookup(thread->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
+    }
+    notification = (struct notification *)slot->object;
+    /* The common case, at once: it lives here, and no bit is set. (Relaxed: a bit that comes in right
+     * now was set elsewhere, and its mail will find the waiter.) */
+    if (likely(notification->object.cpu == percpu(id)) && likely(notification->waiter == NULL) &&
+        likely((load_relaxed(&notification->word) & SIGNAL_BITS) == 0)) {
+        thread->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
+        thread->waits_on = &notification->object;
+        notification->waiter = thread;
+        schedule_blocked(TRACE_THREAD_STATE_BLOCKED_NOTIFICATION);
+    }
+    return object_invoke(&notification->object, notification_wait);
 }
 
 void notification_forget(struct thread *thread)

@@ -41,6 +41,7 @@ static void idle_init(struct cpu *cpu)
     idle->home = cpu->id;
     idle->owner = cpu->id;
     idle->idle = 1;
+    idle->priority = -1; /* below everybody */
     idle->id = object_id_new();
     __builtin_memcpy(idle->name, "idle", 5);
     cpu->current = idle;
@@ -52,7 +53,7 @@ static void cpu_begin(void)
 {
     struct cpu *cpu = arch_this_cpu();
 
-    run_queue_init(&cpu->queue, &sched_policy_round_robin);
+    run_queue_init(&cpu->queue);
     timer_init(&cpu->timer);
     cpu->poll_limit = options.poll_min;
     sched_point_seed(options.seed);

@@ -75,7 +75,6 @@ status_t sys_process_exit(uint64_t status)
     process_end_current(CAUSE_EXITED, (uint32_t)status);
 }
 
-/* Undoes a process that nobody has seen: all its pages are still in its pool. */
 static status_t process_create(struct thread *caller, struct object *object)
 {
     struct process *creator = (struct process *)object;
@@ -196,7 +195,7 @@ status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry,
 {
     (void)argument; /* read on the process's CPU */
     if ((placement & 0xffff) >= boot_info.cpu_count ||
-        placement >> 16 > current()->priority || entry >= USER_TOP || stack > USER_TOP) {
+        placement >> 16 > (uint64_t)current()->priority || entry >= USER_TOP || stack > USER_TOP) {
         return STATUS_BAD_ARGUMENT;
     }
     return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_MANAGE, create_thread);

@@ -10,6 +10,8 @@
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
+#include "kernel/sched/run_queue.h"
+#include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
@@ -17,7 +19,7 @@
 
 void thread_leave_cpu(uint8_t left_state)
 {
-    percpu(left_state) = left_state;
+    switch_trace_left(left_state);
     percpu(current) = &arch_this_cpu()->idle;
     percpu(need_resched) = 1;
 }
@@ -65,7 +67,9 @@ void thread_home_arrived(struct mail *mail)
 
 void thread_wake(struct thread *thread, uint32_t cause)
 {
-    thread->cause = cause;
+    if (CONFIG_TRACE) {
+        thread->cause = cause;
+    }
     if (thread->home != percpu(id)) {
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
         return;
@@ -73,11 +77,6 @@ void thread_wake(struct thread *thread, uint32_t cause)
     thread->state = TRACE_THREAD_STATE_RUNNABLE;
     trace_wakeup(thread->priority, thread->id, cause);
     sched_ready(thread);
-}
-
-void thread_set_status(struct thread *thread, status_t status)
-{
-    arch_set_status(&thread->frame, status);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -197,7 +196,7 @@ static void kill_here(struct thread *thread)
     switch (thread->state) {
     case TRACE_THREAD_STATE_RUNNABLE:
         if (thread != current()) {
-            percpu(queue).policy->dequeue(&arch_this_cpu()->queue, thread);
+            run_queue_dequeue(&arch_this_cpu()->queue, thread);
         }
         thread_die(thread, 0);
         break;

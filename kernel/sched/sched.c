@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Giving the CPU to a thread, and what it does when there is none. The header is the manual; the
- * choice itself is the policy's.
+ * Giving the CPU to a thread, and what it does when there is none. The header is the manual.
  *
  * Idle. A halted CPU costs its waker a doorbell and itself a wake-up, tens of microseconds on an
  * emulator; a polling one costs power. So an idle CPU polls its mailbox for a bounded number of
@@ -14,13 +13,12 @@
 #include "kernel/cpu.h"
 #include "kernel/options.h"
 #include "kernel/panic.h"
-#include "kernel/sched/sched_inline.h"
+#include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
 
-void run_queue_init(struct run_queue *queue, const struct sched_policy *policy)
+void run_queue_init(struct run_queue *queue)
 {
-    queue->policy = policy;
     for (unsigned level = 0; level < PRIORITIES; level++) {
         list_init(&queue->levels[level]);
     }
@@ -31,43 +29,53 @@ void sched_ready(struct thread *thread)
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *running = current();
 
-    sched_enqueue(queue, thread);
-    if (running->idle || sched_preempts(queue, thread, running)) {
+    run_queue_enqueue(queue, thread);
+    if (run_queue_preempts(thread, running)) {
         percpu(need_resched) = 1;
-    } else if (thread->priority == running->priority) {
+    } else if (thread->priority == running->priority && percpu(timer.slice_end) == 0) {
         timer_start_slice();
     }
+}
+
+/* Gives the CPU, which nobody uses, to the best that is ready. */
+static __attribute__((always_inline)) _Noreturn void run_next(struct run_queue *queue)
+{
+    struct thread *next = run_queue_pick(queue);
+
+    percpu(need_resched) = 0;
+    if (unlikely(next == NULL)) {
+        next = &arch_this_cpu()->idle;
+    }
+    switch_trace(percpu(left_state), next->id);
+    if (unlikely(next->idle)) {
+        percpu(current) = next;
+        switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
+        arch_restart_stack(idle_loop);
+    }
+    if (run_queue_has_equal(queue, next) && percpu(timer.slice_end) == 0) {
+        timer_start_slice();
+    }
+    switch_current(next);
+    arch_return_to_user();
 }
 
 void schedule(void)
 {
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *previous = current();
-    struct thread *next;
 
-    percpu(need_resched) = 0;
     if (!previous->idle) {
         /* It was preempted: it keeps its place before its equals. */
-        percpu(left_state) = TRACE_THREAD_STATE_RUNNABLE;
-        queue->policy->enqueue_first(queue, previous);
+        switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
+        run_queue_enqueue_first(queue, previous);
     }
-    next = sched_pick(queue);
-    if (next == NULL) {
-        next = &arch_this_cpu()->idle;
-    }
-    if (next->id != percpu(running_id)) {
-        switch_trace(percpu(left_state), next->id);
-    }
-    if (next->idle) {
-        percpu(current) = next;
-        percpu(left_state) = TRACE_THREAD_STATE_RUNNABLE;
-        arch_restart_stack(idle_loop);
-    }
-    if (sched_has_equal(queue, next)) {
-        timer_start_slice();
-    }
-    switch_current(next);
-    arch_return_to_user();
+    run_next(queue);
+}
+
+void schedule_blocked(uint8_t left_state)
+{
+    switch_trace_left(left_state);
+    run_next(&arch_this_cpu()->queue);
 }
 
 status_t sched_preemption_point(status_t status)
@@ -86,21 +94,24 @@ static void current_to_back(void)
     struct thread *thread = current();
 
     thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
-    sched_enqueue(queue, thread);
+    run_queue_enqueue(queue, thread);
 }
 
 void sched_slice_ended(void)
 {
-    if (!current()->idle && sched_has_equal(&arch_this_cpu()->queue, current())) {
+    if (!current()->idle && run_queue_has_equal(&arch_this_cpu()->queue, current())) {
         current_to_back();
     }
 }
 
 void sched_yield_current(void)
 {
-    thread_set_status(current(), STATUS_OK);
-    current_to_back();
-    schedule();
+    struct run_queue *queue = &arch_this_cpu()->queue;
+    struct thread *thread = current();
+
+    thread_set_status(thread, STATUS_OK);
+    run_queue_enqueue(queue, thread);
+    schedule_blocked(TRACE_THREAD_STATE_RUNNABLE);
 }
 
 /* Polls the mailbox; true when something came. */

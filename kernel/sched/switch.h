@@ -12,7 +12,7 @@
 #include "trace/kernel/trace.h"
 
 /* `next` is a user thread of this CPU. Takes effect when the kernel is left. */
-static inline void switch_current(struct thread *next)
+static inline __attribute__((always_inline)) void switch_current(struct thread *next)
 {
     percpu(current) = next;
     arch_thread_enter(next);
@@ -22,9 +22,19 @@ static inline void switch_current(struct thread *next)
     }
 }
 
-/* The event for it, once per change of who runs. */
+/* The event for it, if it is a change: who runs now, and in which state the last one was left. */
 static inline void switch_trace(uint8_t left_state, uint32_t next)
 {
-    trace_switch(left_state, percpu(running_id), next);
-    percpu(running_id) = next;
+    if (CONFIG_TRACE && next != percpu(running_id)) {
+        trace_switch(left_state, percpu(running_id), next);
+        percpu(running_id) = next;
+    }
+}
+
+/* Remembers for that event how the current thread leaves, as who comes next is not known yet. */
+static inline void switch_trace_left(uint8_t left_state)
+{
+    if (CONFIG_TRACE) {
+        percpu(left_state) = left_state;
+    }
 }

@@ -41,11 +41,11 @@ static void timer_update(void)
     }
 }
 
-void timer_start_slice(void)
+__attribute__((preserve_most)) void timer_start_slice(void)
 {
     if (percpu(timer.slice_end) == 0) {
         percpu(timer.slice_end) = arch_cycles() + timer_slice;
-        percpu(timer.slice_thread) = percpu(running_id);
+        percpu(timer.slice_thread) = current()->id;
         timer_update();
     }
 }
@@ -87,7 +87,7 @@ void timer_expired(void)
     trace_timer(woken, slice_ended);
     if (slice_ended) {
         percpu(timer.slice_end) = 0;
-        if (percpu(timer.slice_thread) == percpu(running_id)) {
+        if (percpu(timer.slice_thread) == current()->id) {
             sched_slice_ended();
         }
         if (percpu(queue).ready != 0) {

@@ -12,6 +12,7 @@
 
 #include "kernel/object.h"
 #include "kernel/types.h"
+#include "smp/atomic.h"
 
 struct cap_slot {
     uint32_t handle;       /* (Q) 0: empty; stored last */
@@ -49,6 +50,20 @@ static inline struct cap_slot *cap_slot_of(struct cap_table *table, uint64_t han
  * of the process runs; the object stays valid for the rest of this kernel entry. */
 must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
                              unsigned rights, struct cap *out);
+
+/* The same without saying what is wrong, for the paths that count: the slot that `handle` names if its
+ * type and rights are at least `kind`, else NULL. */
+static inline struct cap_slot *cap_find(struct cap_table *table, uint64_t handle, uint16_t kind)
+{
+    struct cap_slot *slot = cap_slot_of(table, handle);
+
+    /* [cap.handle] acquire: see cap_lookup(). An empty slot's handle is 0: that is refused here. */
+    if (unlikely(load_acquire(&slot->handle) != handle) || unlikely(handle == 0) ||
+        unlikely((slot->kind & (kind | 0xff)) != kind)) {
+        return NULL;
+    }
+    return slot;
+}
 
 /* Puts a capability into a free slot. Takes over one reference. Owner only. */
 must_use status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights,

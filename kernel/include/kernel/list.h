@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Doubly linked list through a link inside the object: O(1) at both ends and for removal from the
- * middle. A list is owned by the CPU that owns the object it hangs on. A link that is in no list has
- * next == NULL.
+ * middle. A list is owned by the CPU that owns the object it hangs on.
  */
 #pragma once
 
@@ -30,9 +29,11 @@ static inline bool list_empty(const struct list *list)
 
 static inline void list_insert_before(struct list_link *position, struct list_link *link)
 {
+    struct list_link *previous = position->prev;
+
     link->next = position;
-    link->prev = position->prev;
-    position->prev->next = link;
+    link->prev = previous;
+    previous->next = link;
     position->prev = link;
 }
 
@@ -48,9 +49,11 @@ static inline void list_prepend(struct list *list, struct list_link *link)
 
 static inline void list_remove(struct list_link *link)
 {
-    link->prev->next = link->next;
-    link->next->prev = link->prev;
-    link->next = NULL;
+    struct list_link *next = link->next;
+    struct list_link *previous = link->prev;
+
+    previous->next = next;
+    next->prev = previous;
 }
 
 /* NULL when empty. */

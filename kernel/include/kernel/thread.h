@@ -38,7 +38,7 @@ struct thread {
     cpu_t home;              /* (O) where it runs */
     cpu_t owner;             /* (A) who may change it; release before the push, see above */
     uint8_t state;           /* (O) enum trace_thread_state */
-    uint8_t priority;        /* (I) 0 .. PRIORITIES - 1 */
+    int8_t priority;         /* (I) 0 .. PRIORITIES - 1; of an idle thread -1 */
     uint8_t killed;          /* (A) set once by whoever ends it */
     uint8_t idle;            /* (I) the idle thread of its CPU */
     uint32_t id;             /* (I) */
@@ -80,7 +80,10 @@ must_use status_t thread_create(struct process *process, cpu_t cpu, uint8_t prio
 void thread_wake(struct thread *thread, uint32_t cause);
 
 /* Sets what its blocked system call will return. */
-void thread_set_status(struct thread *thread, status_t status);
+static inline void thread_set_status(struct thread *thread, status_t status)
+{
+    arch_set_status(&thread->frame, status);
+}
 
 /* Gives a thread to another CPU. From the return on it is not ours. */
 void thread_send(struct thread *thread, cpu_t cpu, enum trace_travel travel,

@@ -19,8 +19,8 @@ struct timer {
 
 void timer_init(struct timer *timer);
 
-/* Starts a time slice unless one is under way. */
-void timer_start_slice(void);
+/* Starts a time slice unless one is under way. Rare, so it keeps the registers of its callers. */
+void timer_start_slice(void) __attribute__((preserve_most));
 
 /* Puts a thread to sleep until thread->deadline. */
 void timer_sleep(struct thread *thread);
