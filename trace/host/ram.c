@@ -46,8 +46,8 @@ bool ram_read(const struct ram *ram, uint64_t address, void *to, size_t size)
     if (address > ram->size || size > ram->size - address) {
         return false;
     }
-    /* Acquire on both sides: what is copied later is at least as new as what was copied before.
-     * The guest publishes with a release store (`next` after the record, PAGE before the rest). */
+    /* [trace.read] acquire, before and after: what is copied later is at least as new as what was
+     * copied before. Pairs with [trace.next], [trace.page] and [trace.area]. */
     atomic_thread_fence(memory_order_acquire);
     memcpy(to, (const void *)(uintptr_t)(ram->bytes + address), size);
     atomic_thread_fence(memory_order_acquire);
