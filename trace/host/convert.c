@@ -10,12 +10,15 @@
 
 #include "weft/trace_events.h"
 
-/* Events that say when a thread stops or another one begins have their pictures drawn here. */
 static void convert_switch(struct convert *convert, const struct trace_event *event,
                            const struct model_change *change)
 {
     sched_switch(convert, event->cpu, event->time, change->thread, change->other, event->small);
     ipc_switched(convert, event, change);
+    if (convert_thread(convert, change->thread)->exiting) {
+        convert->threads[change->thread].exiting = false;
+        sched_thread_free(convert, event, change->thread);
+    }
 }
 
 static void convert_event(struct convert *convert, const struct trace_event *event,

@@ -74,6 +74,7 @@ struct convert_thread {
     bool declared; /* in a process tree */
     bool described[TRACK_KINDS];
     bool call_open, serve_open, syscall_open;
+    bool exiting; /* it has ended, and still has to leave the CPU */
     uint8_t syscall;
     uint16_t user_depth;
     uint64_t notified[FLOWS_MAX]; /* flows of signals that this thread has yet to wake up from */
@@ -139,7 +140,7 @@ void sched_waking(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t
 void sched_wakeup(struct convert *convert, const struct trace_event *event,
                   const struct model_change *change);
 void sched_interrupt(struct convert *convert, const struct trace_event *event, uint32_t thread);
-void sched_thread_exit(struct convert *convert, const struct trace_event *event);
+void sched_thread_free(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void sched_gap(struct convert *convert, const struct trace_event *event,
                const struct model_change *change);
 void sched_start(struct convert *convert, const struct trace_event *event);

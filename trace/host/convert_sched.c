@@ -214,15 +214,15 @@ void sched_interrupt(struct convert *convert, const struct trace_event *event, u
     event_close(convert, event->cpu, start, content, at);
 }
 
-void sched_thread_exit(struct convert *convert, const struct trace_event *event)
+/* The end of a thread. Whatever came later with its id would be another thread to the reader. */
+void sched_thread_free(struct convert *convert, const struct trace_event *event, uint32_t thread)
 {
-    uint32_t thread = names_thread(&convert->names, event_a(event));
     uint8_t *start, *content, *at;
 
     at = content = event_open(convert, event->cpu, event->time,
                               convert->model.cpus[event->cpu].current, FTRACE_PROCESS_FREE, &start);
     at = proto_string(at, 1, thread_comm(convert, thread));
-    at = proto_uint(at, 2, event_a(event));
+    at = proto_uint(at, 2, thread_tid(convert, thread));
     event_close(convert, event->cpu, start, content, at);
 }
 

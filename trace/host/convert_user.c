@@ -174,6 +174,10 @@ void life_event(struct convert *convert, const struct trace_event *event)
         thread = names_thread(&convert->names, event_a(event));
         ipc_close(convert, thread, event->time);
         user_close(convert, thread, event->time);
-        sched_thread_exit(convert, event);
+        if (model_thread(&convert->model, thread)->running) {
+            convert->threads[thread].exiting = true;
+        } else {
+            sched_thread_free(convert, event, thread);
+        }
     }
 }

@@ -77,12 +77,16 @@ static void phase_set(struct statistics *stat, uint32_t index, enum thread_phase
     thread->since = time;
 }
 
+static bool is_idle(const struct statistics *stat, uint32_t thread)
+{
+    return thread == ID_NONE || stat->names.threads[thread].idle_cpu != ID_NONE;
+}
+
 static void stretch_end(struct statistics *stat, uint32_t cpu, uint32_t thread, uint64_t time)
 {
     struct cpu_stat *cpu_stat = &stat->cpus[cpu];
-    bool idle = thread == ID_NONE || stat->names.threads[thread].idle_cpu != ID_NONE;
 
-    *(idle ? &cpu_stat->idle : &cpu_stat->busy) += time - cpu_stat->since;
+    *(is_idle(stat, thread) ? &cpu_stat->idle : &cpu_stat->busy) += time - cpu_stat->since;
     cpu_stat->since = time;
 }
 
@@ -93,12 +97,12 @@ static void count_switch(struct statistics *stat, const struct trace_event *even
 
     stat->cpus[event->cpu].switches++;
     stretch_end(stat, event->cpu, change->thread, event->time);
-    phase_set(stat, change->thread,
-              event->small == TRACE_THREAD_STATE_EXITED ? PHASE_UNKNOWN
-              : runnable                                ? PHASE_RUNNABLE
-                                                        : PHASE_BLOCKED,
-              event->time);
-    stat->threads[change->thread].preemptions += runnable;
+    if (event->small == TRACE_THREAD_STATE_EXITED || is_idle(stat, change->thread)) {
+        phase_set(stat, change->thread, PHASE_UNKNOWN, event->time);
+    } else {
+        phase_set(stat, change->thread, runnable ? PHASE_RUNNABLE : PHASE_BLOCKED, event->time);
+        stat->threads[change->thread].preemptions += runnable;
+    }
     phase_set(stat, change->other, PHASE_RUNNING, event->time);
     stat->threads[change->other].runs++;
 }
