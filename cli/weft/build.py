@@ -57,9 +57,8 @@ def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
     """
     names = [_name(target) for target in targets]
     with _locked():
-        _run([sys.executable, str(ROOT / "configure.py")], "configure.py failed")
-        command = ["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names]
-        _run(command, "the build failed")
+        _run([sys.executable, str(ROOT / "configure.py")], "configure.py failed", quiet)
+        _run(["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names], "the build failed")
 
 
 def _name(target: Path | str) -> str:
@@ -68,12 +67,15 @@ def _name(target: Path | str) -> str:
     return str(target)
 
 
-def _run(command: Sequence[str], failure: str) -> None:
+def _run(command: Sequence[str], failure: str, hold: bool = False) -> None:
+    """Run a command; with `hold` its output is shown only if it fails."""
+    into = subprocess.PIPE if hold else None
     try:
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=into, text=True)
     except OSError as error:
         raise Failure(f"cannot run {command[0]}: {error.strerror} (./weft setup installs it)") from error
     if done.returncode:
+        print(done.stdout or "", end="", flush=True)
         raise Failure(failure)
 
 
