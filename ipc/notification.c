@@ -86,6 +86,9 @@ static status_t notification_wait(struct thread *caller, struct object *object)
     struct notification *notification = (struct notification *)object;
     uint64_t bits;
 
+    if (notification->orphaned) {
+        return STATUS_DEAD;
+    }
     if (notification->waiter != NULL) {
         return STATUS_BUSY;
     }
@@ -124,6 +127,18 @@ status_t sys_notification_wait(uint64_t handle)
         schedule_blocked(TRACE_THREAD_STATE_BLOCKED_NOTIFICATION);
     }
     return object_invoke(&notification->object, notification_wait);
+}
+
+void notification_orphan(struct notification *notification)
+{
+    struct thread *waiter = notification->waiter;
+
+    notification->orphaned = true; /* a thread may still be on its way here to wait */
+    if (waiter != NULL) {
+        notification->waiter = NULL;
+        thread_set_status(waiter, STATUS_DEAD);
+        thread_wake(waiter, 0);
+    }
 }
 
 void notification_forget(struct thread *thread)

@@ -83,6 +83,9 @@ static void object_destroy(struct mail *mail)
     case OBJECT_ENDPOINT:
         endpoint_orphan((struct endpoint *)object);
         break;
+    case OBJECT_NOTIFICATION:
+        notification_orphan((struct notification *)object);
+        break;
     case OBJECT_CONSOLE:
     case OBJECT_MACHINE:
         return; /* part of the kernel, live forever */
