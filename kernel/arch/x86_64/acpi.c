@@ -12,6 +12,7 @@
  * counted in acpi_unusable_cpus and stay off.
  */
 #include "arch/platform.h"
+#include "kernel/arch.h"
 
 #define ACPI_MAPPED_END (4ull << 30)
 #define ACPI_HEADER_SIZE 36
@@ -59,7 +60,7 @@ static const uint8_t *acpi_table_at(paddr_t address, const char *signature)
     if (address == 0 || address + ACPI_HEADER_SIZE > ACPI_MAPPED_END) {
         return NULL;
     }
-    const uint8_t *table = boot_to_virtual(address);
+    const uint8_t *table = arch_to_virtual(address);
     uint64_t length = acpi_number(table, 4, 4);
     if (__builtin_memcmp(table, signature, 4) != 0 || length < ACPI_HEADER_SIZE ||
         address + length > ACPI_MAPPED_END || !acpi_sums_to_zero(table, length)) {
@@ -73,7 +74,7 @@ static const uint8_t *acpi_table_find(paddr_t rsdp_address, const char *signatur
     if (rsdp_address == 0) {
         return NULL;
     }
-    const uint8_t *rsdp = boot_to_virtual(rsdp_address);
+    const uint8_t *rsdp = arch_to_virtual(rsdp_address);
     if (__builtin_memcmp(rsdp, "RSD PTR ", 8) != 0 || !acpi_sums_to_zero(rsdp, 20)) {
         return NULL;
     }

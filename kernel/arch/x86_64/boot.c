@@ -3,8 +3,8 @@
  * From the first line of C to kernel_main(): reads what the loader left (PVH's start_info) into
  * boot_info and brings up CPU 0, step by step.
  *
- * Memory at this point: boot.S's tables map the first 4 GiB, and everything the loader wrote lies
- * there. The command line and the memory map are copied before boot_alloc() hands out the first
+ * Memory at this point: boot.S's tables map the first 4 GiB in the direct map, and everything the
+ * loader wrote lies there. The command line and the memory map are copied before boot_alloc() hands out the first
  * page. What stays in place is the initrd, which is cut out of the usable regions. No RAM below the
  * end of the kernel image is ever handed out: that one rule keeps the loader's structures, the
  * firmware's areas below 1 MiB, the trampoline and the kernel itself safe, and it costs 1 MiB.
@@ -104,7 +104,7 @@ static void region_add_around_initrd(paddr_t start, paddr_t end)
 
 static void memory_map_read(const struct pvh_start_info *info)
 {
-    const struct pvh_memory *map = boot_to_virtual(info->memory_map);
+    const struct pvh_memory *map = arch_to_virtual(info->memory_map);
     paddr_t lowest = usable_start();
     bool trampoline_is_ram = false;
 
@@ -133,7 +133,7 @@ static void initrd_read(const struct pvh_start_info *info)
     if (info->module_count == 0) {
         return;
     }
-    const struct pvh_module *module = boot_to_virtual(info->modules);
+    const struct pvh_module *module = arch_to_virtual(info->modules);
     if (module->start < usable_start() || module->start % PAGE_SIZE != 0) {
         boot_fail("the initrd lies in the kernel, or not on a page boundary");
     }
@@ -146,7 +146,7 @@ static void command_line_read(const struct pvh_start_info *info)
     if (info->command_line == 0) {
         return;
     }
-    const char *text = boot_to_virtual(info->command_line);
+    const char *text = arch_to_virtual(info->command_line);
     size_t length = 0;
     while (text[length] != '\0') {
         if (length == BOOT_COMMAND_LINE_MAX - 1) {
@@ -181,7 +181,7 @@ static void main_on_kernel_stack(void)
 /* Called by boot.S on the boot stack, with the boot page tables. */
 _Noreturn void x86_start(paddr_t start_info)
 {
-    const struct pvh_start_info *info = boot_to_virtual(start_info);
+    const struct pvh_start_info *info = arch_to_virtual(start_info);
 
     uart_start();
     features_detect();

@@ -20,6 +20,7 @@
 #include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/panic.h"
+#include "kernel/print.h"
 #include "smp/atomic.h"
 
 #define EXIT_PORT 0xf4
@@ -37,7 +38,7 @@ extern const char trampoline_start[], trampoline_end[];
 
 void trampoline_install(void)
 {
-    __builtin_memcpy(boot_to_virtual(TRAMPOLINE_PADDR), trampoline_start,
+    __builtin_memcpy(arch_to_virtual(TRAMPOLINE_PADDR), trampoline_start,
                      (size_t)(trampoline_end - trampoline_start));
 }
 
@@ -64,6 +65,10 @@ void cpu_create_others(void)
 {
     for (cpu_t id = 1; id < acpi_cpu_count; id++) {
         cpu_create(id, acpi_apic_ids[id]);
+    }
+    if (acpi_unusable_cpus != 0) {
+        kprintf("weft: %u more CPUs stay off: too many, or not addressable without x2APIC\n",
+                acpi_unusable_cpus);
     }
 }
 

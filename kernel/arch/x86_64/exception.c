@@ -35,35 +35,25 @@ static const char *const exception_names[] = {
     [17] = "misaligned access",
     [18] = "machine check",
     [19] = "SSE error",
-    [21] = "control protection fault",
 };
 
 static const char *exception_name(uint64_t vector)
 {
     const size_t count = sizeof(exception_names) / sizeof(exception_names[0]);
 
-    return vector < count && exception_names[vector] != NULL ? exception_names[vector]
-                                                             : "unknown exception";
+    return vector < count && exception_names[vector] ? exception_names[vector] : "reserved vector";
 }
 
 void x86_interrupt(unsigned vector)
 {
-    switch (vector) {
-    case VECTOR_TIMER:
-        apic_acknowledge();
-        if (!apic_timer_is_early()) {
-            timer_expired();
-        }
-        break;
-    case VECTOR_DOORBELL:
-        apic_acknowledge();
+    if (vector == VECTOR_SPURIOUS) {
+        return; /* not to be acknowledged */
+    }
+    apic_acknowledge();
+    if (vector == VECTOR_DOORBELL) {
         doorbell_received();
-        break;
-    case VECTOR_SPURIOUS: /* is not to be acknowledged */
-        break;
-    default:
-        apic_acknowledge();
-        break;
+    } else if (vector == VECTOR_TIMER && !apic_timer_is_early()) {
+        timer_expired();
     }
 }
 

@@ -18,12 +18,6 @@ struct x86_exception_frame;
 /* Ends the machine with one line, as a panic would, before there is a CPU that could panic. */
 _Noreturn void boot_fail(const char *reason);
 
-/* RAM and the first 4 GiB, from x86_start() until paging_start(). */
-static inline void *boot_to_virtual(paddr_t address)
-{
-    return (void *)(DIRECT_MAP_BASE + address);
-}
-
 /* ---- uart.c ---------------------------------------------------------------------------------- */
 void uart_start(void);
 

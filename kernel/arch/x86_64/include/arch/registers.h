@@ -96,7 +96,7 @@ static inline void msr_write(uint32_t msr, uint64_t value)
                      : "memory");
 }
 
-/* ---- identification and time stamps ---------------------------------------------------------- */
+/* ---- identification -------------------------------------------------------------------------- */
 
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
@@ -109,13 +109,6 @@ static inline struct cpuid cpuid_read(uint32_t leaf, uint32_t subleaf)
                      : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx)
                      : "a"(leaf), "c"(subleaf));
     return out;
-}
-
-static inline uint64_t tsc_read(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
