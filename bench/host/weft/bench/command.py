@@ -35,7 +35,7 @@ from weft.paths import OUT, ROOT
 
 BENCH_ROOT = ROOT / "bench"
 OURS = re.compile(
-    r"(results\.json|details\.json|report\.html|trace(-\w+)?\.(weft|pftrace)|"
+    r"(results\.json|details\.json|report\.html|trace(-\w+)?\.(weft|pftrace)(\.\d+\.part)?|"
     r"(console|command)-[\w-]+\.(log|txt))"
 )
 

@@ -17,6 +17,7 @@ from weft.bench.report.markup import Markup, join, tag
 from weft.bench.report.text import amount, number, with_unit
 
 BINS = 44
+FEW_VALUES = 12  # so few are drawn one by one
 WIDTH = 460
 PERCENTILES = (
     ("min", "min"),
@@ -110,21 +111,27 @@ def _limits(figure: dict) -> tuple[float, float]:
 
 def _histogram_bars(figure: dict, unit: str, x_of, top: float, base: float) -> list[Markup]:
     buckets = figure["histogram"] or [[figure["p50"], figure["n"]]]
-    bins = _rebin(buckets, _limits(figure))
-    tallest = max(count for _, _, count in bins)
+    if len(buckets) <= FEW_VALUES:
+        values = [(min(max(low, figure["min"]), figure["max"]), count) for low, count in buckets]
+        spans = [(x_of(value) - 3.5, 7.0, value, count) for value, count in values]
+    else:
+        spans = [
+            (x_of(start), max(2.0, x_of(end) - x_of(start) - 1), round(math.sqrt(start * end)), count)
+            for start, end, count in _rebin(buckets, _limits(figure))
+        ]
+    tallest = max(count for _, _, _, count in spans)
     bars = []
-    for start, end, count in bins:
-        height = (base - top) * count / tallest
-        x, width = x_of(start), max(2.0, x_of(end) - x_of(start) - 1)
-        text = f"about {with_unit(round(math.sqrt(start * end)), unit)}: {number(count)} of {number(figure['n'])}"
+    for x, width, value, count in spans:
+        height = max(1.0, (base - top) * count / tallest)
+        words = f"about {with_unit(value, unit)}: {number(count)} of {number(figure['n'])}"
         bars.append(
             tag(
                 "rect",
-                [tag("title", text)],
+                [tag("title", words)],
                 x=x,
-                y=base - max(height, 1.0),
+                y=base - height,
                 width=width,
-                height=max(height, 1.0),
+                height=height,
                 class_="histogram",
             )
         )
@@ -188,7 +195,7 @@ def _percentile_strip(figure: dict, unit: str, x_of, y: float) -> list[Markup]:
             groups.append((x, [label], figure[key]))
     last_end = [-1e9, -1e9]
     for x, labels, value in groups:
-        text = f"{_span(labels)} {with_unit(value, unit)}"
+        text = f"{_span(labels)} {with_unit(value, unit) if unit == 'ns' else number(value)}"
         half = len(text) * 2.9
         center = min(max(x, half + 2), WIDTH - half - 2)
         line = 0 if center - half > last_end[0] else 1
@@ -205,7 +212,7 @@ def _span(labels: list[str]) -> str:
 
 def waterfall(stages: list[tuple[str, str, int]], unit: str, title: str) -> Markup:
     """(name, side, duration) one below the other, each beginning where the one before ended."""
-    row, left, right = 21, 62, 84
+    row, left, right = 21, 62, 60
     total = max(1, sum(duration for _, _, duration in stages))
     scale = (WIDTH - left - right) / total
     marks: list[Markup] = []
@@ -226,10 +233,15 @@ def waterfall(stages: list[tuple[str, str, int]], unit: str, title: str) -> Mark
                 rx=2,
                 class_=f"stage {side}",
             ),
-            tag("text", with_unit(duration, unit), x=x + length + 6, y=y + 11, class_="value"),
+            tag("text", _bare(duration, unit, total), x=x + length + 6, y=y + 11, class_="value"),
         ]
         x += duration * scale
     return _svg(WIDTH, row * max(1, len(stages)) + 4, title, marks)
+
+
+def _bare(value: int, unit: str, like: int) -> str:
+    """A value without its unit, where a heading says it; like the others in the picture."""
+    return amount(value, unit, like=like)[0]
 
 
 def matrix(cells: dict[tuple[int, int], int], cpus: int, unit: str, title: str) -> Markup:
@@ -294,7 +306,7 @@ def _cell(
         )
     ]
     if size >= 40:
-        shown, _ = amount(value, unit, like=high)
+        shown = _bare(value, unit, high)
         marks.append(
             tag(
                 "text",

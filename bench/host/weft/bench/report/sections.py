@@ -110,60 +110,17 @@ def _natives(view: View) -> Markup:
 
 
 def distributions(view: View) -> Markup:
-    panels, constants = [], []
-    for name in view.rows():
-        for mode in view.modes:
-            figure = view.figure(mode, name)
-            if figure and figure["min"] == figure["max"]:
-                constants.append((mode, name, figure))
-            elif figure:
-                panels.append(_distribution_panel(view, mode, name, figure))
-    parts = []
-    if panels:
-        parts.append(
-            tag(
-                "p",
-                "Each bar is the number of samples around that value, on a logarithmic axis. The circles below "
-                "are the percentiles; the filled one is the median. Point at a mark for its value.",
-                class_="lead",
-            )
-        )
-        parts.append(tag("div", panels, class_="panels"))
-    if constants:
-        parts.append(_constants(view, constants))
-    return join(parts)
-
-
-def _constants(view: View, constants: list[tuple[str, str, dict[str, Any]]]) -> Markup:
-    """What has no distribution: every sample was the same."""
-    rows = [
-        tag(
-            "tr",
-            [
-                tag("td", view.title(name)),
-                tag("td", mode),
-                tag("td", text.number(figure["n"]), class_="num"),
-                tag("td", text.with_unit(figure["p50"], display_unit(mode)), class_="num key"),
-            ],
-        )
-        for mode, name, figure in constants
+    panels = [
+        _distribution_panel(view, mode, name, figure)
+        for name in view.rows()
+        for mode in view.modes
+        if (figure := view.figure(mode, name))
     ]
-    heads = [
-        tag("th", "benchmark"),
-        tag("th", "run"),
-        tag("th", "samples", class_="num"),
-        tag("th", "every one", class_="num"),
-    ]
-    return join(
-        [
-            tag("h3", "Without any spread"),
-            tag(
-                "div",
-                [tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)], class_="plain")],
-                class_="scroll narrow",
-            ),
-        ]
+    lead = (
+        "Each bar is the number of samples around that value, on a logarithmic axis. The circles below are the "
+        "percentiles; the filled one is the median. Point at a mark for its value."
     )
+    return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels")])
 
 
 def _distribution_panel(view: View, mode: str, name: str, figure: dict[str, Any]) -> Markup:
@@ -175,9 +132,12 @@ def _distribution_panel(view: View, mode: str, name: str, figure: dict[str, Any]
             f" to {text.with_unit(_to_unit(view, mode, figure['p50_high']), unit)}"
         )
     title = f"{view.title(name)}, {mode}"
-    return tag(
-        "div", [tag("h3", title), tag("p", about), plots.distribution(figure, unit, title)], class_="panel"
-    )
+    if figure["min"] == figure["max"]:
+        value, name_of_unit = text.amount(figure["p50"], unit)
+        picture = tag("div", [tag("b", value), escape(f" {name_of_unit}, every time")], class_="constant")
+    else:
+        picture = plots.distribution(figure, unit, title)
+    return tag("div", [tag("h3", title), tag("p", about), picture], class_="panel")
 
 
 def _to_unit(view: View, mode: str, cycles: int) -> int:
@@ -218,10 +178,11 @@ def stages(view: View) -> Markup:
 def _stages_panel(view: View, mode: str, name: str, found: dict[str, Any]) -> Markup:
     unit = "instructions" if mode == "icount" else "ns"
     rows = [(stage, side, found["stages"][stage]["p50"]) for stage, (side, _) in STAGES.items()]
+    total = sum(duration for _, _, duration in rows)
     title = f"{view.title(name)}, {mode}"
     about = (
-        f"{plural(found['messages'], 'message')} in the trace, p50 of the round trip in the kernel "
-        f"{text.with_unit(found['round_trip']['p50'], unit)}"
+        f"{plural(found['messages'], 'message')} in the trace; from call to resumption "
+        f"{text.with_unit(found['round_trip']['p50'], unit)}; stages in {text.amount(total, unit)[1]}"
     )
     rows = [row for row in rows if row[2] > 0]
     return tag("div", [tag("h3", title), tag("p", about), plots.waterfall(rows, unit, title)], class_="panel")

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./weft bench` with the real kernel: what it promises to whoever cites its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from weft.bench.results import check_results
+
+NAMES = {
+    "syscall.null", "thread.switch", "ipc.call.same_core", "ipc.call.cross_core", "ipc.notify.same_core",
+    "ipc.notify.cross_core", "trace.event.on", "trace.event.off",
+}  # fmt: skip
+
+# The most that the medians may be in icount mode, in instructions.
+LIMITS_WITHOUT_TRACE = {"ipc.call.same_core": 600, "ipc.call.cross_core": 2000}
+LIMITS_WITH_TRACE = {"trace.event.on": 20, "trace.event.off": 2}
+
+Weft = Callable[..., Any]
+
+
+def bench(weft: Weft, out: Path, *arguments: str) -> dict[str, Any]:
+    done = weft("bench", "--out", str(out), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads((out / "results.json").read_text())
+    check_results(results)
+    return dict(results)
+
+
+def medians(run: dict[str, Any]) -> dict[str, int]:
+    return {result["name"]: result["p50"] for result in run["results"]}
+
+
+def test_all_names_come_in_both_modes_with_their_units(build: Any, weft: Weft, tmp_path: Path) -> None:
+    results = bench(weft, tmp_path, "--cpus", "4")
+    assert [run["accel"] for run in results["runs"]] == ["icount", "tcg"]
+    for run in results["runs"]:
+        units = {"instructions"} if run["accel"] == "icount" else {"cycles", "ns"}
+        pairs = {(result["name"], result["unit"]) for result in run["results"]}
+        assert {(name, unit) for name in NAMES for unit in units} <= pairs
+        assert {result["unit"] for result in run["results"]} == units
+        assert (run["cpus"], run["arch"], run["profile"]) == (4, "x86_64", "bench")
+    icount = medians(results["runs"][0])
+    assert {name: icount[name] for name, limit in LIMITS_WITH_TRACE.items() if icount[name] > limit} == {}
+
+
+def test_every_file_is_there_and_the_calls_are_in_the_trace(build: Any, weft: Weft, tmp_path: Path) -> None:
+    bench(weft, tmp_path, "--suite", "quick")
+    for name in ("report.html", "trace.weft", "trace.pftrace", "trace-icount.weft", "trace-icount.pftrace"):
+        assert (tmp_path / name).stat().st_size > 10_000, name
+    for run in json.loads((tmp_path / "details.json").read_text())["runs"]:
+        for name in ("ipc.call.same_core", "ipc.call.cross_core"):
+            assert run["stages"][name]["messages"] == run["stages"][name]["calls"] == 250
+
+
+def test_icount_figures_are_the_same_to_the_digit_three_times(build: Any, weft: Weft, tmp_path: Path) -> None:
+    runs = [
+        bench(weft, tmp_path / str(number), "--accel", "icount", "--cpus", "4")["runs"][0]
+        for number in range(3)
+    ]
+    assert runs[0]["results"] == runs[1]["results"] == runs[2]["results"]
+
+
+def test_calls_without_tracing_stay_within_their_limits(build: Any, weft: Weft, tmp_path: Path) -> None:
+    run = bench(weft, tmp_path, "--no-trace", "--accel", "icount", "--cpus", "4")["runs"][0]
+    assert run["profile"] == "bench-notrace"
+    found = medians(run)
+    assert {name: found[name] for name, limit in LIMITS_WITHOUT_TRACE.items() if found[name] > limit} == {}
+    assert not {"trace.event.on", "trace.event.off"} & set(found)
+    assert not list(tmp_path.glob("*.weft"))
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 16])
+def test_other_numbers_of_cpus(build: Any, weft: Weft, tmp_path: Path, cpus: int) -> None:
+    run = bench(weft, tmp_path, "--suite", "quick", "--accel", "icount", "--cpus", str(cpus))["runs"][0]
+    matrix = [result for result in run["results"] if result["name"] == "ipc.call.matrix"]
+    assert len(matrix) == cpus * cpus
+    assert ("ipc.call.cross_core" in medians(run)) == (cpus > 1)
+
+
+def test_a_guest_that_cannot_do_it_is_one_line_with_its_log(weft: Weft, tmp_path: Path) -> None:
+    done = weft("bench", "--out", str(tmp_path), "--accel", "tcg", "--set", "samples=0")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "tcg: the guest ended with status" in last
+    assert str(tmp_path / "console-tcg.log") in last
+    assert "samples must be 1 or more" in (tmp_path / "console-tcg.log").read_text()
