@@ -306,7 +306,8 @@ def docs_cell(field: Field | None) -> str:
         return ""
     kind = f" (`{field.enum}`)" if field.enum else ""
     wide = " (64 bits)" if field.slot == "wide" else ""
-    return f"**{field.name}**: {field.text}{kind}{wide}"
+    text = field.text.replace("|", "\\|")
+    return f"**{field.name}**: {text}{kind}{wide}"
 
 
 def write_if_changed(path: Path, text: str) -> None:
