@@ -409,13 +409,16 @@ class Machine:
         `tool` is the built weft-trace; `extra` is added to the metadata (commit, benchmark, ...).
         Raises MachineError with the tool's own line when there is nothing to read.
         """
-        if self.running and self.query_status() == "running":
-            self.pause()
-            try:
-                return self.capture(out, tool, extra)
-            finally:
-                if self.running:
-                    self.resume()
+        if not self.running or self.query_status() != "running":
+            return self._read_trace(out, tool, extra)
+        self.pause()
+        try:
+            return self._read_trace(out, tool, extra)
+        finally:
+            if self.running:
+                self.resume()
+
+    def _read_trace(self, out: Path, tool: Path, extra: dict[str, Any] | None) -> Path:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as meta:
             json.dump(self.metadata(extra), meta)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from weft.harness.guest import Guest
 from weft.harness.tree import BuildError
-from weft.machine import MachineError
+from weft.machine import MachineError, QmpError
 
 GDB_PORT = 1234
 LAST_LINES = 20
@@ -62,7 +62,7 @@ def save(guest: Guest, folder: Path) -> str:
 def _timeline(guest: Guest, out: Path) -> str:
     try:
         guest.timeline(out)
-    except (MachineError, BuildError, OSError) as error:
+    except (MachineError, QmpError, BuildError, OSError) as error:
         return f"none ({error})"
     return f"{out}  (./weft view {out})"
 

@@ -32,6 +32,7 @@ from weft.harness.boots import Boots
 from weft.harness.guest import Guest
 from weft.harness.items import BOOTS, GuestProgramFile, is_guest_test
 from weft.harness.tree import Tree
+from weft.image import programs_of, write_image
 from weft.machine import MachineConfig, UsageError, parse_size, qemu_version
 
 GUESTS = pytest.StashKey[list[Guest]]()
@@ -106,14 +107,19 @@ def build(tree: Tree) -> Tree:
 
 @pytest.fixture
 def image(tree: Tree, tmp_path: Path) -> Callable[..., Path]:
-    """image(manifest text, programs={"name": ELF path}) -> path of a new boot image with `init`."""
+    """image(manifest text, {"name": ELF path}) -> path of a new boot image.
 
-    def make(manifest: str, programs: dict[str, Path] | None = None, init: Path | None = None) -> Path:
-        from weft.image import write_image
+    Programs that the manifest names and that are not given come from the build, `init` as well.
+    """
 
-        entries = {"init": init or tree.program("init"), **(programs or {})}
-        out = tmp_path / f"image-{uuid.uuid4().hex[:8]}.cpio"
-        write_image(out, manifest, entries)
+    def make(manifest: str, programs: dict[str, Path] | None = None) -> Path:
+        given = programs or {}
+        text = tmp_path / f"{uuid.uuid4().hex[:8]}.manifest"
+        text.write_text(manifest)
+        names = ["init", *programs_of(manifest)]
+        entries = [(name, tree.packed(name)) for name in names if name not in given]
+        out = text.with_suffix(".cpio")
+        write_image(out, [*entries, *given.items(), ("manifest", text)])
         return out
 
     return make

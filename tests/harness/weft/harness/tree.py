@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the build made, by name, after building it once.
 
-`Tree.build()` runs configure.py (if it has not run yet) and `ninja tests`; after that every path
-below exists or its accessor raises BuildError with a line that says what is missing. A second call
-costs nothing, a failed build fails every test that needs it with the same words.
+`Tree.build()` brings everything that tests use up to date; after that every path below exists or
+its accessor raises BuildError with a line that says what is missing. A second call costs nothing,
+a failed build fails every test that needs it with the same words.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -37,21 +38,20 @@ class Tree:
         return self
 
     def _run_build(self) -> str | None:
-        steps = [["ninja", "-C", str(self.root), "tests"]]
-        if not (self.root / "build.ninja").exists():
-            steps.insert(0, [sys.executable, str(self.root / "configure.py")])
-        for step in steps:
-            try:
-                done = subprocess.run(
-                    step, cwd=self.root, text=True, timeout=BUILD_SECONDS,
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                )  # fmt: skip
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return f"cannot build: {error}"
-            if done.returncode:
-                last = "\n".join(done.stdout.splitlines()[-LAST_LINES:])
-                return f"the build failed: {' '.join(step)}\n{last}"
-        return None
+        """In a process of its own, so that what the compiler said can be shown with every failure."""
+        code = "from weft.build import build; build(['tests'])"
+        environment = {**os.environ, "PYTHONPATH": str(self.root / "cli")}
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=self.root, env=environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"the build took more than {BUILD_SECONDS} s"
+        if done.returncode == 0:
+            return None
+        lines = [line for line in done.stdout.splitlines() if not line.startswith(("  File", "Trace"))]
+        return "\n".join(["the build failed", *lines[-LAST_LINES:]])
 
     def kernel(self, profile: str = "test") -> Path:
         """The kernel of a variant: test, bench, test-notrace, bench-notrace."""
@@ -62,6 +62,10 @@ class Tree:
 
     def program(self, name: str) -> Path:
         return self._made(f"{self.arch}/user/{name}.elf")
+
+    def packed(self, name: str) -> Path:
+        """A program as it goes into images, without debug information."""
+        return self._made(f"{self.arch}/stripped/{name}")
 
     def host_test(self, name: str) -> Path:
         return self._made(f"host/tests/{name}")
