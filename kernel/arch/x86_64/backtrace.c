@@ -49,16 +49,13 @@ static bool stack_has(uint64_t address)
     return cpu < acpi_cpu_count && (kernel || ist);
 }
 
-static void address_print(uint64_t address)
+/* The number of symbols at or below an address, so that the last of them is the one it is in. */
+static uint64_t symbols_below(uint64_t address)
 {
     uint64_t low = 0;
     uint64_t high = kernel_symbol_count;
 
-    if (address < (uint64_t)text_start || address >= (uint64_t)text_end) {
-        kprintf("weft:   %016lx\n", address);
-        return;
-    }
-    while (low < high) { /* low: the first symbol above the address */
+    while (low < high) {
         uint64_t middle = (low + high) / 2;
         if (kernel_symbols[middle].address <= address) {
             low = middle + 1;
@@ -66,17 +63,27 @@ static void address_print(uint64_t address)
             high = middle;
         }
     }
-    if (low == 0) {
+    return low;
+}
+
+/* One line. `inside` is an address in the instruction meant: a return address may already be in the
+ * next function, if the call never returns. */
+static void address_print(uint64_t address, uint64_t inside)
+{
+    bool text = address >= (uint64_t)text_start && address < (uint64_t)text_end;
+    uint64_t count = text ? symbols_below(inside) : 0;
+
+    if (count == 0) {
         kprintf("weft:   %016lx\n", address);
         return;
     }
-    kprintf("weft:   %016lx %s+0x%lx\n", address, kernel_symbols[low - 1].name,
-            address - kernel_symbols[low - 1].address);
+    const struct kernel_symbol *symbol = &kernel_symbols[count - 1];
+    kprintf("weft:   %016lx %s+0x%lx\n", address, symbol->name, address - symbol->address);
 }
 
 void backtrace_from(uint64_t address, uint64_t frame)
 {
-    address_print(address);
+    address_print(address, address);
     for (unsigned depth = 0; depth < DEPTH_MAX; depth++) {
         if (frame % 8 != 0 || !stack_has(frame) || !stack_has(frame + 15)) {
             return;
@@ -85,7 +92,7 @@ void backtrace_from(uint64_t address, uint64_t frame)
         if (at->return_address == 0) {
             return;
         }
-        address_print(at->return_address);
+        address_print(at->return_address, at->return_address - 1);
         if (at->caller <= frame) {
             return;
         }

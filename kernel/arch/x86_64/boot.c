@@ -123,6 +123,9 @@ static void memory_map_read(const struct pvh_start_info *info)
             region_add_around_initrd(start < lowest ? lowest : start, end);
         }
     }
+    if (boot_info.region_count == 0) {
+        boot_fail("no usable RAM");
+    }
     if (!trampoline_is_ram) {
         boot_fail("no RAM where the other CPUs are to start");
     }

@@ -25,11 +25,14 @@
 
 #define EXIT_PORT 0xf4
 #define EXIT_BASE 0x10
+#define EXIT_PANIC 111
+#define STOPS_MAX 2 /* a panic in a panic is reported, the next one is not */
 #define START_PATIENCE_SECONDS 60
 
 struct cpu *cpu_table[CPU_MAX];
 
 static uint32_t cpus_awaited; /* (A) CPUs that have not come up yet */
+static unsigned stops;        /* (O: the stopper) how often it has tried */
 static uint32_t stopper;      /* (A) APIC id + 1 of the CPU that stops the others; 0: nobody */
 
 extern const char trampoline_start[], trampoline_end[];
@@ -111,6 +114,11 @@ void arch_halt(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+void arch_interrupt_window(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory"); /* sti takes effect after the nop */
+}
+
 /* ---- stop ------------------------------------------------------------------------------------ */
 
 static _Noreturn void cpu_stop(void)
@@ -128,6 +136,9 @@ void arch_stop_others(void)
     /* Relaxed: nothing but the word itself is decided here. */
     if (!compare_exchange_relaxed(&stopper, &found, self) && found != self) {
         cpu_stop();
+    }
+    if (++stops > STOPS_MAX) {
+        arch_machine_off(EXIT_PANIC);
     }
     for (cpu_t id = 0; id < acpi_cpu_count; id++) {
         struct cpu *cpu = cpu_table[id];
