@@ -73,7 +73,7 @@ static void child_prepare(struct weft_spawn *spawn, const char *role, uint32_t c
 {
     static char arguments[64];
     static struct weft_grant all[CHILD_GRANTS_MAX + 1];
-    all[0] = (struct weft_grant){"console", weft_capability("console"), RIGHT_WRITE, 0};
+    all[0] = (struct weft_grant){"console", weft_capability("console"), RIGHT_WRITE | RIGHT_COPY, 0};
     memcpy(all + 1, grants, count * sizeof(grants[0]));
     weft_format(arguments, sizeof(arguments), "role=%s value=%lu", role, options->value);
     *spawn = (struct weft_spawn){
