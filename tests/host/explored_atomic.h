@@ -190,9 +190,9 @@ static inline void clock_read(const struct written *written)
             explored.spurious -= *(pointer) == *(expected);                                        \
             *(expected) = *(pointer);                                                              \
         }                                                                                          \
-        explorer_observe((uint64_t)*(expected));                                                   \
+        explorer_observe((uint64_t) * (expected));                                                 \
         if ((weak) && !explored_done) {                                                            \
-            explorer_retry((uint64_t)*(expected));                                                 \
+            explorer_retry((uint64_t) * (expected));                                               \
         }                                                                                          \
         explored_result(explored_done);                                                            \
     })

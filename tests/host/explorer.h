@@ -46,8 +46,8 @@ struct explorer_model {
 
 struct explorer_thread {
     ucontext_t context;
-    uint64_t history;    /* what it saw since it last forgot, hashed */
-    uint64_t remembered; /* what it knew when it last forgot */
+    uint64_t history;        /* what it saw since it last forgot, hashed */
+    uint64_t remembered;     /* what it knew when it last forgot */
     bool (*may_go_on)(void); /* NULL: not blocked */
     bool ended;
     const char *at; /* what it will do when it goes on */

@@ -37,8 +37,8 @@ enum plant {
 };
 
 static const char *const plants[] = {
-    "none",          "halt-unchecked",   "poll-end-store", "take-two-steps", "ring-by-guess",
-    "ring-not-first", "relaxed-push",    "relaxed-take",   "newest-first",
+    "none",           "halt-unchecked", "poll-end-store", "take-two-steps", "ring-by-guess",
+    "ring-not-first", "relaxed-push",   "relaxed-take",   "newest-first",
 };
 
 struct parcel {
@@ -55,7 +55,7 @@ static struct {
 static struct {
     struct mailbox_queue queue;
     struct parcel parcels[NODES_MAX];
-    bool bell; /* a doorbell interrupt is pending at the owner */
+    bool bell;                                  /* a doorbell interrupt is pending at the owner */
     unsigned pushed[NODES_MAX], pushed_count;   /* in the order of the atomic operations */
     unsigned arrived[NODES_MAX], arrived_count; /* in the order in which the owner saw them */
 } world;

@@ -147,8 +147,8 @@ int main(int count, char **arguments)
         step();
     }
     take();
-    printf("pushed onto empty %lu polling %lu nodes %lu; took several %lu; poll_end ok %lu late %lu\n",
-           world.done[0], world.done[1], world.done[2], world.done[3], world.done[4],
-           world.done[5]);
+    printf(
+        "pushed onto empty %lu polling %lu nodes %lu; took several %lu; poll_end ok %lu late %lu\n",
+        world.done[0], world.done[1], world.done[2], world.done[3], world.done[4], world.done[5]);
     return 0;
 }

@@ -28,9 +28,9 @@
 
 struct parcel {
     struct mailbox_node node;
-    unsigned rounds;    /* still to go */
-    uint64_t last_cpu;  /* who had it last, */
-    uint64_t check;     /* and a function of both */
+    unsigned rounds;   /* still to go */
+    uint64_t last_cpu; /* who had it last, */
+    uint64_t check;    /* and a function of both */
 };
 
 struct cpu {
@@ -171,8 +171,8 @@ int main(int count, char **arguments)
         pthread_join(cpus[i].thread, NULL);
         rung += cpus[i].rung, elided += cpus[i].elided, halts += cpus[i].halts;
     }
-    printf("finished %u of %u, doorbells rung %lu elided %lu, halts %lu\n",
-           atomic_load(&finished), parcel_count, rung, elided, halts);
+    printf("finished %u of %u, doorbells rung %lu elided %lu, halts %lu\n", atomic_load(&finished),
+           parcel_count, rung, elided, halts);
     free(parcels);
     return atomic_load(&failed) ? 1 : 0;
 }

@@ -34,8 +34,8 @@ enum plant {
     PLANT_RELAXED_TAKE,        /* take without acquire */
 };
 
-static const char *const plants[] = {"none",           "take-before-arrived", "always-push",
-                                     "take-clears-all", "relaxed-set",        "relaxed-take"};
+static const char *const plants[] = {
+    "none", "take-before-arrived", "always-push", "take-clears-all", "relaxed-set", "relaxed-take"};
 
 static struct {
     unsigned signallers, signals;
