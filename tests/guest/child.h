@@ -52,6 +52,7 @@ struct child_options {
     uint64_t value;
     uint64_t pages;
     uint32_t priority;
+    _Bool silent; /* without the console */
 };
 
 static const struct weft_archive *child_archive(void)
@@ -73,8 +74,9 @@ static void child_prepare(struct weft_spawn *spawn, const char *role, uint32_t c
 {
     static char arguments[64];
     static struct weft_grant all[CHILD_GRANTS_MAX + 1];
-    all[0] = (struct weft_grant){"console", weft_capability("console"), RIGHT_WRITE | RIGHT_COPY, 0};
-    memcpy(all + 1, grants, count * sizeof(grants[0]));
+    memcpy(all, grants, count * sizeof(grants[0]));
+    all[count] =
+        (struct weft_grant){"console", weft_capability("console"), RIGHT_WRITE | RIGHT_COPY, 0};
     weft_format(arguments, sizeof(arguments), "role=%s value=%lu", role, options->value);
     *spawn = (struct weft_spawn){
         .name = role,
@@ -84,7 +86,7 @@ static void child_prepare(struct weft_spawn *spawn, const char *role, uint32_t c
         .priority = options->priority ? options->priority : WEFT_PRIORITY_DEFAULT,
         .pages = options->pages ? options->pages : CHILD_PAGES,
         .grants = all,
-        .grant_count = count + 1,
+        .grant_count = count + !options->silent,
     };
 }
 
