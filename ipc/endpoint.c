@@ -200,17 +200,17 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
                       uint64_t word3)
 {
     struct thread *client = current();
-    struct cap_slot *slot = cap_find(client->process->caps, handle,
-                                     CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE));
     struct endpoint *endpoint;
     struct list_link *link;
     struct thread *server;
+    struct cap cap;
 
     /* It is an endpoint, and the caller may call it. */
-    if (unlikely(slot == NULL)) {
+    if (unlikely(!cap_find(client->process->caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE),
+                           &cap))) {
         goto slow;
     }
-    endpoint = (struct endpoint *)slot->object;
+    endpoint = (struct endpoint *)cap.object;
     /* It lives on this CPU. */
     if (unlikely(endpoint->object.cpu != percpu(id))) {
         goto slow;
@@ -235,7 +235,7 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     client->server = server;
     server->caller = client;
     server->state = TRACE_THREAD_STATE_RUNNABLE;
-    server->frame.rdi = slot->badge;
+    server->frame.rdi = cap.badge;
     server->frame.rsi = word0;
     server->frame.rdx = word1;
     server->frame.r10 = word2;
@@ -258,15 +258,19 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
 {
     struct thread *server = current();
     struct thread *client = server->caller;
-    struct cap_slot *slot = cap_find(server->process->caps, handle,
-                                     CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ));
     struct endpoint *endpoint;
+    struct cap cap;
 
-    /* It is an endpoint from which the caller may receive, and a client waits for the answer. */
-    if (unlikely(slot == NULL) || unlikely(client == NULL)) {
+    /* It is an endpoint from which the caller may receive. */
+    if (unlikely(!cap_find(server->process->caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ),
+                           &cap))) {
         goto slow;
     }
-    endpoint = (struct endpoint *)slot->object;
+    endpoint = (struct endpoint *)cap.object;
+    /* A client waits for the answer. */
+    if (unlikely(client == NULL)) {
+        goto slow;
+    }
     /* It lives on this CPU, and so does the client. */
     if (unlikely(endpoint->object.cpu != percpu(id)) || unlikely(client->home != percpu(id))) {
         goto slow;

@@ -67,16 +67,13 @@ void notification_signal(struct notification *notification, uint64_t bits)
 
 status_t sys_notification_signal(uint64_t handle, uint64_t bits)
 {
-    struct cap_slot *slot = cap_find(current()->process->caps, handle,
-                                     CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE));
+    struct cap_table *caps = current()->process->caps;
+    struct cap cap;
 
-    if (unlikely(slot == NULL)) {
-        struct cap cap;
-
-        return cap_lookup(current()->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
+    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE), &cap))) {
+        return cap_lookup(caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
     }
-    notification_signal((struct notification *)slot->object,
-                        slot->badge != 0 ? slot->badge : bits);
+    notification_signal((struct notification *)cap.object, cap.badge != 0 ? cap.badge : bits);
     return sched_preemption_point(STATUS_OK);
 }
 
@@ -107,16 +104,14 @@ static status_t notification_wait(struct thread *caller, struct object *object)
 status_t sys_notification_wait(uint64_t handle)
 {
     struct thread *thread = current();
-    struct cap_slot *slot = cap_find(thread->process->caps, handle,
-                                     CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ));
+    struct cap_table *caps = thread->process->caps;
     struct notification *notification;
+    struct cap cap;
 
-    if (unlikely(slot == NULL)) {
-        struct cap cap;
-
-        return cap_lookup(thread->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
+    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ), &cap))) {
+        return cap_lookup(caps, handle, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
     }
-    notification = (struct notification *)slot->object;
+    notification = (struct notification *)cap.object;
     /* The common case, at once: it lives here, and no bit is set. (Relaxed: a bit that comes in right
      * now was set elsewhere, and its mail will find the waiter.) */
     if (likely(notification->object.cpu == percpu(id)) && likely(notification->waiter == NULL) &&

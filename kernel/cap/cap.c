@@ -14,20 +14,13 @@
 status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
                     unsigned rights, struct cap *out)
 {
-    struct cap_slot *slot = cap_slot_of(table, handle);
-
-    /* [cap.handle] acquire: the rest of the slot is what was stored with this handle.
-     * Pairs with the release in cap_insert(). */
-    if (handle == 0 || load_acquire(&slot->handle) != handle) {
+    if (!cap_read(table, handle, out)) {
         return STATUS_BAD_HANDLE;
     }
-    out->object = slot->object;
-    out->badge = slot->badge;
-    out->rights = (uint8_t)(slot->kind >> 8);
-    if (type != OBJECT_NONE && (slot->kind & 0xff) != type) {
+    if (type != OBJECT_NONE && (out->kind & 0xff) != type) {
         return STATUS_WRONG_TYPE;
     }
-    return (out->rights & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
+    return (cap_rights(out) & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
 }
 
 status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights, uint64_t badge,
@@ -39,15 +32,17 @@ status_t cap_insert(struct cap_table *table, struct object *object, unsigned rig
         if (slot->handle != 0) {
             continue;
         }
-        slot->object = object;
-        slot->badge = badge;
-        slot->kind = CAP_KIND(object->type, rights);
+        /* [cap.refill] release: who sees one of these also sees that the handle was cleared before.
+         * Pairs with [cap.read]. */
+        store_release(&slot->object, object);
+        store_release(&slot->badge, badge);
+        store_release(&slot->kind, CAP_KIND(object->type, rights));
         if (object->type == OBJECT_ENDPOINT && (rights & RIGHT_READ) != 0) {
             endpoint_reader_added(object);
         }
         *handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
         slot->generation++;
-        /* [cap.handle] release: the slot is complete. Pairs with the acquire in cap_lookup(). */
+        /* [cap.fill] release: the slot is complete. Pairs with [cap.handle]. */
         store_release(&slot->handle, (uint32_t)*handle);
         return STATUS_OK;
     }
@@ -59,7 +54,8 @@ static void slot_clear(struct cap_slot *slot)
     struct object *object = slot->object;
     bool reader = object->type == OBJECT_ENDPOINT && (slot->kind & CAP_KIND(0, RIGHT_READ)) != 0;
 
-    /* Relaxed: who still finds the old handle may use the object, which outlives a quiescence walk. */
+    /* Relaxed: who still finds the old handle may use the object, which outlives a quiescence walk;
+     * a later filling of the slot is ordered behind this ([cap.refill]). */
     store_relaxed(&slot->handle, 0);
     if (reader) {
         endpoint_reader_removed(object);

@@ -250,8 +250,13 @@ void process_start_init(void)
     map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));
     map_new(process, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_SIZE, INIT_STACK_PAGES,
             PAGE_READ | PAGE_WRITE, NULL, 0);
-    if (thread_create(process, 0, INIT_PRIORITY, entry, INIT_STACK_TOP, STARTUP_ADDRESS, &id) !=
-        STATUS_OK) {
+    if (thread_create(process,
+                      &(struct thread_start){.cpu = 0,
+                                             .priority = INIT_PRIORITY,
+                                             .entry = entry,
+                                             .stack = INIT_STACK_TOP,
+                                             .argument = STARTUP_ADDRESS},
+                      &id) != STATUS_OK) {
         panic("no memory for the first thread");
     }
 }

@@ -32,6 +32,20 @@ static uint64_t ring_bytes(void)
     return align_down(bytes < RING_MIN ? RING_MIN : bytes, PAGE_SIZE);
 }
 
+/* "idle/0", "idle/1", ... */
+static void idle_name(char *name, cpu_t cpu)
+{
+    __builtin_memcpy(name, "idle/", 5);
+    name += 5;
+    if (cpu >= 100) {
+        *name++ = (char)('0' + cpu / 100);
+    }
+    if (cpu >= 10) {
+        *name++ = (char)('0' + cpu / 10 % 10);
+    }
+    *name = (char)('0' + cpu % 10);
+}
+
 /* The thread that stands for "nothing to do": it has no user mode, its loop is idle_loop(). */
 static void idle_init(struct cpu *cpu)
 {
@@ -43,7 +57,7 @@ static void idle_init(struct cpu *cpu)
     idle->idle = 1;
     idle->priority = -1; /* below everybody */
     idle->id = object_id_new();
-    __builtin_memcpy(idle->name, "idle", 5);
+    idle_name(idle->name, cpu->id);
     cpu->current = idle;
     cpu->running_id = idle->id;
 }
@@ -55,10 +69,12 @@ static void cpu_begin(void)
 
     run_queue_init(&cpu->queue);
     timer_init(&cpu->timer);
-    cpu->poll_limit = options.poll_min;
+    cpu->poll_bound = options.poll_min;
     sched_point_seed(options.seed);
     idle_init(cpu);
     trace_thread_idle((uint8_t)cpu->id, cpu->idle.id, kernel_process.object.id);
+    trace_write_name(TRACE_NAME_KIND_THREAD, cpu->idle.id, cpu->idle.name);
+    trace_mask(options.trace_mask);
 }
 
 void kernel_main(void)

@@ -4,13 +4,15 @@
  */
 #include "kernel/options.h"
 
+#include "kernel/arch.h"
 #include "kernel/panic.h"
 #include "weft/trace_events.h"
 
+#define POLL_MIN_US 5
+#define POLL_MAX_US 200
+
 struct options options = {
     .trace_mask = TRACE_CATEGORIES_DEFAULT,
-    .poll_min = 64,
-    .poll_max = 16384,
     .timeslice_us = 10000,
 };
 
@@ -86,9 +88,11 @@ static void parse_trace(const char *value)
 static void parse_idle(const char *value)
 {
     if (word_is(value, "poll")) {
-        options.poll_min = options.poll_max = UINT32_MAX;
+        options.poll_min = options.poll_max;
+        options.never_halt = true;
     } else if (word_is(value, "halt")) {
-        options.poll_min = options.poll_max = 0;
+        options.poll_min = 0;
+        options.poll_max = 0;
     } else if (!word_is(value, "adaptive")) {
         panic("command line: idle= is adaptive, poll or halt");
     }
@@ -113,6 +117,8 @@ static void parse_word(const char *word)
 
 void options_parse(const char *command_line)
 {
+    options.poll_min = arch_clock_hz / 1000000 * POLL_MIN_US;
+    options.poll_max = arch_clock_hz / 1000000 * POLL_MAX_US;
     while (*command_line != '\0') {
         while (*command_line == ' ') {
             command_line++;

@@ -177,15 +177,21 @@ static status_t create_thread(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     uint64_t placement = arch_argument(&caller->frame, 1);
+    struct thread_start start = {
+        .cpu = (cpu_t)(placement & 0xffff),
+        .priority = (int8_t)(placement >> 16),
+        .entry = arch_argument(&caller->frame, 2),
+        .stack = arch_argument(&caller->frame, 3),
+        .argument = arch_argument(&caller->frame, 4),
+        .cause = caller->id,
+    };
     uint32_t id;
     status_t status;
 
     if (process->state != PROCESS_ALIVE) {
         return STATUS_DEAD;
     }
-    status = thread_create(process, (cpu_t)(placement & 0xffff), (uint8_t)(placement >> 16),
-                           arch_argument(&caller->frame, 2), arch_argument(&caller->frame, 3),
-                           arch_argument(&caller->frame, 4), &id);
+    status = thread_create(process, &start, &id);
     arch_set_result(&caller->frame, id);
     return status;
 }
@@ -259,7 +265,7 @@ status_t sys_cap_copy(uint64_t process, uint64_t handle, uint64_t rights, uint64
     if (status != STATUS_OK) {
         return status;
     }
-    if ((rights & ~(uint64_t)cap.rights) != 0) {
+    if ((rights & ~(uint64_t)cap_rights(&cap)) != 0) {
         return STATUS_NO_RIGHT;
     }
     if (badge != 0 && cap.badge != 0) {
@@ -340,6 +346,8 @@ status_t sys_trace_name(uint64_t name, uint64_t name0, uint64_t name1)
     char text[NAME_MAX + 1];
 
     name_from_words(text, name0, name1);
+    trace_name(TRACE_NAME_KIND_USER << 4 | TRACE_NAME_OWNER, (uint32_t)name,
+               current()->process->object.id);
     trace_write_name(TRACE_NAME_KIND_USER, (uint32_t)name, text);
     return STATUS_OK;
 }

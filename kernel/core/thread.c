@@ -81,17 +81,7 @@ void thread_wake(struct thread *thread, uint32_t cause)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-static void thread_started(struct mail *mail)
-{
-    struct thread *thread = container_of(mail, struct thread, mail);
-
-    if (thread_arrived(thread)) {
-        thread_wake(thread, thread->cause);
-    }
-}
-
-status_t thread_create(struct process *process, cpu_t cpu, uint8_t priority, vaddr_t entry,
-                       vaddr_t stack, uint64_t argument, uint32_t *id)
+status_t thread_create(struct process *process, const struct thread_start *start, uint32_t *id)
 {
     struct thread *thread = slab_alloc(&process->slab, &process->pool, sizeof(*thread));
 
@@ -99,25 +89,25 @@ status_t thread_create(struct process *process, cpu_t cpu, uint8_t priority, vad
         return STATUS_NO_MEMORY;
     }
     thread->process = process;
-    thread->home = cpu;
-    thread->priority = priority;
+    thread->home = start->cpu;
+    thread->priority = start->priority;
     thread->id = object_id_new();
     thread->mail.id = thread->id;
     thread->kill_order.id = thread->id;
-    thread->cause = current()->id;
+    thread->cause = start->cause;
     __builtin_memcpy(thread->name, process->name, sizeof(thread->name));
-    arch_frame_init(&thread->frame, entry, stack, argument);
+    arch_frame_init(&thread->frame, start->entry, start->stack, start->argument);
     arch_fpu_init(thread);
     list_append(&process->threads, &thread->siblings);
     process->thread_count++;
     *id = thread->id;
-    trace_thread_create((uint8_t)cpu, thread->id, process->object.id);
+    trace_thread_create((uint8_t)start->cpu, thread->id, process->object.id);
     trace_write_name(TRACE_NAME_KIND_THREAD, thread->id, thread->name);
-    if (cpu == percpu(id)) {
-        thread->owner = cpu;
+    if (start->cpu == percpu(id)) {
+        thread->owner = start->cpu;
         thread_wake(thread, thread->cause);
     } else {
-        thread_send(thread, cpu, TRACE_TRAVEL_START, thread_started);
+        thread_send(thread, start->cpu, TRACE_TRAVEL_START, thread_home_arrived);
     }
     return STATUS_OK;
 }

@@ -3,9 +3,10 @@
  * Giving the CPU to a thread, and what it does when there is none. The header is the manual.
  *
  * Idle. A halted CPU costs its waker a doorbell and itself a wake-up, tens of microseconds on an
- * emulator; a polling one costs power. So an idle CPU polls its mailbox for a bounded number of
- * turns, which adapts: it doubles when polling was rewarded and halves when it was in vain. The
- * address space of who ran last stays loaded meanwhile.
+ * emulator; a polling one costs power. So an idle CPU polls its mailbox for a bounded time before it
+ * halts. The bound adapts: it doubles when something came while polling, or so soon after the halt
+ * that polling up to the largest bound would have caught it; it halves when the CPU slept for longer.
+ * The address space of who ran last stays loaded meanwhile.
  */
 #include "kernel/sched.h"
 
@@ -16,6 +17,8 @@
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
+
+#define POLL_TURNS_PER_WINDOW 16
 
 void run_queue_init(struct run_queue *queue)
 {
@@ -114,39 +117,66 @@ void sched_yield_current(void)
     schedule_blocked(TRACE_THREAD_STATE_RUNNABLE);
 }
 
-/* Polls the mailbox; true when something came. */
-static bool idle_poll(void)
+static void poll_bound_grow(void)
+{
+    cycles_t bound = percpu(poll_bound) * 2;
+
+    percpu(poll_bound) = bound < options.poll_max ? bound : options.poll_max;
+}
+
+static void poll_bound_shrink(void)
+{
+    cycles_t bound = percpu(poll_bound) / 2;
+
+    percpu(poll_bound) = bound > options.poll_min ? bound : options.poll_min;
+}
+
+/* Polls the mailbox, with a window for interrupts now and then. True when there is something to do:
+ * a mailbox_drain() must follow, which ends polling. */
+static bool idle_poll(cycles_t start)
 {
     struct mailbox_queue *mailbox = &arch_this_cpu()->mailbox;
-    uint32_t limit = percpu(poll_limit);
 
     if (!mailbox_queue_poll_begin(mailbox)) {
         return true;
     }
-    for (uint32_t turn = 0; turn < limit; turn++) {
-        arch_pause();
-        if (mailbox_queue_has_nodes(mailbox)) {
-            percpu(poll_limit) = limit < options.poll_max ? limit * 2 : limit;
+    while (arch_cycles() - start < percpu(poll_bound)) {
+        for (unsigned turn = 0; turn < POLL_TURNS_PER_WINDOW; turn++) {
+            arch_pause();
+            if (mailbox_queue_has_nodes(mailbox)) {
+                poll_bound_grow();
+                return true;
+            }
+        }
+        arch_interrupt_window();
+        if (percpu(queue).ready != 0) {
             return true;
         }
     }
-    percpu(poll_limit) = limit > options.poll_min ? limit / 2 : limit;
     SCHED_POINT();
-    return !mailbox_queue_poll_end(mailbox);
+    return !mailbox_queue_poll_end(mailbox) || options.never_halt;
 }
 
 void idle_loop(void)
 {
     for (;;) {
+        cycles_t start;
+
         mailbox_drain();
         if (percpu(queue).ready != 0) {
             schedule();
         }
-        if (idle_poll()) {
+        start = arch_cycles();
+        if (idle_poll(start)) {
             continue;
         }
-        trace_idle_halt(percpu(poll_limit));
+        trace_idle_halt((uint32_t)percpu(poll_bound));
         arch_halt();
+        if (arch_cycles() - start < options.poll_max) {
+            poll_bound_grow();
+        } else {
+            poll_bound_shrink();
+        }
         if (percpu(queue).ready != 0) { /* the interrupt made somebody ready */
             schedule();
         }

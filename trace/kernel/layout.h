@@ -29,6 +29,8 @@ enum trace_ring_kind {
     TRACE_RING_LIFE = 1,   /* category life: kept apart so that names outlive a flood of events */
 };
 
+#define TRACE_NAME_OWNER 15u /* the piece of a user string's name that carries its process */
+
 /* One event. word0 = time << 16 | small << 8 | id, where time is the low 48 bits of the clock. */
 struct trace_record {
     uint64_t word0;

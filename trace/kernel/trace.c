@@ -91,5 +91,9 @@ void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name)
 
 void trace_set_mask(uint8_t mask)
 {
-    percpu(trace.mask) = CONFIG_TRACE ? mask : 0;
+    if (CONFIG_TRACE) {
+        percpu(trace.mask) = mask | TRACE_CATEGORY_LIFE; /* that it changed is always recorded */
+        trace_mask(mask);
+        percpu(trace.mask) = mask;
+    }
 }

@@ -18,7 +18,7 @@
  *     arch_space_load(space)     loads a space on this CPU; NULL: the kernel's own, without any user
  *                                mapping
  *
- * The kernel runs with interrupts off, except inside arch_halt().
+ * The kernel runs with interrupts off, except inside arch_halt() and arch_interrupt_window().
  *
  * Before kernel_main() the architecture has: filled boot_info, built the final kernel page tables
  * (write-xor-execute, upper half complete), allocated a struct cpu and kernel stack per CPU (table
@@ -42,6 +42,9 @@ void arch_start_cpus(void);
 /* Enables interrupts, halts until one arrives, handles it, and returns with interrupts off. An
  * interrupt that was pending before the call is taken at once: no wake-up is lost. */
 void arch_halt(void);
+
+/* Lets the interrupts that are pending in, and returns with interrupts off. */
+void arch_interrupt_window(void);
 
 /* Interrupts another CPU so that it looks into its mailbox (calls doorbell_received() there). */
 void arch_doorbell_send(cpu_t cpu);

@@ -3,10 +3,13 @@
  * Capability tables: the only way in which user code names kernel objects.
  *
  * A table belongs to a process; only the CPU that owns the process writes it. Threads of the process
- * on other CPUs read it: a slot is filled by storing its `handle` last (release) and emptied by
- * clearing it first, and what it named is freed only after every CPU was quiescent. A handle is
- * generation << 8 | index; a slot's generation changes each time it is filled, so a handle that was
- * deleted does not reach what comes after it (until the 23-bit generation wraps).
+ * on other CPUs read it meanwhile. A slot is filled by storing its `handle` last and emptied by
+ * clearing it first; a reader looks at the handle before and after it reads the rest, so it never
+ * mixes two fillings. What it found stays valid for the rest of its kernel entry, as objects are
+ * freed only after every CPU was quiescent.
+ *
+ * A handle is generation << 8 | index; a slot's generation changes each time it is filled, so a
+ * handle that was deleted does not reach what comes after it (until the 23-bit generation wraps).
  */
 #pragma once
 
@@ -33,37 +36,53 @@ _Static_assert(sizeof(struct cap_table) <= PAGE_SIZE, "a capability table is one
 /* The kind a slot must show, at least, for an object of this type with this right. */
 #define CAP_KIND(type, rights) ((uint16_t)((type) | (rights) << 8))
 
-/* What a lookup returns: a copy, because the slot may change as soon as its owner runs. */
+/* What a lookup returns: a copy. */
 struct cap {
     struct object *object;
     uint64_t badge;
-    uint8_t rights;
+    uint16_t kind;
 };
+
+static inline unsigned cap_rights(const struct cap *cap)
+{
+    return cap->kind >> 8;
+}
 
 static inline struct cap_slot *cap_slot_of(struct cap_table *table, uint64_t handle)
 {
     return &table->slots[(handle & CAP_INDEX_MASK) % CAPABILITY_SLOTS];
 }
 
-/* Finds what `handle` names, of whatever type if `type` is OBJECT_NONE, with at least `rights`.
- * Returns a status: STATUS_BAD_HANDLE, STATUS_WRONG_TYPE, STATUS_NO_RIGHT. Any CPU on which a thread
- * of the process runs; the object stays valid for the rest of this kernel entry. */
-must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
-                             unsigned rights, struct cap *out);
-
-/* The same without saying what is wrong, for the paths that count: the slot that `handle` names if its
- * type and rights are at least `kind`, else NULL. */
-static inline struct cap_slot *cap_find(struct cap_table *table, uint64_t handle, uint16_t kind)
+/* Copies what `handle` names, whatever it is; false where it names nothing. Any CPU on which a thread
+ * of the process runs. */
+static inline bool cap_read(struct cap_table *table, uint64_t handle, struct cap *out)
 {
     struct cap_slot *slot = cap_slot_of(table, handle);
 
-    /* [cap.handle] acquire: see cap_lookup(). An empty slot's handle is 0: that is refused here. */
-    if (unlikely(load_acquire(&slot->handle) != handle) || unlikely(handle == 0) ||
-        unlikely((slot->kind & (kind | 0xff)) != kind)) {
-        return NULL;
+    /* [cap.handle] acquire: the rest of the slot is at least as new as this handle.
+     * Pairs with [cap.fill]. An empty slot has handle 0, which names nothing. */
+    if (unlikely(load_acquire(&slot->handle) != handle) || unlikely(handle == 0)) {
+        return false;
     }
-    return slot;
+    /* [cap.read] acquire: the handle is looked at again after these. If one of them is of a later
+     * filling, the handle has been cleared by then. Pairs with [cap.refill]. */
+    out->object = load_acquire(&slot->object);
+    out->badge = load_acquire(&slot->badge);
+    out->kind = load_acquire(&slot->kind);
+    return likely(load_relaxed(&slot->handle) == handle); /* Relaxed: ordered by the above. */
 }
+
+/* The same for a capability of at least `kind`, as CAP_KIND makes it. */
+static inline bool cap_find(struct cap_table *table, uint64_t handle, uint16_t kind,
+                            struct cap *out)
+{
+    return likely(cap_read(table, handle, out)) && likely((out->kind & (kind | 0xff)) == kind);
+}
+
+/* The same with a status that says what is wrong: STATUS_BAD_HANDLE, STATUS_WRONG_TYPE,
+ * STATUS_NO_RIGHT. `type` OBJECT_NONE: any. */
+must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
+                             unsigned rights, struct cap *out);
 
 /* Puts a capability into a free slot. Takes over one reference. Owner only. */
 must_use status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights,

@@ -29,7 +29,7 @@ struct cpu {
     struct arch_cpu arch;              /* (O) */
     struct run_queue queue;            /* (O) */
     struct timer timer;                /* (O) */
-    uint32_t poll_limit;               /* (O) how long to poll when idle, adapts */
+    cycles_t poll_bound;               /* (O) how long to poll when idle, adapts */
     uint32_t ids;                      /* (O) ids handed out here */
     uint64_t random;                   /* (O) state of SCHED_POINT's generator */
     struct mailbox_queue mailbox __attribute__((aligned(CACHE_LINE))); /* (A) */

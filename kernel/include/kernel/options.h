@@ -18,8 +18,9 @@ struct options {
     uint8_t trace_mask;
     uint64_t trace_ring; /* bytes; 0: choose by the size of memory */
     uint64_t seed;
-    uint32_t poll_min; /* turns that an idle CPU polls at least, and at most */
-    uint32_t poll_max;
+    cycles_t poll_min; /* how long an idle CPU polls at least, and at most */
+    cycles_t poll_max;
+    bool never_halt; /* an idle CPU begins to poll again instead */
     uint32_t timeslice_us;
 };
 

@@ -71,9 +71,19 @@ struct thread {
 /* The one who runs here. */
 #define current() percpu(current)
 
-/* Creates a thread and starts it on `cpu`. The process's CPU. */
-must_use status_t thread_create(struct process *process, cpu_t cpu, uint8_t priority, vaddr_t entry,
-                                vaddr_t stack, uint64_t argument, uint32_t *id);
+/* How a new thread shall start. */
+struct thread_start {
+    cpu_t cpu;
+    int8_t priority;
+    vaddr_t entry;     /* first instruction */
+    vaddr_t stack;     /* stack pointer */
+    uint64_t argument; /* in the register of the first argument */
+    uint32_t cause;    /* id of the thread that starts it, for the trace */
+};
+
+/* Creates a thread and starts it; *id is for traces only. The process's CPU. */
+must_use status_t thread_create(struct process *process, const struct thread_start *start,
+                                uint32_t *id);
 
 /* Makes a thread that this CPU owns runnable: here, or by sending it home. `cause`: the id of the
  * thread that did it, or 0. May set need_resched. */
