@@ -2,7 +2,7 @@
 """Build the tree with configure.py and ninja, and know where the results are.
 
     build()                      everything that runs
-    build([host_tool()])         some files only
+    build([host_tool()])         some files only; UnknownTarget if the tree does not make one
     kernel("bench", trace=False), program("init"), image("selftest"), host_tool()   their paths
 
 configure.py runs every time: it takes a tenth of a second and so no change of the tree is missed.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,15 @@ from weft.paths import BUILD, ROOT
 
 ARCH = "x86_64"
 PROFILES = ("test", "bench")
+
+
+class UnknownTarget(Failure):
+    """Asked for a file that the tree does not make. `targets` are all that it makes."""
+
+    def __init__(self, target: str, targets: set[str]) -> None:
+        super().__init__(f"nothing makes {target}", code=2)
+        self.target = target
+        self.targets = targets
 
 
 def variant(profile: str, trace: bool = True) -> str:
@@ -46,6 +56,11 @@ def image(name: str, arch: str = ARCH) -> Path:
     return BUILD / arch / "images" / f"{name}.cpio"
 
 
+def packed(name: str, arch: str = ARCH) -> Path:
+    """A program as it goes into images: without symbols."""
+    return BUILD / arch / "stripped" / name
+
+
 def host_tool(sanitized: bool = False) -> Path:
     return BUILD / "host" / ("weft-trace-asan" if sanitized else "weft-trace")
 
@@ -58,7 +73,18 @@ def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
     names = [_name(target) for target in targets]
     with _locked():
         _run([sys.executable, str(ROOT / "configure.py")], "configure.py failed", quiet)
+        known = _targets()
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise UnknownTarget(unknown[0], known)
         _run(["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names], "the build failed")
+
+
+def _targets() -> set[str]:
+    """Everything that build.ninja can make."""
+    text = (ROOT / "build.ninja").read_text(encoding="utf-8")
+    outputs = re.findall(r"^build ([^:]+):", text, re.MULTILINE)
+    return {name for line in outputs for name in line.split()}
 
 
 def _name(target: Path | str) -> str:

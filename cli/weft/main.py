@@ -46,11 +46,10 @@ def command_build(arguments: argparse.Namespace) -> int:
 
 
 def command_run(arguments: argparse.Namespace) -> int:
-    from weft import build, run, setup
+    from weft import run, setup
 
     request = run.check(arguments)
     setup.setup("run")
-    build.build()
     return run.run(request)
 
 

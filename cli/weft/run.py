@@ -2,7 +2,7 @@
 """Boot a program and keep what it leaves behind: what `weft run` does.
 
     request = check(arguments)      refuse absurd values before anything is installed or built
-    run(request)                    boot, show the console, take the capture, convert it
+    run(request)                    build, boot, show the console, take the capture, convert it
 
 The folder for the results holds console.log, trace.weft and trace.pftrace of this run; what an
 earlier run left there under these names is removed first. The exit code is 0 when the guest
@@ -71,12 +71,12 @@ def check(arguments: argparse.Namespace) -> Request:
 
 
 def run(request: Request) -> int:
-    """Boot what was asked for; returns the exit code."""
+    """Build and boot what was asked for; returns the exit code."""
     out = request.out
     config = replace(
         request.config,
         kernel=build.kernel(request.profile, request.trace),
-        image=_image(request.program, out),
+        image=_build(request),
         accel=resolve_accel(request.accel, BUILD / "accel.json", request.config.cpu_model),
     )
     config.validate()
@@ -127,25 +127,29 @@ def _prepare(out: Path) -> Path:
     return out
 
 
-def _image(program: str, out: Path) -> Path:
-    """The boot image of a program's name, of a manifest file, or a given archive."""
+def _build(request: Request) -> Path:
+    """Build what the run needs, and nothing else; returns the boot image."""
+    program, out = request.program, request.out
+    needed = [build.kernel(request.profile, request.trace), build.host_tool()]
     if program.endswith(".cpio"):
+        build.build(needed)
         return Path(program)
     if not _is_path(program):
         image = build.image(program)
-        if not image.is_file():
-            have = sorted(path.stem for path in image.parent.glob("*.cpio"))
-            raise Failure(f"no program {program!r} (have: {', '.join(have) or 'none'})", code=2)
+        try:
+            build.build([*needed, image])
+        except build.UnknownTarget as error:
+            have = sorted(Path(name).stem for name in error.targets if name.endswith(".cpio"))
+            raise Failure(f"no program {program!r} (have: {', '.join(have) or 'none'})", code=2) from error
         return image
     manifest = Path(program)
-    stripped = build.program("init").parent.parent / "stripped"
     try:
         names = ["init", *programs_of(manifest.read_text(encoding="utf-8"))]
-        absent = [name for name in names if not (stripped / name).is_file()]
-        if absent:
-            raise Failure(f"{program}: there is no program {', '.join(absent)}", code=2)
+        build.build([*needed, *map(build.packed, names)])
         image = out / "image.cpio"
-        write_image(image, [*((name, stripped / name) for name in names), ("manifest", manifest)])
+        write_image(image, [*((name, build.packed(name)) for name in names), ("manifest", manifest)])
+    except build.UnknownTarget as error:
+        raise Failure(f"{program}: there is no program {Path(error.target).name}", code=2) from error
     except (ImageError, UnicodeDecodeError) as error:
         raise Failure(f"{program}: {error}", code=2) from error
     return image

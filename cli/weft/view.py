@@ -48,14 +48,25 @@ INDEX = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <title>Weft timeline</title>
+<link rel="icon" href="data:,">
 <style>html, body, #timeline_main { height: 100%; margin: 0; }</style>
 </head>
 <body>
 <div id="timeline_data_source" hidden>@TRACE@</div>
 <div id="timeline_main"></div>
+<script src="/quiet.js"></script>
 <script src="/frontend_bundle.js"></script>
 </body>
 </html>
+"""
+
+# The fork asks port 9001 for a native trace processor. There is none; say so without a request, as
+# a failed one would stand in the browser's console as an error.
+QUIET = """\
+const fetchAnything = window.fetch;
+window.fetch = (resource, options) => String(resource).endsWith(":9001/status")
+    ? Promise.reject(new Error("no native trace processor"))
+    : fetchAnything(resource, options);
 """
 
 # WebAssembly and the UI's own code generation need unsafe-eval; no other origin is allowed.
@@ -93,6 +104,7 @@ def make_server(trace: Path, offline: bool = False, port: int = PORT) -> Threadi
         address = f"http://{HOST}:{server.server_port}{TRACE_PATH}"
         page = INDEX.replace("@TRACE@", address)
         resources["/"] = Resource(page.encode(), TYPES[".html"])
+        resources["/quiet.js"] = Resource(QUIET.encode(), TYPES[".js"])
     return server
 
 
