@@ -8,6 +8,7 @@
 #include "weft/startup.h"
 #include "weft/syscalls.h"
 #include "weft/thread.h"
+#include "weft/time.h"
 
 #define CPUS_MAX 64
 
