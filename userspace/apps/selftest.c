@@ -241,7 +241,7 @@ static void keep_registers(void *argument)
     struct post *post = argument;
     uint64_t own = (uint64_t)weft_fetch_add(&turn, 1) << 32 | (post->cpu + 1);
     for (int i = 0; i < CALLS; i++) {
-        EXPECT_EQUAL(0, weft_vector_registers_differ(own + (uint64_t)i));
+        EXPECT_EQUAL(0, weft_vector_registers_differ(own + (uint64_t)i, SYSCALL_YIELD, 0, 0));
     }
 }
 

@@ -11,7 +11,7 @@
  *     weft_pause()                              one turn of a polling loop; every one must have it
  *     weft_thread_finish(flag, number, status)  sets *flag, then makes this last system call; stack untouched
  *     weft_processor_id()                       number of the processor, told by itself
- *     weft_vector_registers_differ(seed)        a yield that checks the vector registers
+ *     weft_vector_registers_differ(...)         a system call that checks the vector registers
  */
 #pragma once
 

@@ -223,6 +223,7 @@ static inline uint32_t weft_processor_id(void)
     return ebx >> 24;
 }
 
-/* Fills all vector registers with values made of `seed`, lets other threads run, and returns how
- * many of the registers then hold something else. */
-uint64_t weft_vector_registers_differ(uint64_t seed);
+/* Fills all vector registers with values made of `seed`, makes a system call with one argument, spins
+ * until the clock reads `until`, and returns how many of the registers then hold something else. */
+uint64_t weft_vector_registers_differ(uint64_t seed, uint64_t number, uint64_t argument,
+                                      uint64_t until);
