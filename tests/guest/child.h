@@ -55,7 +55,7 @@ struct child_options {
     _Bool silent; /* without the console */
 };
 
-static const struct weft_archive *child_archive(void)
+static unused_function const struct weft_archive *child_archive(void)
 {
     static struct weft_archive archive;
     if (archive.bytes == NULL) {
@@ -68,7 +68,7 @@ static const struct weft_archive *child_archive(void)
 }
 
 /* Builds what to spawn in `spawn` from static buffers; one call at a time. */
-static void child_prepare(struct weft_spawn *spawn, const char *role, uint32_t cpu,
+static unused_function void child_prepare(struct weft_spawn *spawn, const char *role, uint32_t cpu,
                           const struct weft_grant *grants, uint32_t count,
                           const struct child_options *options)
 {
@@ -169,7 +169,7 @@ static unused_function uint32_t other_cpu(void)
     return cpu_count() > 1 ? 1 : 0;
 }
 
-static int roles_run(const struct role *roles, unsigned count)
+static unused_function int roles_run(const struct role *roles, unsigned count)
 {
     char role[32];
     if (!weft_argument("role", role, sizeof(role))) {
