@@ -28,6 +28,7 @@
 #include "ram.h"
 #include "weft/trace_events.h"
 
+#define STATE_TRIES 100
 #define PAGE_RECORDS (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE)
 
 struct capture {
@@ -62,12 +63,30 @@ static bool area_check(const struct trace_area *area, struct trace_error *error)
     return true;
 }
 
+/* Copies a ring's state. A running guest may change it meanwhile: two equal copies are a good one,
+ * and where none come (STATE_TRIES) the last is as good as any, as pages are checked one by one. */
+static bool state_read(const struct capture *capture, uint64_t address, struct trace_ring *ring)
+{
+    struct trace_ring again;
+
+    for (int i = 0; i < STATE_TRIES; i++) {
+        if (!ram_read(&capture->ram, address, ring, sizeof *ring) ||
+            !ram_read(&capture->ram, address, &again, sizeof again)) {
+            return false;
+        }
+        if (memcmp(ring, &again, sizeof again) == 0) {
+            break;
+        }
+    }
+    return true;
+}
+
 /* Reads a ring's state and says whether it can be true. */
 static bool ring_read(const struct capture *capture, const struct trace_ring_entry *entry,
                       struct trace_ring *ring)
 {
     return entry->cpu < capture->area.cpu_count && entry->kind <= TRACE_RING_LIFE &&
-           ram_read(&capture->ram, entry->state_paddr, ring, sizeof *ring) &&
+           state_read(capture, entry->state_paddr, ring) &&
            ring->size >= TRACE_PAGE_SIZE && ring->size % TRACE_PAGE_SIZE == 0 &&
            ring->base_paddr % TRACE_PAGE_SIZE == 0 && ring->base_paddr <= capture->ram.size &&
            ring->size <= capture->ram.size - ring->base_paddr && ring->next >= ring->base &&
@@ -89,11 +108,11 @@ static unsigned page_read(const struct capture *capture, const struct trace_ring
     uint64_t pages = ring->size / TRACE_PAGE_SIZE;
     uint64_t offset = sequence % pages * TRACE_PAGE_SIZE;
     uint64_t address = ring->base_paddr + offset;
+    uint64_t filled = ring->next - ring->base - offset; /* bytes of the newest page; may wrap */
     unsigned limit = PAGE_RECORDS, count;
 
-    if (sequence == ring->sequence && ring->next - ring->base >= offset &&
-        ring->next - ring->base < offset + TRACE_PAGE_SIZE) {
-        limit = (unsigned)((ring->next - ring->base - offset) / TRACE_RECORD_SIZE);
+    if (sequence == ring->sequence) {
+        limit = filled > TRACE_PAGE_SIZE ? 0 : (unsigned)(filled / TRACE_RECORD_SIZE);
     }
     if (!page_has_number(capture, address, sequence) ||
         !ram_read(&capture->ram, address, records, TRACE_PAGE_SIZE) ||

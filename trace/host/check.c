@@ -52,20 +52,10 @@ const char *check_name(const struct check *check, uint32_t index)
     return index == ID_NONE ? "?" : check->names.threads[index].name;
 }
 
-/* Events are missing: forget what they may have changed. */
-static void check_gap(struct check *check, const struct trace_event *event)
+/* Events were missing: forget what they may have changed. */
+static void forget(struct check *check)
 {
-    struct check_cpu *cpu = &check->cpus[event->cpu];
-
-    check->lost += event->payload;
-    cpu->lost += event->payload;
-    if (event->life) {
-        return;
-    }
     check->incomplete = true;
-    cpu->current = ID_NONE;
-    cpu->irq_known = false;
-    cpu->irq_depth = 0;
     for (size_t i = 0; i < check->thread_capacity; i++) {
         check->threads[i] = (struct check_thread){0};
     }
@@ -74,24 +64,63 @@ static void check_gap(struct check *check, const struct trace_event *event)
     }
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
         check->cpus[i].current = ID_NONE;
+        check->cpus[i].irq_known = false;
+        check->cpus[i].irq_depth = 0;
     }
     id_table_free(&check->messages);
     id_table_free(&check->travels);
 }
 
+/* Finds out which categories are recorded everywhere. What comes back has missed something. */
+static void sight_update(struct check *check)
+{
+    uint8_t sighted = TRACE_CATEGORIES_ALL;
+
+    for (uint32_t i = 0; i < check->cpu_count; i++) {
+        sighted &= check->cpus[i].blind ? 0 : check->cpus[i].mask;
+    }
+    if (sighted & ~check->sighted) {
+        forget(check);
+    }
+    check->sighted = sighted;
+}
+
+static void check_gap(struct check *check, const struct trace_event *event)
+{
+    struct check_cpu *cpu = &check->cpus[event->cpu];
+
+    check->lost += event->payload;
+    cpu->lost += event->payload;
+    if (!event->life) {
+        cpu->blind = event->small == GAP_BEGIN;
+        sight_update(check);
+    }
+}
+
 static void check_event(struct check *check, const struct trace_event *event)
 {
     switch (event->id) {
+    case TRACE_EVENT_MASK:
+        check->cpus[event->cpu].mask = event->small;
+        sight_update(check);
+        break;
     case TRACE_EVENT_SWITCH:
     case TRACE_EVENT_WAKEUP:
-    case TRACE_EVENT_THREAD_CREATE:
     case TRACE_EVENT_THREAD_EXIT:
-        check_sched(check, event);
+        if (check->sighted & TRACE_CATEGORY_SCHED) {
+            check_sched(check, event);
+        }
         break;
     case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_NOTIFICATION_DELIVER:
-        check_ipc(check, event);
+        if (check->sighted & TRACE_CATEGORY_IPC) {
+            check_ipc(check, event);
+        }
         break;
     case TRACE_EVENT_MAILBOX_PUSH ... TRACE_EVENT_DOORBELL_RECEIVE:
+        if (check->sighted & TRACE_CATEGORY_SMP) {
+            check_smp(check, event);
+        }
+        break;
     case TRACE_EVENT_IRQ_ENTRY:
     case TRACE_EVENT_IRQ_EXIT:
     case TRACE_EVENT_SYSCALL_ENTRY:
@@ -103,19 +132,22 @@ static void check_event(struct check *check, const struct trace_event *event)
     }
 }
 
-/* Rings that begin late are known before the first event: what came before may explain anything. */
 static void check_start(struct check *check, const struct trace_file *file)
 {
+    check->cpu_count = file->header->cpu_count;
+    check->sighted = TRACE_CATEGORIES_ALL;
+    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+        check->cpus[i].current = ID_NONE;
+        check->cpus[i].mask = TRACE_CATEGORIES_ALL;
+    }
     for (uint32_t i = 0; i < file->header->section_count; i++) {
         const struct capture_section *section = &file->header->sections[i];
 
         if (section->kind == CAPTURE_SECTION_EVENTS && section->lost) {
-            check->incomplete = true;
+            check->cpus[section->cpu].blind = true;
         }
     }
-    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
-        check->cpus[i].current = ID_NONE;
-    }
+    sight_update(check);
 }
 
 static void check_events(struct check *check, struct reader *reader)

@@ -2,7 +2,8 @@
  *
  * Inside `weft-trace check`. The checker keeps its own picture of the guest and believes nothing
  * that it has not seen: after events were lost, what they may have changed is unknown until it is
- * seen again, and unknown is never a violation.
+ * seen again, and unknown is never a violation. While one CPU's events of a category are missing, the
+ * rules about that category rest on all CPUs, since anything may have come from there.
  */
 #pragma once
 
@@ -28,6 +29,7 @@ struct check_thread {
     uint32_t cpu;       /* where it runs, when running */
     bool handed_over;   /* a direct switch to it may follow without a wake-up */
     uint32_t travels;   /* pushes of this thread that were not taken yet */
+    uint32_t leaves;    /* CPU which it pushed itself away from and has not left yet, plus 1 */
     enum check_progress progress; /* of the message that it waits for */
     uint32_t message;
     uint32_t server; /* thread index, of a delivered message */
@@ -43,11 +45,12 @@ struct check_cpu {
     uint64_t last; /* time */
     int64_t doorbells; /* sent to it and not yet received; several may arrive as one */
     uint64_t lost;
+    uint8_t mask; /* categories that are recorded */
+    bool blind;   /* in a gap, or before the beginning of its records */
 };
 
 struct check_object {
-    uint64_t signals; /* since the last delivery */
-    bool known;
+    uint64_t signals; /* that no delivery can have taken yet */
 };
 
 struct check {
@@ -61,6 +64,8 @@ struct check {
     struct id_table messages; /* id -> thread index of the client */
     struct id_table travels;  /* traveller, reason, target -> how many are on the way */
     uint64_t violations, events, lost;
+    uint32_t cpu_count;
+    uint8_t sighted; /* categories that all CPUs record at this moment */
     bool incomplete; /* events have been lost: the unknown may have a past */
 };
 

@@ -8,6 +8,9 @@
  * 3. A client does not run again before its message was answered.
  * 4. Only a thread that is blocked is woken, and not while it is on its way to another CPU.
  * 5. A thread ends once.
+ *
+ * A thread that pushes itself into another CPU's mailbox is gone from that moment on: the other CPU
+ * may run it before this one knows who comes next and records the switch.
  */
 #include "check.h"
 
@@ -22,6 +25,10 @@ static void check_previous(struct check *check, const struct trace_event *event,
         violation(check, event, "switch from thread %u (%s), but thread %u (%s) was running",
                   event_a(event), check_name(check, previous), check->names.threads[cpu->current].id,
                   check_name(check, cpu->current));
+    }
+    if (thread->leaves == event->cpu + 1) {
+        thread->leaves = 0;
+        return; /* it was gone with the push */
     }
     if (thread->state == CHECK_RUNNING && thread->cpu != event->cpu) {
         violation(check, event, "thread %u (%s) leaves this CPU but runs on CPU %u", event_a(event),
@@ -133,11 +140,8 @@ void check_sched(struct check *check, const struct trace_event *event)
     case TRACE_EVENT_WAKEUP:
         check_wakeup(check, event);
         break;
-    case TRACE_EVENT_THREAD_EXIT:
-        check_exit(check, event);
-        break;
     default:
-        check_thread_of(check, event_a(event));
+        check_exit(check, event);
         break;
     }
 }

@@ -38,6 +38,11 @@ static void check_push(struct check *check, const struct trace_event *event)
                       event_a(event));
         }
         thread->travels = 1;
+        if (thread->state == CHECK_RUNNING && thread->cpu == event->cpu) {
+            thread->state = CHECK_BLOCKED; /* it is gone, although the CPU has yet to say so */
+            thread->blocked_as = TRACE_THREAD_STATE_TRAVELLING;
+            thread->leaves = event->cpu + 1;
+        }
     }
     id_table_put(&check->travels, key, count + 1);
 }

@@ -13,7 +13,13 @@
 static void convert_switch(struct convert *convert, const struct trace_event *event,
                            const struct model_change *change)
 {
-    sched_switch(convert, event->cpu, event->time, change->thread, change->other, event->small);
+    uint32_t previous = change->thread;
+
+    if (convert->bundles[event->cpu].running == ID_NONE) {
+        previous = ID_NONE; /* it has left already, see sched_push() */
+    }
+    convert->bundles[event->cpu].given_away = 0;
+    sched_switch(convert, event->cpu, event->time, previous, change->other, event->small);
     ipc_switched(convert, event, change);
     if (convert_thread(convert, change->thread)->exiting) {
         convert->threads[change->thread].exiting = false;
@@ -26,7 +32,8 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
 {
     switch (event->id) {
     case READER_GAP:
-        sched_gap(convert, event, change);
+    case TRACE_EVENT_MASK:
+        sched_gap(convert, event);
         break;
     case TRACE_EVENT_SWITCH:
         convert_switch(convert, event, change);
@@ -37,13 +44,17 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_NOTIFICATION_DELIVER:
         ipc_event(convert, event, change);
         break;
+    case TRACE_EVENT_MAILBOX_PUSH:
+        sched_push(convert, event);
+        smp_event(convert, event, change);
+        break;
     case TRACE_EVENT_IDLE_HALT:
-    case TRACE_EVENT_MAILBOX_PUSH ... TRACE_EVENT_DOORBELL_RECEIVE:
+    case TRACE_EVENT_MAILBOX_TAKE ... TRACE_EVENT_DOORBELL_RECEIVE:
         smp_event(convert, event, change);
         break;
     case TRACE_EVENT_IRQ_ENTRY:
     case TRACE_EVENT_IRQ_EXIT:
-        sched_interrupt(convert, event, change->thread);
+        sched_interrupt(convert, event);
         break;
     case TRACE_EVENT_PAGE_FAULT:
     case TRACE_EVENT_EXCEPTION:
@@ -112,7 +123,7 @@ static void convert_finish(struct convert *convert)
         ipc_close(convert, i, convert->end);
         user_close(convert, i, convert->end);
     }
-    bundles_flush(convert);
+    sched_finish(convert);
 }
 
 static void convert_free(struct convert *convert)

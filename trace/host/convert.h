@@ -22,6 +22,7 @@
 #define BUNDLE_SIZE 8192u
 #define PACKET_SIZE 1024u
 #define FLOWS_MAX 4u
+#define IRQ_DEPTH_MAX 8u
 
 /* Tracks: the high half of the 64-bit id says what it is, the low half whose. */
 enum track_kind {
@@ -66,7 +67,10 @@ struct bundle {
     size_t used;
     uint32_t running; /* thread index that the bundle's last switch left running, ID_NONE at first */
     uint64_t time;    /* of the CPU's last event */
+    uint64_t given_away; /* when the running thread pushed itself to another CPU, 0: it did not */
     bool lost;        /* events were lost before the first one in the buffer */
+    uint8_t irqs[IRQ_DEPTH_MAX]; /* interrupts that have begun, the last one on top */
+    unsigned irq_depth;
 };
 
 /* What is open on a thread's tracks. */
@@ -139,12 +143,12 @@ void sched_waking(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t
                   uint32_t wakee, uint32_t target);
 void sched_wakeup(struct convert *convert, const struct trace_event *event,
                   const struct model_change *change);
-void sched_interrupt(struct convert *convert, const struct trace_event *event, uint32_t thread);
+void sched_interrupt(struct convert *convert, const struct trace_event *event);
 void sched_thread_free(struct convert *convert, const struct trace_event *event, uint32_t thread);
-void sched_gap(struct convert *convert, const struct trace_event *event,
-               const struct model_change *change);
+void sched_gap(struct convert *convert, const struct trace_event *event);
 void sched_start(struct convert *convert, const struct trace_event *event);
-void bundles_flush(struct convert *convert);
+void sched_push(struct convert *convert, const struct trace_event *event);
+void sched_finish(struct convert *convert);
 
 /* convert_ipc.c */
 void ipc_event(struct convert *convert, const struct trace_event *event,

@@ -40,7 +40,12 @@ static uint32_t thread_tid(const struct convert *convert, uint32_t thread)
 
 static const char *thread_comm(const struct convert *convert, uint32_t thread)
 {
-    return thread == ID_NONE ? "" : convert->names.threads[thread].name;
+    return thread == ID_NONE ? "swapper" : convert->names.threads[thread].name;
+}
+
+static unsigned thread_priority(const struct convert *convert, uint32_t thread)
+{
+    return thread == ID_NONE ? 0 : convert->model.threads[thread].priority;
 }
 
 /* ---- bundles ----------------------------------------------------------------------------------- */
@@ -73,13 +78,6 @@ static void bundle_flush(struct convert *convert, uint32_t cpu)
     }
     bundle->used = 0;
     bundle->lost = false;
-}
-
-void bundles_flush(struct convert *convert)
-{
-    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
-        bundle_flush(convert, i);
-    }
 }
 
 /* Begins an event in the CPU's bundle; returns where its content goes. */
@@ -138,15 +136,17 @@ void sched_switch(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t
     if (previous != ID_NONE) {
         thread_declare(convert, previous);
     }
-    thread_declare(convert, next);
+    if (next != ID_NONE) {
+        thread_declare(convert, next);
+    }
     at = content = event_open(convert, cpu, time, previous, FTRACE_SWITCH, &start);
     at = proto_string(at, 1, thread_comm(convert, previous));
     at = proto_uint(at, 2, thread_tid(convert, previous));
-    at = proto_uint(at, 3, previous == ID_NONE ? 0 : convert->model.threads[previous].priority);
+    at = proto_uint(at, 3, thread_priority(convert, previous));
     at = proto_uint(at, 4, switch_state(convert, previous, state));
     at = proto_string(at, 5, thread_comm(convert, next));
     at = proto_uint(at, 6, thread_tid(convert, next));
-    at = proto_uint(at, 7, convert->model.threads[next].priority);
+    at = proto_uint(at, 7, thread_priority(convert, next));
     event_close(convert, cpu, start, content, at);
     convert->bundles[cpu].running = next;
 }
@@ -166,20 +166,55 @@ void sched_waking(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t
     event_close(convert, cpu, start, content, at);
 }
 
+/* Notes that the running thread gives itself away (theory, 5). */
+void sched_push(struct convert *convert, const struct trace_event *event)
+{
+    uint32_t current = convert->model.cpus[event->cpu].current;
+
+    if (current != ID_NONE && event_a(event) == thread_tid(convert, current) &&
+        event_b(event) <= TRACE_TRAVEL_START) {
+        convert->bundles[event->cpu].given_away = event->time;
+    }
+}
+
+/* The thread is woken or runs elsewhere, and its old CPU has not yet said that it is gone. */
+static void sched_leave(struct convert *convert, uint32_t thread, uint32_t cpu, uint64_t time)
+{
+    uint64_t given_away = cpu == ID_NONE ? 0 : convert->bundles[cpu].given_away;
+
+    if (given_away && convert->bundles[cpu].running == thread) {
+        convert->bundles[cpu].given_away = 0;
+        sched_switch(convert, cpu, given_away + 1 < time ? given_away + 1 : time, thread, ID_NONE,
+                     TRACE_THREAD_STATE_TRAVELLING);
+    }
+}
+
+static bool waker_was_pushing(const struct convert *convert, const struct trace_event *event,
+                              uint32_t wakee)
+{
+    const struct model_cpu *cpu = &convert->model.cpus[event->cpu];
+    uint32_t cause = event_b(event);
+
+    return cause && cause != thread_tid(convert, cpu->current) && cpu->arrival.cpu != ID_NONE &&
+           cpu->arrival.pusher != ID_NONE && cause == thread_tid(convert, cpu->arrival.pusher) &&
+           wakee != cpu->arrival.pusher &&
+           convert->model.threads[wakee].since <= cpu->arrival.time;
+}
+
 void sched_wakeup(struct convert *convert, const struct trace_event *event,
                   const struct model_change *change)
 {
     const struct model_cpu *cpu = &convert->model.cpus[event->cpu];
-    const struct model_thread *wakee = &convert->model.threads[change->other];
-    uint32_t cause = event_b(event);
+    uint32_t wakee = change->other;
 
-    if (cause && cause != thread_tid(convert, cpu->current) && cpu->arrival.cpu != ID_NONE &&
-        cpu->arrival.pusher != ID_NONE && cause == thread_tid(convert, cpu->arrival.pusher) &&
-        change->other != cpu->arrival.pusher && wakee->since <= cpu->arrival.time) {
-        sched_waking(convert, cpu->arrival.cpu, cpu->arrival.time, cpu->arrival.pusher,
-                     change->other, event->cpu);
+    if (convert->model.threads[wakee].running) {
+        sched_leave(convert, wakee, convert->model.threads[wakee].cpu, event->time);
+    }
+    if (waker_was_pushing(convert, event, wakee)) {
+        sched_waking(convert, cpu->arrival.cpu, cpu->arrival.time, cpu->arrival.pusher, wakee,
+                     event->cpu);
     } else {
-        sched_waking(convert, event->cpu, event->time, cpu->current, change->other, event->cpu);
+        sched_waking(convert, event->cpu, event->time, cpu->current, wakee, event->cpu);
     }
 }
 
@@ -200,18 +235,58 @@ static const char *vector_name(unsigned vector, char *text, size_t size)
     }
 }
 
-void sched_interrupt(struct convert *convert, const struct trace_event *event, uint32_t thread)
+static void irq_begin(struct convert *convert, uint32_t cpu, uint64_t time, uint8_t vector)
 {
-    bool entry = event->id == TRACE_EVENT_IRQ_ENTRY;
+    struct bundle *bundle = &convert->bundles[cpu];
     uint8_t *start, *content, *at;
     char text[32];
 
-    at = content = event_open(convert, event->cpu, event->time, thread,
-                              entry ? FTRACE_IRQ_ENTRY : FTRACE_IRQ_EXIT, &start);
-    at = proto_uint(at, 1, event->small);
-    at = entry ? proto_string(at, 2, vector_name(event->small, text, sizeof text))
-               : proto_uint(at, 2, 1);
-    event_close(convert, event->cpu, start, content, at);
+    if (bundle->irq_depth == IRQ_DEPTH_MAX) {
+        return;
+    }
+    bundle->irqs[bundle->irq_depth++] = vector;
+    at = content = event_open(convert, cpu, time, convert->model.cpus[cpu].current,
+                              FTRACE_IRQ_ENTRY, &start);
+    at = proto_uint(at, 1, vector);
+    at = proto_string(at, 2, vector_name(vector, text, sizeof text));
+    event_close(convert, cpu, start, content, at);
+}
+
+/* Ends the interrupt that began last; one whose beginning was lost is left out. */
+static void irq_end(struct convert *convert, uint32_t cpu, uint64_t time)
+{
+    struct bundle *bundle = &convert->bundles[cpu];
+    uint8_t *start, *content, *at;
+
+    if (!bundle->irq_depth) {
+        return;
+    }
+    bundle->irq_depth--;
+    at = content = event_open(convert, cpu, time, convert->model.cpus[cpu].current,
+                              FTRACE_IRQ_EXIT, &start);
+    at = proto_uint(at, 1, bundle->irqs[bundle->irq_depth]);
+    at = proto_uint(at, 2, 1);
+    event_close(convert, cpu, start, content, at);
+}
+
+void sched_interrupt(struct convert *convert, const struct trace_event *event)
+{
+    if (event->id == TRACE_EVENT_IRQ_ENTRY) {
+        irq_begin(convert, event->cpu, event->time, event->small);
+    } else {
+        irq_end(convert, event->cpu, event->time);
+    }
+}
+
+/* Ends open interrupts and writes what is left in the bundles. */
+void sched_finish(struct convert *convert)
+{
+    for (uint32_t cpu = 0; cpu < CAPTURE_CPUS_MAX; cpu++) {
+        while (convert->bundles[cpu].irq_depth) {
+            irq_end(convert, cpu, convert->end);
+        }
+        bundle_flush(convert, cpu);
+    }
 }
 
 /* The end of a thread. Whatever came later with its id would be another thread to the reader. */
@@ -226,34 +301,51 @@ void sched_thread_free(struct convert *convert, const struct trace_event *event,
     event_close(convert, event->cpu, start, content, at);
 }
 
+/* Nothing is known of the CPU from here on: thread 0, which is never drawn, takes its place. */
+static void sched_pause(struct convert *convert, uint32_t cpu, uint64_t time)
+{
+    uint32_t running = convert->bundles[cpu].running;
+
+    while (convert->bundles[cpu].irq_depth) {
+        irq_end(convert, cpu, time);
+    }
+    if (running != ID_NONE) {
+        sched_switch(convert, cpu, time, running, ID_NONE, TRACE_THREAD_STATE_SLEEPING);
+    }
+}
+
+/* From here on it is known again. Also the beginning of a CPU's records. */
+static void sched_resume(struct convert *convert, uint32_t cpu, uint64_t time)
+{
+    uint32_t current = convert->model.cpus[cpu].current;
+
+    if (current != ID_NONE && current != convert->bundles[cpu].running) {
+        sched_switch(convert, cpu, time, convert->bundles[cpu].running, current,
+                     TRACE_THREAD_STATE_SLEEPING);
+    }
+}
+
 /* The CPU's first event: shows who ran from the beginning of its records. */
 void sched_start(struct convert *convert, const struct trace_event *event)
 {
-    struct bundle *bundle = &convert->bundles[event->cpu];
-    uint32_t current = convert->model.cpus[event->cpu].current;
     bool late = event->id == READER_GAP; /* earlier records were overwritten */
-    uint64_t time = late ? event->time : convert->start;
-    uint32_t idle = convert->model.cpus[event->cpu].idle;
 
-    if (current != ID_NONE) {
-        sched_switch(convert, event->cpu, time, idle == current ? ID_NONE : idle, current,
-                     TRACE_THREAD_STATE_RUNNABLE);
-    }
-    bundle->time = time;
+    sched_resume(convert, event->cpu, late ? event->time : convert->start);
 }
 
-void sched_gap(struct convert *convert, const struct trace_event *event,
-               const struct model_change *change)
+/* The thread that the model has for this CPU has been lost or found. */
+void sched_gap(struct convert *convert, const struct trace_event *event)
 {
-    struct bundle *bundle = &convert->bundles[event->cpu];
-
-    if (event->life || event->small) {
-        return; /* names are not a gap in time; a late start is no gap */
+    if (event->id == READER_GAP && event->life) {
+        return; /* names are not a gap in time */
     }
-    bundle_flush(convert, event->cpu);
-    bundle->lost = true;
-    if (change->other != ID_NONE && change->other != bundle->running) {
-        sched_switch(convert, event->cpu, event->time, bundle->running, change->other,
-                     TRACE_THREAD_STATE_SLEEPING);
+    if (event->id == READER_GAP && event->small == GAP_END) {
+        bundle_flush(convert, event->cpu);
+        convert->bundles[event->cpu].lost = true;
+    }
+    if (convert->model.cpus[event->cpu].current == ID_NONE) {
+        sched_pause(convert, event->cpu, event->time);
+    } else if (!convert->model.cpus[event->cpu].late) {
+        sched_resume(convert, event->cpu, event->time);
     }
 }

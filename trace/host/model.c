@@ -231,9 +231,11 @@ static void apply_switch(struct model *model, const struct trace_event *event,
     struct model_cpu *cpu = &model->cpus[event->cpu];
     struct model_thread *thread = &model->threads[previous];
 
-    thread->state = event->small;
-    thread->since = event->time;
-    thread->running = false;
+    if (thread->cpu == event->cpu || !thread->running) {
+        thread->state = event->small;
+        thread->since = event->time;
+        thread->running = false;
+    } /* else it gave itself away, and the other CPU was quicker to start it than this one to say so */
     thread = &model->threads[next];
     thread->since = event->time;
     thread->cpu = event->cpu;
@@ -276,26 +278,55 @@ static void apply_syscall(struct model *model, const struct trace_event *event,
     model->threads[index].syscall_time = event->time;
 }
 
-/* After a gap another thread may run; what happened to the one before is not known. */
-static void apply_gap(struct model *model, const struct trace_event *event,
-                      struct model_change *change)
+/* Nobody tells any more what runs on this CPU. */
+static void cpu_forget(struct model *model, const struct trace_event *event)
 {
     struct model_cpu *cpu = &model->cpus[event->cpu];
 
-    cpu->arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
-    if (event->life || !event->running || event->small) {
-        return;
-    }
-    change->other = thread_of(model, event->running);
     if (cpu->current != ID_NONE && model->threads[cpu->current].cpu == event->cpu) {
         model->threads[cpu->current].running = false;
         model->threads[cpu->current].state = TRACE_THREAD_STATE_TRAVELLING;
         model->threads[cpu->current].since = event->time;
     }
-    cpu->current = change->other;
-    model->threads[change->other].running = true;
-    model->threads[change->other].cpu = event->cpu;
-    model->threads[change->other].since = event->time;
+    cpu->current = ID_NONE;
+    cpu->arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
+}
+
+/* From here on it is told again. */
+static void cpu_learn(struct model *model, const struct trace_event *event)
+{
+    uint32_t thread = thread_of(model, event->running);
+
+    model->cpus[event->cpu].current = thread;
+    model->threads[thread].running = true;
+    model->threads[thread].cpu = event->cpu;
+    model->threads[thread].since = event->time;
+}
+
+static void apply_gap(struct model *model, const struct trace_event *event)
+{
+    if (event->life) {
+        return;
+    }
+    model->cpus[event->cpu].late = false;
+    if (event->small != GAP_START) {
+        cpu_forget(model, event);
+    }
+    if (event->small != GAP_BEGIN && event->running) {
+        cpu_learn(model, event);
+    }
+}
+
+static void apply_mask(struct model *model, const struct trace_event *event)
+{
+    if (model->cpus[event->cpu].late) {
+        return;
+    }
+    if (!(event->small & TRACE_CATEGORY_SCHED)) {
+        cpu_forget(model, event);
+    } else if (event->running && (model->cpus[event->cpu].current == ID_NONE)) {
+        cpu_learn(model, event);
+    }
 }
 
 struct model_change model_apply(struct model *model, const struct trace_event *event)
@@ -336,7 +367,10 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
         apply_syscall(model, event, &change);
         break;
     case READER_GAP:
-        apply_gap(model, event, &change);
+        apply_gap(model, event);
+        break;
+    case TRACE_EVENT_MASK:
+        apply_mask(model, event);
         break;
     default:
         break;
@@ -360,6 +394,27 @@ static void find_first_thread(struct model *model, const struct trace_file *file
             model->cpus[section->cpu].current = thread;
             model->threads[thread].running = true;
             model->threads[thread].cpu = section->cpu;
+            return;
+        }
+    }
+}
+
+/* The record that names an old CPU's idle thread may be lost. Only that thread halts. */
+static void find_idle_thread(struct model *model, const struct trace_file *file,
+                             const struct capture_section *section)
+{
+    const struct trace_record *records = section_records(file, section);
+    uint64_t count = section->bytes / TRACE_RECORD_SIZE;
+    uint32_t running = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t id = (uint8_t)records[i].word0;
+
+        if (id == TRACE_EVENT_SWITCH) {
+            running = (uint32_t)(records[i].payload >> 32);
+        } else if (id == TRACE_EVENT_IDLE_HALT && running) {
+            model->cpus[section->cpu].idle = thread_of(model, running);
+            names_idle(model->names, running, section->cpu);
             return;
         }
     }
@@ -390,8 +445,14 @@ bool model_start(struct model *model, const struct trace_file *file, struct name
         }
     }
     for (uint32_t i = 0; i < file->header->section_count; i++) {
-        if (file->header->sections[i].kind == CAPTURE_SECTION_EVENTS) {
-            find_first_thread(model, file, &file->header->sections[i]);
+        const struct capture_section *section = &file->header->sections[i];
+
+        if (section->kind == CAPTURE_SECTION_EVENTS) {
+            model->cpus[section->cpu].late = section->lost != 0;
+            if (model->cpus[section->cpu].idle == ID_NONE) {
+                find_idle_thread(model, file, section);
+            }
+            find_first_thread(model, file, section);
         }
     }
     return true;

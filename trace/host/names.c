@@ -15,8 +15,6 @@
 #include "weft/trace_events.h"
 #include "weft/trace_schema.h"
 
-#define NAME_PIECE_OWNER 15u /* the piece that carries the process of a user's string */
-
 uint32_t names_thread(struct names *names, uint32_t id)
 {
     uint32_t index = id_table_get(&names->thread_index, id);
@@ -33,6 +31,17 @@ uint32_t names_thread(struct names *names, uint32_t id)
     snprintf(thread->name, sizeof thread->name, "thread %u", id);
     id_table_put(&names->thread_index, id, index);
     return index;
+}
+
+void names_idle(struct names *names, uint32_t id, uint32_t cpu)
+{
+    uint32_t index = names_thread(names, id);
+    struct thread_name *thread = &names->threads[index];
+
+    thread->idle_cpu = cpu;
+    if (!thread->named) {
+        snprintf(thread->name, sizeof thread->name, "idle/%u", cpu);
+    }
 }
 
 uint32_t names_process(struct names *names, uint32_t id)
@@ -129,13 +138,14 @@ static void take_name(struct names *names, const struct trace_event *event, uint
     case TRACE_NAME_KIND_THREAD:
         index = names_thread(names, id);
         name_put(names->threads[index].name, piece, event_b(event));
+        names->threads[index].named = true;
         break;
     case TRACE_NAME_KIND_PROCESS:
         index = names_process(names, id);
         name_put(names->processes[index].name, piece, event_b(event));
         break;
     case TRACE_NAME_KIND_USER:
-        if (piece == NAME_PIECE_OWNER) {
+        if (piece == TRACE_NAME_OWNER) {
             *owner = event_b(event);
         } else {
             index = string_add(names, *owner, id);
@@ -197,7 +207,9 @@ bool names_load(struct names *names, const struct trace_file *file, struct trace
     for (size_t i = 0; i < names->thread_count; i++) {
         struct thread_name *thread = &names->threads[i];
 
-        if (!thread->name[0]) {
+        if (thread->idle_cpu != ID_NONE && !thread->named) {
+            snprintf(thread->name, sizeof thread->name, "idle/%u", thread->idle_cpu);
+        } else if (!thread->name[0]) {
             snprintf(thread->name, sizeof thread->name, "thread %u", thread->id);
         }
     }

@@ -20,6 +20,7 @@ struct thread_name {
     uint32_t process; /* id, 0: not known */
     uint32_t idle_cpu; /* ID_NONE, or the CPU whose idle thread this is */
     char name[NAME_MAX_BYTES]; /* never empty after names_load() */
+    bool named;                /* by the kernel, not by us */
 };
 
 struct process_name {
@@ -56,6 +57,7 @@ bool names_load(struct names *names, const struct trace_file *file, struct trace
 void names_free(struct names *names);
 
 uint32_t names_thread(struct names *names, uint32_t id);   /* adds what is not there */
+void names_idle(struct names *names, uint32_t id, uint32_t cpu); /* says whose idle thread it is */
 uint32_t names_process(struct names *names, uint32_t id);  /* adds what is not there */
 uint32_t names_object(struct names *names, uint32_t id);   /* adds what is not there */
 /* A user's string as index into `strings`; adds one named "event 12" when nobody named it. */

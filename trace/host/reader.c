@@ -113,6 +113,10 @@ static bool cursor_advance(struct reader *reader, struct cursor *cursor)
     cursor->event.payload = record->payload;
     cursor->event.time = to_nanoseconds(reader, cursor->ticks);
     cursor->event.backwards = step < 0;
+    cursor->gap_begins = cursor->gap && !cursor->gap_at_start;
+    if (!cursor->gap_begins) {
+        cursor->key = cursor->event.time;
+    }
     return true;
 }
 
@@ -120,7 +124,7 @@ static bool cursor_before(const struct reader *reader, uint32_t left, uint32_t r
 {
     const struct cursor *a = &reader->cursors[left], *b = &reader->cursors[right];
 
-    return a->event.time != b->event.time ? a->event.time < b->event.time : left < right;
+    return a->key != b->key ? a->key < b->key : left < right;
 }
 
 static void heap_sink(struct reader *reader, uint32_t place)
@@ -261,6 +265,39 @@ static uint32_t cursor_running(const struct cursor *cursor)
     return 0;
 }
 
+/* The same for an event of the life section: its CPU's other section tells. */
+static uint32_t mask_running(const struct reader *reader, const struct cursor *cursor)
+{
+    const struct cursor *events = cursor + 1;
+
+    if (!cursor->event.life || events == reader->cursors + reader->cursor_count ||
+        events->event.cpu != cursor->event.cpu || !events->started) {
+        return 0;
+    }
+    return cursor_running(events);
+}
+
+/* Gives out a gap's beginning, and then its end. */
+static void gap_next(struct reader *reader, struct cursor *cursor, struct trace_event *event)
+{
+    event->id = READER_GAP;
+    event->backwards = false;
+    event->time = cursor->key;
+    if (cursor->gap_begins) {
+        event->small = GAP_BEGIN;
+        event->payload = 0;
+        cursor->gap_begins = false;
+        cursor->key = cursor->event.time;
+        return;
+    }
+    event->small = cursor->gap_at_start ? GAP_START : GAP_END;
+    event->payload = cursor->gap;
+    event->running = cursor_running(cursor);
+    reader->lost += cursor->gap;
+    cursor->gap = 0;
+    cursor->gap_at_start = false;
+}
+
 bool reader_next(struct reader *reader, struct trace_event *event)
 {
     struct cursor *cursor;
@@ -271,16 +308,12 @@ bool reader_next(struct reader *reader, struct trace_event *event)
     cursor = &reader->cursors[reader->heap[0]];
     *event = cursor->event;
     if (cursor->gap) {
-        event->id = READER_GAP;
-        event->small = cursor->gap_at_start;
-        event->payload = cursor->gap;
-        event->running = cursor_running(cursor);
-        reader->lost += cursor->gap;
-        cursor->gap = 0;
-        cursor->gap_at_start = false;
+        gap_next(reader, cursor, event);
+        heap_sink(reader, 0);
         return true;
     }
     reader->records++;
+    event->running = event->id == TRACE_EVENT_MASK ? mask_running(reader, cursor) : 0;
     if (!cursor_advance(reader, cursor)) {
         if (reader->failed) {
             return false;

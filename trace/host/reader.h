@@ -16,7 +16,9 @@
  *
  * Time stamps are 48 bits wide in the records. They are unwrapped per section, a difference of less
  * than half the range counting as forwards or backwards as it is, and converted to nanoseconds.
- * Where records are missing, an event with the id READER_GAP comes before the next one.
+ * Where records are missing, two pseudo events with the id READER_GAP say so: one right after the
+ * last record before the gap, one right before the first record after it. A CPU whose records begin
+ * late has only the second one.
  */
 #pragma once
 
@@ -28,13 +30,19 @@ enum reader_sections {
     READER_ALL = READER_EVENTS | READER_LIFE,
 };
 
-#define READER_GAP 0u /* pseudo event: payload = number of records lost, small = 1 at the start */
+#define READER_GAP 0u /* pseudo event; `small` is of enum reader_gap */
+
+enum reader_gap {
+    GAP_END,   /* payload = number of records lost */
+    GAP_START, /* the same, and nothing came before */
+    GAP_BEGIN, /* payload = 0 */
+};
 
 struct trace_event {
     uint64_t time; /* nanoseconds of the guest's clock */
     uint64_t payload;
     uint32_t cpu;
-    uint32_t running; /* of a gap: id of the thread that runs on the CPU after it; 0: not known */
+    uint32_t running; /* of a gap's end or a MASK event: id of the thread that runs; 0: not known */
     uint8_t id;       /* enum trace_event_id or READER_GAP */
     uint8_t small;
     bool life;      /* from the life section */
@@ -58,7 +66,8 @@ struct cursor {
     uint64_t sequence; /* of the current page */
     uint64_t ticks;    /* unwrapped time of `event` */
     uint64_t gap;      /* records lost before the next record */
-    bool gap_at_start;
+    uint64_t key; /* time of what comes out of this cursor next: `event`, or a gap's beginning */
+    bool gap_at_start, gap_begins;
     bool started;     /* a record was read */
     uint64_t raw;     /* 48-bit time of `event` */
     uint32_t section; /* index, for messages */
