@@ -3,7 +3,7 @@
 
     out/test/<test id>/
         console.log      everything the guest printed
-        command.txt      the exact QEMU command, one for a terminal, one for gdb
+        command.txt      the exact QEMU command, and one for a terminal
         outcome.txt      how it ended
         image.cpio       the boot image, so that the commands go on working
         trace.weft       the capture; trace.pftrace is the same for the Perfetto UI
@@ -21,9 +21,8 @@ from pathlib import Path
 
 from weft.harness.guest import Guest
 from weft.harness.tree import BuildError
-from weft.machine import MachineError, QmpError
+from weft.machine import MachineConfig, MachineError, QmpError, format_size
 
-GDB_PORT = 1234
 LAST_LINES = 20
 
 
@@ -45,14 +44,13 @@ def save(guest: Guest, folder: Path) -> str:
     (folder / "console.log").write_text("\n".join([*guest.console, ""]))
     (folder / "outcome.txt").write_text(outcome_text + "\n")
     commands = _commands(guest, folder)
-    (folder / "command.txt").write_text(commands)
     last = guest.console[-LAST_LINES:]
     return "\n".join(
         [
             f"guest {guest.name}: {outcome_text}",
             f"everything is in: {folder}",
             f"timeline: {timeline}",
-            commands.rstrip(),
+            commands,
             f"last {len(last)} of {len(guest.console)} console lines:",
             *(f"    {line}" for line in last),
         ]
@@ -68,15 +66,29 @@ def _timeline(guest: Guest, out: Path) -> str:
 
 
 def _commands(guest: Guest, folder: Path) -> str:
+    """The exact command for the record, and the two that are of use: again, and under gdb."""
     config = guest.config
     if config.image is not None:
         copy = folder / "image.cpio"
         shutil.copyfile(config.image, copy)
         config = dataclasses.replace(config, image=copy)
-    debugged = dataclasses.replace(config, gdb=GDB_PORT)
-    gdb = ["gdb", str(config.kernel), "-ex", f"target remote 127.0.0.1:{GDB_PORT}"]
-    return (
+    (folder / "command.txt").write_text(
         f"# exactly what ran:\n{shlex.join(guest.machine.argv)}\n"
         f"# the same machine in a terminal:\n{config.standalone_command()}\n"
-        f"# under gdb:\n{debugged.standalone_command()} & {shlex.join(gdb)}\n"
     )
+    again = _weft_run(config)
+    return f"again: {again}\nunder gdb: {again} --gdb\nexact command: {shlex.join(guest.machine.argv)}"
+
+
+def _weft_run(config: MachineConfig) -> str:
+    """The `./weft run` that boots the same machine. Without an image there is only QEMU itself."""
+    if config.image is None:
+        return config.standalone_command()
+    profile, _, trace = config.profile.partition("-")
+    words = ["./weft", "run", str(config.image), "--cpus", str(config.cpus)]
+    words += ["--mem", format_size(config.memory), "--accel", config.accel, "--profile", profile]
+    words += ["--no-trace"] if trace == "notrace" else []
+    words += ["--cpu", config.cpu_model] if config.cpu_model != "max" else []
+    words += ["--append", config.command_line] if config.command_line else []
+    words += ["--seed", str(config.seed)] if config.seed is not None else []
+    return shlex.join(words)
