@@ -35,8 +35,8 @@ extern struct bench_options bench_options;
 
 /* One measuring loop: where it runs, what it fills, and which calls it made. */
 struct bench_loop {
-    uint64_t *samples;  /* room for warmup + samples entries, set by bench_measure() */
-    uint64_t total;     /* warmup + samples, set by bench_measure() */
+    uint64_t *samples; /* room for warmup + samples entries, set by bench_measure() */
+    uint64_t total;    /* warmup + samples, set by bench_measure() */
     uint64_t handles[2];
     uint64_t failed;    /* any status that was not OK, or'ed */
     uint32_t thread_id; /* set by bench_measure() */

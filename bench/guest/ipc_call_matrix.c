@@ -15,8 +15,8 @@ void bench_ipc_call_matrix(void)
     static struct call_server servers[BENCH_CPUS_MAX];
     uint32_t cpus =
         bench_options.cpu_count < BENCH_CPUS_MAX ? bench_options.cpu_count : BENCH_CPUS_MAX;
-    uint64_t samples = bench_options.samples < MATRIX_SAMPLES_MAX ? bench_options.samples
-                                                                  : MATRIX_SAMPLES_MAX;
+    uint64_t samples =
+        bench_options.samples < MATRIX_SAMPLES_MAX ? bench_options.samples : MATRIX_SAMPLES_MAX;
     for (uint32_t cpu = 0; cpu < cpus; cpu++) {
         call_server_start(&servers[cpu], cpu);
     }

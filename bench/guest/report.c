@@ -18,9 +18,11 @@ static _Bool add_statistics(struct weft_line *line, const char *name, const uint
     static const struct {
         const char *name;
         unsigned per_mille;
-    } quantiles[] = {{"min", 0}, {"p50", 500}, {"p90", 900}, {"p99", 990}, {"p999", 999}, {"max", 1000}};
+    } quantiles[] = {{"min", 0},   {"p50", 500},  {"p90", 900},
+                     {"p99", 990}, {"p999", 999}, {"max", 1000}};
     _Bool fits = weft_line_add(
-        line, "@weft {\"record\":\"bench\",\"name\":\"%s\",\"unit\":\"cycles\",\"n\":%lu", name, count);
+        line, "@weft {\"record\":\"bench\",\"name\":\"%s\",\"unit\":\"cycles\",\"n\":%lu", name,
+        count);
     for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
         fits = fits && weft_line_add(line, ",\"%s\":%lu", quantiles[i].name,
                                      distribution_quantile(sorted, count, quantiles[i].per_mille));
@@ -28,13 +30,15 @@ static _Bool add_statistics(struct weft_line *line, const char *name, const uint
     return fits;
 }
 
-static _Bool add_histogram(struct weft_line *line, const uint64_t *sorted, uint64_t count, int detail)
+static _Bool add_histogram(struct weft_line *line, const uint64_t *sorted, uint64_t count,
+                           int detail)
 {
     struct bucket buckets[DISTRIBUTION_BUCKETS_MAX];
     size_t used = distribution_histogram(sorted, count, detail, buckets, DISTRIBUTION_BUCKETS_MAX);
     _Bool fits = used > 0 && weft_line_add(line, ",\"histogram\":[");
     for (size_t i = 0; i < used && fits; i++) {
-        fits = weft_line_add(line, "%s[%lu,%lu]", i == 0 ? "" : ",", buckets[i].low, buckets[i].count);
+        fits =
+            weft_line_add(line, "%s[%lu,%lu]", i == 0 ? "" : ",", buckets[i].low, buckets[i].count);
     }
     return fits && weft_line_add(line, "]}");
 }
@@ -46,10 +50,10 @@ void bench_report(const char *name, struct bench_loop *loop, const char *params)
     struct weft_line line = {0};
     distribution_sort(samples, count);
     _Bool fits = add_statistics(&line, name, samples, count) &&
-                 weft_line_add(&line,
-                               ",\"params\":{\"warmup\":%lu,\"timestamp_cost\":%lu,\"thread\":%u%s%s}",
-                               bench_options.warmup, bench_options.timestamp_cost, loop->thread_id,
-                               params[0] != '\0' ? "," : "", params);
+                 weft_line_add(
+                     &line, ",\"params\":{\"warmup\":%lu,\"timestamp_cost\":%lu,\"thread\":%u%s%s}",
+                     bench_options.warmup, bench_options.timestamp_cost, loop->thread_id,
+                     params[0] != '\0' ? "," : "", params);
     size_t start = line.length;
     for (int detail = DETAIL_FINEST; fits && detail >= DETAIL_COARSEST; detail--) {
         if (add_histogram(&line, samples, count, detail)) {

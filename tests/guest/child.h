@@ -69,8 +69,8 @@ static unused_function const struct weft_archive *child_archive(void)
 
 /* Builds what to spawn in `spawn` from static buffers; one call at a time. */
 static unused_function void child_prepare(struct weft_spawn *spawn, const char *role, uint32_t cpu,
-                          const struct weft_grant *grants, uint32_t count,
-                          const struct child_options *options)
+                                          const struct weft_grant *grants, uint32_t count,
+                                          const struct child_options *options)
 {
     static char arguments[64];
     static struct weft_grant all[CHILD_GRANTS_MAX + 1];

@@ -71,8 +71,8 @@ static void keep_while_spinning(void *argument)
     uint64_t seed = own_seed();
     (void)argument;
     for (uint64_t i = 0; i < 4; i++) {
-        EXPECT_EQUAL(0, weft_vector_registers_differ(seed + i, SYSCALL_NULL, 0,
-                                                     weft_deadline(12000)));
+        EXPECT_EQUAL(0,
+                     weft_vector_registers_differ(seed + i, SYSCALL_NULL, 0, weft_deadline(12000)));
     }
 }
 

@@ -36,18 +36,54 @@ static void jump_to(uint64_t address)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static void read_kernel_image(void) { read_at(KERNEL_IMAGE); }
-static void read_kernel_memory(void) { read_at(KERNEL_MEMORY + 0x200000); }
-static void read_devices(void) { read_at(KERNEL_DEVICES); }
-static void read_last_byte(void) { read_at(~0ull); }
-static void read_null(void) { read_at(0); }
-static void read_not_canonical(void) { read_at(NOT_CANONICAL); }
-static void write_kernel_image(void) { write_at(KERNEL_IMAGE); }
-static void write_kernel_memory(void) { write_at(KERNEL_MEMORY + 0x200000); }
-static void write_own_code(void) { write_at((uint64_t)write_own_code); }
-static void write_own_constants(void) { write_at((uint64_t) "constant"); }
-static void write_startup_page(void) { write_at(STARTUP_ADDRESS); }
-static void read_stack_guard(void) { read_at(WEFT_MAIN_STACK_TOP - WEFT_MAIN_STACK_PAGES * 4096 - 8); }
+static void read_kernel_image(void)
+{
+    read_at(KERNEL_IMAGE);
+}
+static void read_kernel_memory(void)
+{
+    read_at(KERNEL_MEMORY + 0x200000);
+}
+static void read_devices(void)
+{
+    read_at(KERNEL_DEVICES);
+}
+static void read_last_byte(void)
+{
+    read_at(~0ull);
+}
+static void read_null(void)
+{
+    read_at(0);
+}
+static void read_not_canonical(void)
+{
+    read_at(NOT_CANONICAL);
+}
+static void write_kernel_image(void)
+{
+    write_at(KERNEL_IMAGE);
+}
+static void write_kernel_memory(void)
+{
+    write_at(KERNEL_MEMORY + 0x200000);
+}
+static void write_own_code(void)
+{
+    write_at((uint64_t)write_own_code);
+}
+static void write_own_constants(void)
+{
+    write_at((uint64_t) "constant");
+}
+static void write_startup_page(void)
+{
+    write_at(STARTUP_ADDRESS);
+}
+static void read_stack_guard(void)
+{
+    read_at(WEFT_MAIN_STACK_TOP - WEFT_MAIN_STACK_PAGES * 4096 - 8);
+}
 static void run_stack(void)
 {
     volatile uint8_t code[16] = {0xc3};
@@ -58,11 +94,26 @@ static void run_data(void)
     static volatile uint8_t code[16] = {0xc3};
     jump_to((uint64_t)code);
 }
-static void run_constants(void) { jump_to((uint64_t) "\xc3\xc3\xc3"); }
-static void run_kernel(void) { jump_to(KERNEL_IMAGE); }
-static void run_nothing(void) { jump_to(WEFT_FREE_BASE + 0x1234); }
-static void run_null(void) { jump_to(0); }
-static void run_not_canonical(void) { jump_to(NOT_CANONICAL); }
+static void run_constants(void)
+{
+    jump_to((uint64_t) "\xc3\xc3\xc3");
+}
+static void run_kernel(void)
+{
+    jump_to(KERNEL_IMAGE);
+}
+static void run_nothing(void)
+{
+    jump_to(WEFT_FREE_BASE + 0x1234);
+}
+static void run_null(void)
+{
+    jump_to(0);
+}
+static void run_not_canonical(void)
+{
+    jump_to(NOT_CANONICAL);
+}
 static void overflow_stack(void)
 {
     __asm__ volatile("1: pushq $0\n\tjmp 1b" : : : "memory");
@@ -81,7 +132,10 @@ static void copy_into_kernel(void)
 /* ---- privileged instructions ----------------------------------------------------------------- */
 
 #define DEED(name, code)                                                                           \
-    static __attribute__((naked)) void name(void) { __asm__(code "\n\tret"); }
+    static __attribute__((naked)) void name(void)                                                  \
+    {                                                                                              \
+        __asm__(code "\n\tret");                                                                   \
+    }
 
 DEED(halt, "hlt")
 DEED(disable_interrupts, "cli")
@@ -132,8 +186,8 @@ static void system_call_at_the_edge(void)
     uint64_t memory;
     if (weft_memory_create(1, &memory) == STATUS_OK &&
         weft_memory_write(memory, 4092, (uint64_t)code, 4) == STATUS_OK &&
-        weft_memory_map(HANDLE_SELF, memory, USER_TOP - 4096, 0, 1,
-                        RIGHT_READ | RIGHT_EXECUTE) == STATUS_OK) {
+        weft_memory_map(HANDLE_SELF, memory, USER_TOP - 4096, 0, 1, RIGHT_READ | RIGHT_EXECUTE) ==
+            STATUS_OK) {
         jump_to(USER_TOP - 4);
     }
 }
@@ -144,7 +198,10 @@ struct deed {
     unsigned vector;
 };
 
-#define D(name, vector) {#name, name, vector}
+#define D(name, vector)                                                                            \
+    {                                                                                              \
+#name, name, vector                                                                        \
+    }
 static const struct deed deeds[] = {
     D(read_kernel_image, VECTOR_PAGE),
     D(read_kernel_memory, VECTOR_PAGE),
@@ -197,7 +254,8 @@ static const struct deed deeds[] = {
     D(call_fault_vector, VECTOR_PROTECTION),
     D(call_nmi_vector, VECTOR_PROTECTION),
     D(call_old_system_vector, VECTOR_PROTECTION),
-    D(breakpoint, VECTOR_ANY), /* allowed to programs, or not: it is this program's end either way */
+    D(breakpoint,
+      VECTOR_ANY), /* allowed to programs, or not: it is this program's end either way */
     D(trap_each_step, VECTOR_DEBUG),
     D(trap_into_system_call, VECTOR_DEBUG),
     D(invalid_instruction, VECTOR_INVALID),
@@ -217,35 +275,53 @@ static status_t call_in_odd_state(unsigned state)
     status_t status = -1;
     switch (state) {
     case 0: /* direction flag */
-        __asm__ volatile("std\n\tsyscall\n\tcld" : "=a"(status) : "0"(0ull) : "rcx", "r11", "rdx", "memory");
+        __asm__ volatile("std\n\tsyscall\n\tcld"
+                         : "=a"(status)
+                         : "0"(0ull)
+                         : "rcx", "r11", "rdx", "memory");
         break;
     case 1: /* alignment check */
         __asm__ volatile("pushfq\n\torq $0x40000, (%%rsp)\n\tpopfq\n\tsyscall\n\t"
                          "pushfq\n\tandq $~0x40000, (%%rsp)\n\tpopfq"
-                         : "=a"(status) : "0"(0ull) : "rcx", "r11", "rdx", "memory");
+                         : "=a"(status)
+                         : "0"(0ull)
+                         : "rcx", "r11", "rdx", "memory");
         break;
     case 2: /* no stack */
         __asm__ volatile("movq %%rsp, %%rbx\n\txorl %%esp, %%esp\n\tsyscall\n\tmovq %%rbx, %%rsp"
-                         : "=a"(status) : "0"(0ull) : "rcx", "r11", "rdx", "rbx", "memory");
+                         : "=a"(status)
+                         : "0"(0ull)
+                         : "rcx", "r11", "rdx", "rbx", "memory");
         break;
     case 3: /* a stack pointer into the kernel */
         __asm__ volatile("movq %%rsp, %%rbx\n\tmovq %2, %%rsp\n\tsyscall\n\tmovq %%rbx, %%rsp"
-                         : "=a"(status) : "0"(0ull), "r"(KERNEL_IMAGE) : "rcx", "r11", "rdx", "rbx", "memory");
+                         : "=a"(status)
+                         : "0"(0ull), "r"(KERNEL_IMAGE)
+                         : "rcx", "r11", "rdx", "rbx", "memory");
         break;
     case 4: /* segment registers without a segment */
-        __asm__ volatile("xorl %%ecx, %%ecx\n\tmovw %%cx, %%fs\n\tmovw %%cx, %%gs\n\tmovw %%cx, %%ds\n\t"
-                         "movw %%cx, %%es\n\tsyscall"
-                         : "=a"(status) : "0"(0ull) : "rcx", "r11", "rdx", "memory");
+        __asm__ volatile(
+            "xorl %%ecx, %%ecx\n\tmovw %%cx, %%fs\n\tmovw %%cx, %%gs\n\tmovw %%cx, %%ds\n\t"
+            "movw %%cx, %%es\n\tsyscall"
+            : "=a"(status)
+            : "0"(0ull)
+            : "rcx", "r11", "rdx", "memory");
         break;
     case 5: /* segment registers with the user's segment */
-        __asm__ volatile("movl $0x1b, %%ecx\n\tmovw %%cx, %%fs\n\tmovw %%cx, %%gs\n\tmovw %%cx, %%ds\n\t"
-                         "movw %%cx, %%es\n\tsyscall"
-                         : "=a"(status) : "0"(0ull) : "rcx", "r11", "rdx", "memory");
+        __asm__ volatile(
+            "movl $0x1b, %%ecx\n\tmovw %%cx, %%fs\n\tmovw %%cx, %%gs\n\tmovw %%cx, %%ds\n\t"
+            "movw %%cx, %%es\n\tsyscall"
+            : "=a"(status)
+            : "0"(0ull)
+            : "rcx", "r11", "rdx", "memory");
         break;
     case 6: /* nested task flag, and the user's flags in arithmetic disorder */
-        __asm__ volatile("pushfq\n\torq $0x4cd5, (%%rsp)\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\tsyscall\n\t"
-                         "pushfq\n\tandq $~0x4400, (%%rsp)\n\tpopfq"
-                         : "=a"(status) : "0"(0ull) : "rcx", "r11", "rdx", "memory");
+        __asm__ volatile(
+            "pushfq\n\torq $0x4cd5, (%%rsp)\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\tsyscall\n\t"
+            "pushfq\n\tandq $~0x4400, (%%rsp)\n\tpopfq"
+            : "=a"(status)
+            : "0"(0ull)
+            : "rcx", "r11", "rdx", "memory");
         break;
     default:
         break;

@@ -92,7 +92,8 @@ TEST(memory_write_fills, "memory_write copies across pages, and refuses what is 
 
 /* ---- mapping --------------------------------------------------------------------------------- */
 
-TEST(wrong_mappings_are_refused, "misaligned, outside, taken, writable and executable, without right")
+TEST(wrong_mappings_are_refused,
+     "misaligned, outside, taken, writable and executable, without right")
 {
     uint64_t memory = create(4), reader;
     uint64_t self = HANDLE_SELF;
@@ -199,8 +200,7 @@ TEST(access_is_what_was_mapped, "reading, writing and executing work where mappe
     uint64_t code = 0xc3; /* ret */
     uint64_t memory = create(1);
     EXPECT_STATUS(STATUS_OK, weft_memory_write(memory, 0, (uint64_t)&code, 8));
-    struct weft_grant grants[] = {
-        {"memory", memory, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE, 0}};
+    struct weft_grant grants[] = {{"memory", memory, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE, 0}};
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct weft_end end = child_run("accesses", i % cpu_count(),
                                         cases[i].access | (uint64_t)cases[i].deed << 3, grants, 1);
@@ -346,7 +346,8 @@ static int role_exhausts(uint64_t value)
     return 0;
 }
 
-TEST(quota_ends_and_comes_back, "a process gets `no_memory` at its quota's end, and all of it again")
+TEST(quota_ends_and_comes_back,
+     "a process gets `no_memory` at its quota's end, and all of it again")
 {
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
         struct weft_end end = child_run("exhausts", cpu, 0, NULL, 0);

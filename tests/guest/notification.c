@@ -158,8 +158,9 @@ TEST(no_signal_is_lost, "signallers on all CPUs, each waiting for its answer: ev
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     for (uint32_t i = 0; i < count; i++) {
         storms[i] = (struct storm){notification, create_on(i % cpu_count()), 0, i};
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "storm", i % cpu_count(),
-                                                    WEFT_PRIORITY_DEFAULT, signal_storm, &storms[i]));
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "storm", i % cpu_count(), WEFT_PRIORITY_DEFAULT,
+                                         signal_storm, &storms[i]));
     }
     for (uint64_t total = 0; total < (uint64_t)count * SIGNALS;) {
         uint64_t bits;
@@ -194,7 +195,8 @@ static void signal_blindly(void *argument)
     }
 }
 
-TEST(the_last_signal_arrives, "signals that overtake the waiter merge, but the last one is never lost")
+TEST(the_last_signal_arrives,
+     "signals that overtake the waiter merge, but the last one is never lost")
 {
     static struct storm storms[SIGNALLERS_MAX];
     struct weft_group group;

@@ -94,7 +94,8 @@ TEST(exit_status_arrives, "the creator reads the status with which a process end
     }
 }
 
-TEST(last_thread_ends_the_process, "a process whose first thread ended lives until the last one ends")
+TEST(last_thread_ends_the_process,
+     "a process whose first thread ended lives until the last one ends")
 {
     uint64_t before = weft_cycles();
     expect_end(child_run("outlives_its_first_thread", other_cpu(), 1000, NULL, 0), WEFT_EXITED, 0);
@@ -109,7 +110,8 @@ TEST(faults_are_reported, "a process that faults ends alone, its creator learns 
     }
 }
 
-TEST(killing_works_in_any_state, "a process can be killed while it sleeps, spins, or has just started")
+TEST(killing_works_in_any_state,
+     "a process can be killed while it sleeps, spins, or has just started")
 {
     static const char *const names[] = {"sleeps", "spins", "exits_with_threads"};
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
@@ -144,7 +146,8 @@ TEST(dead_processes_take_nothing, "no thread, capability or mapping can be given
     EXPECT_STATUS(STATUS_DEAD, weft_thread_create(child.process, WEFT_PRIORITY_DEFAULT << 16,
                                                   WEFT_PROGRAM_BASE, 0, 0, &handle));
     EXPECT_STATUS(STATUS_DEAD, weft_cap_copy(child.process, memory, RIGHT_READ, 0, &handle));
-    EXPECT_STATUS(STATUS_DEAD, weft_memory_map(child.process, memory, WEFT_FREE_BASE, 0, 1, RIGHT_READ));
+    EXPECT_STATUS(STATUS_DEAD,
+                  weft_memory_map(child.process, memory, WEFT_FREE_BASE, 0, 1, RIGHT_READ));
     EXPECT_STATUS(STATUS_DEAD, weft_memory_unmap(child.process, WEFT_PROGRAM_BASE, 1));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(memory));
     child_close(&child);
@@ -171,7 +174,8 @@ TEST(process_rights_are_needed, "reading a state needs read, killing needs manag
     child_close(&child);
 }
 
-TEST(wrong_threads_are_refused, "a thread needs an existing CPU, a priority of its creator, user addresses")
+TEST(wrong_threads_are_refused,
+     "a thread needs an existing CPU, a priority of its creator, user addresses")
 {
     uint64_t id;
     uint64_t priority = (uint64_t)WEFT_PRIORITY_DEFAULT << 16;
@@ -284,7 +288,8 @@ static int role_leaves_a_child(uint64_t value)
     return child_start_with(&child, "sleeps", cpu_count() - 1, NULL, 0, &options) ? 0 : 1;
 }
 
-TEST(children_may_have_children, "a process starts processes from its own quota, and may end before them")
+TEST(children_may_have_children,
+     "a process starts processes from its own quota, and may end before them")
 {
     struct weft_grant grants[] = {
         {"initrd", weft_capability("initrd"), RIGHT_READ, 0},

@@ -79,14 +79,16 @@ static void hold_the_cpu(void *argument)
     }
 }
 
-TEST(a_higher_priority_keeps_the_cpu, "while a thread of higher priority wants to run no lower one does")
+TEST(a_higher_priority_keeps_the_cpu,
+     "while a thread of higher priority wants to run no lower one does")
 {
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
         struct weft_group group;
         struct rivals rivals = {.cpu = cpu};
         REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
         REQUIRE_STATUS(STATUS_OK, weft_notification_create(cpu, &rivals.go));
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "low", cpu, LOW, count_up, &rivals.low));
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "low", cpu, LOW, count_up, &rivals.low));
         wait_until_counting(&rivals.low);
         REQUIRE_STATUS(STATUS_OK,
                        weft_thread_start(&group, "high", cpu, HIGH, hold_the_cpu, &rivals));
@@ -134,7 +136,8 @@ static void sleep_and_note(void *argument)
     weft_store_release(&interruption->sleeper_ran, 1);
 }
 
-TEST(a_wake_up_preempts, "a sleeper of higher priority runs at its time, not when the other is done")
+TEST(a_wake_up_preempts,
+     "a sleeper of higher priority runs at its time, not when the other is done")
 {
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
         struct weft_group group;
@@ -184,9 +187,9 @@ TEST(equals_share_the_cpu, "spinners of one priority on one CPU all get on, agai
 #define TURNS 200
 
 struct turns {
-    uint32_t *next;    /* atomic: place in the log */
-    uint32_t *ready;   /* atomic: how many have begun */
-    uint8_t *log;      /* who had which turn */
+    uint32_t *next;  /* atomic: place in the log */
+    uint32_t *ready; /* atomic: how many have begun */
+    uint8_t *log;    /* who had which turn */
     uint8_t own;
 };
 
@@ -213,8 +216,8 @@ TEST(yields_go_round, "threads of one priority that yield run in turn")
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     for (unsigned i = 0; i < EQUALS; i++) {
         turns[i] = (struct turns){&next, &ready, log, (uint8_t)(i + 1)};
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "turn", other_cpu(), LOW, take_turns,
-                                                    &turns[i]));
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "turn", other_cpu(), LOW, take_turns, &turns[i]));
     }
     weft_group_wait(&group);
     weft_group_close(&group);
@@ -293,14 +296,12 @@ static void find_processors(void)
     struct weft_group group;
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "place", cpu, HIGH, note_processor,
-                                                    &places[cpu]));
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "place", cpu, HIGH, note_processor, &places[cpu]));
     }
     weft_group_wait(&group);
     weft_group_close(&group);
 }
-
-
 
 static void wander(void *argument)
 {
@@ -350,9 +351,9 @@ TEST(many_threads_finish, "threads of all priorities on all CPUs come to their e
     uint32_t count = MANY * (cpu_count() < 8 ? cpu_count() : 8);
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     for (uint32_t i = 0; i < count; i++) {
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "many", i % cpu_count(),
-                                                    i % (WEFT_PRIORITY_DEFAULT + 1), work_a_little,
-                                                    &done));
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "many", i % cpu_count(),
+                                         i % (WEFT_PRIORITY_DEFAULT + 1), work_a_little, &done));
     }
     weft_group_wait(&group);
     weft_group_close(&group);

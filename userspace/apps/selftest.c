@@ -52,8 +52,9 @@ static void on_every_cpu(weft_thread_function *work)
     struct weft_group group;
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
-        if (!EXPECT_STATUS(STATUS_OK, weft_thread_start(&group, "selftest", cpu,
-                                                        WEFT_PRIORITY_DEFAULT, work, &posts[cpu]))) {
+        if (!EXPECT_STATUS(STATUS_OK,
+                           weft_thread_start(&group, "selftest", cpu, WEFT_PRIORITY_DEFAULT, work,
+                                             &posts[cpu]))) {
             break;
         }
     }
@@ -160,7 +161,8 @@ static void message_wave(uint32_t first, uint32_t count)
     weft_group_close(&servers);
 }
 
-TEST(every_cpu_answers_messages, "servers on every CPU answer clients on their own and on another CPU")
+TEST(every_cpu_answers_messages,
+     "servers on every CPU answer clients on their own and on another CPU")
 {
     open_posts();
     for (uint32_t first = 0; first < cpu_count(); first += WAVE) {

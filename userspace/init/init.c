@@ -123,8 +123,8 @@ static void start_process(const struct weft_archive *archive, uint32_t index, ui
     struct weft_grant grants[MANIFEST_GRANTS_MAX];
     for (uint32_t i = 0; i < process->grant_count; i++) {
         const struct manifest_grant *grant = &process->grants[i];
-        grants[i] = (struct weft_grant){grant->name, handles[grant->object], grant->rights,
-                                        grant->badge};
+        grants[i] =
+            (struct weft_grant){grant->name, handles[grant->object], grant->rights, grant->badge};
     }
     struct weft_spawn spawn = {
         .name = process->name,

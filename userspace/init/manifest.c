@@ -160,8 +160,7 @@ static const char *read_process(struct reader *reader, struct words *words)
         return "there are too many processes";
     }
     struct manifest_process *process = &manifest->processes[manifest->process_count];
-    *process =
-        (struct manifest_process){.priority = WEFT_PRIORITY_DEFAULT, .pages = DEFAULT_PAGES};
+    *process = (struct manifest_process){.priority = WEFT_PRIORITY_DEFAULT, .pages = DEFAULT_PAGES};
     const char *problem = copy_name(process->name, next_word(words));
     if (problem == NULL && strlen(process->name) > NAME_MAX) {
         problem = "a process's name is too long";

@@ -84,7 +84,8 @@ static void note_capability(const char *name, uint64_t handle, uint32_t rights)
 
 static status_t grant(uint64_t process, const struct weft_spawn *spawn)
 {
-    note_capability("self", HANDLE_SELF, RIGHT_READ | RIGHT_MANAGE); /* the kernel gave it already */
+    note_capability("self", HANDLE_SELF,
+                    RIGHT_READ | RIGHT_MANAGE); /* the kernel gave it already */
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         const struct weft_grant *given = &spawn->grants[i];
         uint64_t handle;
@@ -204,8 +205,7 @@ const char *weft_archive_open(struct weft_archive *out)
         return "the boot image is too large";
     }
     uint64_t pages = weft_page_up(size) / WEFT_PAGE_SIZE;
-    status_t status =
-        weft_memory_map(HANDLE_SELF, memory, WEFT_ARCHIVE_BASE, 0, pages, RIGHT_READ);
+    status_t status = weft_memory_map(HANDLE_SELF, memory, WEFT_ARCHIVE_BASE, 0, pages, RIGHT_READ);
     if (status != STATUS_OK) {
         return "the boot image cannot be mapped";
     }

@@ -135,10 +135,9 @@ status_t weft_thread_start_id(struct weft_group *group, const char *name, uint32
     if (group != NULL) {
         weft_fetch_add(&group->running, 1);
     }
-    status = weft_thread_create(HANDLE_SELF, cpu | (uint64_t)priority << 16,
-                                (uint64_t)weft_thread_entry,
-                                stack_base(thread) + WEFT_THREAD_STACK_PAGES * WEFT_PAGE_SIZE,
-                                (uint64_t)thread, &id);
+    status = weft_thread_create(
+        HANDLE_SELF, cpu | (uint64_t)priority << 16, (uint64_t)weft_thread_entry,
+        stack_base(thread) + WEFT_THREAD_STACK_PAGES * WEFT_PAGE_SIZE, (uint64_t)thread, &id);
     if (status != STATUS_OK) {
         if (group != NULL) {
             weft_fetch_add(&group->running, -1u);

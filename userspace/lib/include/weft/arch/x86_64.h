@@ -13,10 +13,7 @@ static inline status_t weft_syscall0_result(uint64_t number, uint64_t *out)
 {
     status_t status;
     uint64_t rdx;
-    __asm__ volatile("syscall"
-                     : "=a"(status), "=d"(rdx)
-                     : "0"(number)
-                     : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "=a"(status), "=d"(rdx) : "0"(number) : "rcx", "r11", "memory");
     *out = rdx;
     return status;
 }
@@ -45,7 +42,8 @@ static inline status_t weft_syscall1(uint64_t number, uint64_t a0)
     return weft_syscall1_result(number, a0, &unused);
 }
 
-static inline status_t weft_syscall2_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t *out)
+static inline status_t weft_syscall2_result(uint64_t number, uint64_t a0, uint64_t a1,
+                                            uint64_t *out)
 {
     status_t status;
     uint64_t rdx;
@@ -63,7 +61,8 @@ static inline status_t weft_syscall2(uint64_t number, uint64_t a0, uint64_t a1)
     return weft_syscall2_result(number, a0, a1, &unused);
 }
 
-static inline status_t weft_syscall3_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t *out)
+static inline status_t weft_syscall3_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                            uint64_t *out)
 {
     status_t status;
     uint64_t rdx = a2;
@@ -81,7 +80,8 @@ static inline status_t weft_syscall3(uint64_t number, uint64_t a0, uint64_t a1, 
     return weft_syscall3_result(number, a0, a1, a2, &unused);
 }
 
-static inline status_t weft_syscall4_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t *out)
+static inline status_t weft_syscall4_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                            uint64_t a3, uint64_t *out)
 {
     status_t status;
     uint64_t rdx = a2;
@@ -94,13 +94,15 @@ static inline status_t weft_syscall4_result(uint64_t number, uint64_t a0, uint64
     return status;
 }
 
-static inline status_t weft_syscall4(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+static inline status_t weft_syscall4(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                     uint64_t a3)
 {
     uint64_t unused;
     return weft_syscall4_result(number, a0, a1, a2, a3, &unused);
 }
 
-static inline status_t weft_syscall5_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t *out)
+static inline status_t weft_syscall5_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                            uint64_t a3, uint64_t a4, uint64_t *out)
 {
     status_t status;
     uint64_t rdx = a2;
@@ -114,13 +116,15 @@ static inline status_t weft_syscall5_result(uint64_t number, uint64_t a0, uint64
     return status;
 }
 
-static inline status_t weft_syscall5(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+static inline status_t weft_syscall5(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                     uint64_t a3, uint64_t a4)
 {
     uint64_t unused;
     return weft_syscall5_result(number, a0, a1, a2, a3, a4, &unused);
 }
 
-static inline status_t weft_syscall6_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t *out)
+static inline status_t weft_syscall6_result(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                            uint64_t a3, uint64_t a4, uint64_t a5, uint64_t *out)
 {
     status_t status;
     uint64_t rdx = a2;
@@ -135,7 +139,8 @@ static inline status_t weft_syscall6_result(uint64_t number, uint64_t a0, uint64
     return status;
 }
 
-static inline status_t weft_syscall6(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+static inline status_t weft_syscall6(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
+                                     uint64_t a3, uint64_t a4, uint64_t a5)
 {
     uint64_t unused;
     return weft_syscall6_result(number, a0, a1, a2, a3, a4, a5, &unused);
