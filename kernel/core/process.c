@@ -105,7 +105,7 @@ void process_end(struct process *process, enum process_cause cause, uint32_t sta
     process->state = PROCESS_DYING;
     process->cause = (uint8_t)cause;
     process->status = status;
-    trace_process_exit((uint8_t)(cause - CAUSE_EXITED), process->object.id, status);
+    trace_process_exit((uint8_t)(cause - CAUSE_EXITED), process->object.id, (int32_t)status);
     process->pending++;
     process->teardown.mail.arrive = kill_piece;
     process->teardown.mail.travel = TRACE_TRAVEL_DESTROY;

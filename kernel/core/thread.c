@@ -153,7 +153,7 @@ void thread_die(struct thread *thread, uint32_t status)
     arch_fpu_forget(thread);
     endpoint_server_died(thread);
     drop_references(thread);
-    trace_thread_exit(thread->id, status);
+    trace_thread_exit(thread->id, (int32_t)status);
     thread->exit_status = status;
     thread->state = TRACE_THREAD_STATE_EXITED;
     store_release(&thread->owner, grave); /* [thread.owner] as in thread_send() */

@@ -288,20 +288,26 @@ static int role_leaves_a_child(uint64_t value)
     return child_start_with(&child, "sleeps", cpu_count() - 1, NULL, 0, &options) ? 0 : 1;
 }
 
-TEST(children_may_have_children,
-     "a process starts processes from its own quota, and may end before them")
+TEST(children_may_have_children, "a process starts processes from its own quota, on every CPU")
 {
-    struct weft_grant grants[] = {
-        {"initrd", weft_capability("initrd"), RIGHT_READ, 0},
-    };
-    struct child_options options = {.pages = 512};
-    static const char *const names[] = {"has_a_child", "leaves_a_child"};
-    for (unsigned i = 0; i < 2 * cpu_count(); i++) {
+    struct weft_grant grants[] = {{"initrd", weft_capability("initrd"), RIGHT_READ, 0}};
+    struct child_options options = {.pages = 256};
+    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
         struct child child;
-        REQUIRE(child_start_with(&child, names[i % 2], i / 2, grants, 1, &options));
+        REQUIRE(child_start_with(&child, "has_a_child", cpu, grants, 1, &options));
         expect_end(child_wait(&child), WEFT_EXITED, 0);
         child_close(&child);
     }
+}
+
+TEST(a_parent_may_end_first, "a process ends while its child lives on: from its creator's quota")
+{
+    struct weft_grant grants[] = {{"initrd", weft_capability("initrd"), RIGHT_READ, 0}};
+    struct child child;
+    struct child_options options = {.pages = 200};
+    REQUIRE(child_start_with(&child, "leaves_a_child", other_cpu(), grants, 1, &options));
+    expect_end(child_wait(&child), WEFT_EXITED, 0);
+    child_close(&child);
 }
 
 /* ---- all at once ----------------------------------------------------------------------------- */

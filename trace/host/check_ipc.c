@@ -79,7 +79,7 @@ static void check_deliver(struct check *check, const struct trace_event *event)
         client->server = server;
     }
     if (event->small == TRACE_IPC_PATH_DIRECT) {
-        check->threads[server].handed_over = true;
+        check_thread(check, server)->handed_over = true;
     }
 }
 

@@ -15,31 +15,25 @@
 
 #define BUFFER_SIZE (1u << 18)
 
-static void output_start(struct output *output)
+void output_open_null(struct output *output)
 {
     memset(output, 0, sizeof *output);
     output->descriptor = -1;
-    output->buffer = memory_new(BUFFER_SIZE);
-}
-
-void output_open_null(struct output *output)
-{
-    output_start(output);
 }
 
 bool output_open(struct output *output, const char *path, struct trace_error *error)
 {
     struct stat status;
 
-    output_start(output);
+    output_open_null(output);
+    if (strlen(path) >= sizeof output->path) {
+        return trace_fail(error, "the path is too long");
+    }
+    output->buffer = memory_new(BUFFER_SIZE);
     snprintf(output->path, sizeof output->path, "%s", path);
     if (strcmp(path, "-") == 0) {
         output->descriptor = STDOUT_FILENO;
         return true;
-    }
-    if (strlen(path) >= sizeof output->path) {
-        free(output->buffer);
-        return trace_fail(error, "the path is too long");
     }
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
         output->descriptor = open(path, O_WRONLY | O_CLOEXEC);
@@ -59,7 +53,7 @@ static void output_flush(struct output *output)
 {
     size_t done = 0;
 
-    while (output->descriptor >= 0 && !output->failed && done < output->used) {
+    while (!output->failed && done < output->used) {
         ssize_t wrote = write(output->descriptor, output->buffer + done, output->used - done);
 
         if (wrote < 0 && errno != EINTR) {
@@ -76,6 +70,9 @@ void output_write(struct output *output, const void *bytes, size_t size)
     const unsigned char *from = bytes;
 
     output->total += size;
+    if (output->descriptor < 0) {
+        return;
+    }
     while (size) {
         size_t room = BUFFER_SIZE - output->used;
         size_t part = size < room ? size : room;

@@ -11,6 +11,6 @@
 struct trace_cpu {
     struct trace_ring events; /* (O) read by the host at any time */
     struct trace_ring life;   /* (O) likewise */
-    uint32_t messages;        /* (O) calls made on this CPU, for message ids */
+    uint32_t messages;        /* (O) the next message id: CPU << 24 | count */
     uint8_t mask;             /* (O) categories that are on */
 };

@@ -8,6 +8,8 @@
 #include "kernel/cpu.h"
 
 #define LIFE_RING_BYTES (64 * 1024ull)
+#define MESSAGE_CPU_SHIFT 24
+#define MESSAGE_COUNT 0xffffffu
 
 /* Where the host starts to read. Its symbol is part of the contract in layout.h. */
 struct trace_area trace_area __attribute__((aligned(PAGE_SIZE), used));
@@ -27,6 +29,10 @@ void trace_turn_page(struct trace_ring *ring)
 {
     struct trace_record *header;
 
+    /* A page has fewer events than ids are left here, so the count never reaches the CPU's bits. */
+    if ((percpu(trace.messages) & MESSAGE_COUNT) > MESSAGE_COUNT - TRACE_PAGE_SIZE) {
+        percpu(trace.messages) = percpu(id) << MESSAGE_CPU_SHIFT;
+    }
     ring->sequence++;
     if (ring->next == ring->base + ring->size) {
         ring->next = ring->base;
@@ -64,6 +70,7 @@ void trace_init(uint8_t mask, uint64_t ring_bytes)
         ring_init(&trace->events, ring_bytes, cpu, TRACE_RING_EVENTS);
         ring_init(&trace->life, LIFE_RING_BYTES, cpu, TRACE_RING_LIFE);
         trace->mask = mask;
+        trace->messages = cpu << MESSAGE_CPU_SHIFT;
     }
     trace_area.version = TRACE_AREA_VERSION;
     trace_area.cpu_count = boot_info.cpu_count;

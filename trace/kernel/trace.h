@@ -17,7 +17,8 @@
  * 5. Events of category `life` go to a ring of their own, so that a flood of others does not wash away
  *    the names.
  *
- * Limits: a time stamp has 48 bits (the host unwraps it); nothing is written before trace_init().
+ * Limits: message ids have 24 bits of count, restarted at a page's turn before they overflow. A time
+ * stamp has 48 bits (the host unwraps it); nothing is written before trace_init().
  */
 #pragma once
 
@@ -55,10 +56,10 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
 
 #include "weft/trace_writers.h"
 
-/* A new message id for a call made on this CPU; see docs/trace.md. */
+/* A new message id for a call made on this CPU: the CPU in the high 8 bits, a count below. */
 static inline uint32_t trace_message_id(void)
 {
-    return percpu(id) << 24 | (percpu(trace.messages)++ & 0xffffff);
+    return percpu(trace.messages)++;
 }
 
 /* Allocates the rings of all CPUs and publishes them; CPU 0, before the others run. `mask`: the

@@ -71,6 +71,6 @@ void syscall_trace_entry(uint64_t number)
 
 int64_t syscall_trace_exit(int64_t status, uint64_t number)
 {
-    trace_syscall_exit((uint8_t)number, current()->id, (uint32_t)status);
+    trace_syscall_exit((uint8_t)number, current()->id, (int32_t)status);
     return status;
 }
