@@ -19,6 +19,7 @@
  */
 #include "commands.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,8 +207,10 @@ static size_t header_size(const struct capture *capture)
 
 static void header_write(struct capture *capture, size_t size)
 {
-    struct capture_header *header = calloc(1, size);
+    struct capture_header *header;
 
+    assert(size >= sizeof *header);
+    header = calloc(1, size);
     if (!header) {
         return;
     }
