@@ -106,7 +106,7 @@ TARGETS = {
 # of its callers alone and its instruction counts stay comparable.
 GENERAL_REGISTER_ROOMS = ("userspace/lib/", "bench/guest/")
 
-HOST_INCLUDES = f"-I. -Itrace/host -Ikernel/include -I{GEN}"
+HOST_INCLUDES = f"-I. -Itrace/host -Ikernel/include -Iuserspace/lib/include -I{GEN}"
 HOST = f"{COMMON} -D_GNU_SOURCE {HOST_INCLUDES}"
 ADDRESS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 # A host test is built by the end of its name. The first that fits counts.
