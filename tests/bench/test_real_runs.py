@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ NAMES = {
 LIMITS_WITHOUT_TRACE = {"ipc.call.same_core": 600, "ipc.call.cross_core": 2000}
 LIMITS_WITH_TRACE = {"trace.event.on": 20, "trace.event.off": 2}
 
+ROOT = Path(__file__).resolve().parents[2]
 Weft = Callable[..., Any]
 
 
@@ -72,6 +74,21 @@ def test_calls_without_tracing_stay_within_their_limits(build: Any, weft: Weft, 
     assert {name: found[name] for name, limit in LIMITS_WITHOUT_TRACE.items() if found[name] > limit} == {}
     assert not {"trace.event.on", "trace.event.off"} & set(found)
     assert not list(tmp_path.glob("*.weft"))
+
+
+def test_the_readme_says_what_is_measured(build: Any, weft: Weft, tmp_path: Path) -> None:
+    """Its figures may be a little old, not more than a tenth (or 5 instructions) off."""
+    run = bench(weft, tmp_path, "--no-trace", "--accel", "icount", "--cpus", "4")["runs"][0]
+    rows = re.findall(r"\(`([\w.]+)`\) \| \*\*([\d,]+)\*\*", (ROOT / "README.md").read_text())
+    said = {name: int(value.replace(",", "")) for name, value in rows}
+    assert len(said) == 6
+    found = medians(run)
+    stale = {
+        name: (value, found[name])
+        for name, value in said.items()
+        if abs(value - found[name]) > max(5, found[name] / 10)
+    }
+    assert stale == {}, "README.md's figures are old (said, measured)"
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 16])
