@@ -87,9 +87,9 @@ static bool ring_read(const struct capture *capture, const struct trace_ring_ent
                       struct trace_ring *ring)
 {
     return entry->cpu < capture->area.cpu_count && entry->kind <= TRACE_RING_LIFE &&
-           state_read(capture, entry->state_paddr, ring) &&
-           ring->size >= TRACE_PAGE_SIZE && ring->size % TRACE_PAGE_SIZE == 0 &&
-           ring->base_paddr % TRACE_PAGE_SIZE == 0 && ring->base_paddr <= capture->ram.size &&
+           state_read(capture, entry->state_paddr, ring) && ring->size >= TRACE_PAGE_SIZE &&
+           ring->size % TRACE_PAGE_SIZE == 0 && ring->base_paddr % TRACE_PAGE_SIZE == 0 &&
+           ring->base_paddr <= capture->ram.size &&
            ring->size <= capture->ram.size - ring->base_paddr && ring->next >= ring->base &&
            ring->next - ring->base <= ring->size && ring->sequence < UINT64_MAX / 512;
 }

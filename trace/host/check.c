@@ -179,8 +179,8 @@ static void check_report(struct check *check, uint32_t cpu_count)
                          check->cpus[i].lost);
         }
     }
-    output_print(check->output, "%" PRIu64 " events on %u CPUs, %" PRIu64 " lost, %" PRIu64
-                 " violations\n",
+    output_print(check->output,
+                 "%" PRIu64 " events on %u CPUs, %" PRIu64 " lost, %" PRIu64 " violations\n",
                  check->events, cpu_count, check->lost, check->violations);
 }
 

@@ -42,7 +42,7 @@ struct check_cpu {
     uint8_t irqs[IRQ_DEPTH_MAX];
     unsigned irq_depth;
     bool irq_known;
-    uint64_t last; /* time */
+    uint64_t last;     /* time */
     int64_t doorbells; /* sent to it and not yet received; several may arrive as one */
     uint64_t lost;
     uint8_t mask; /* categories that are recorded */
@@ -70,9 +70,8 @@ struct check {
 };
 
 /* Reports one violation. */
-__attribute__((format(printf, 3, 4))) void violation(struct check *check,
-                                                     const struct trace_event *event,
-                                                     const char *format, ...);
+__attribute__((format(printf, 3, 4))) void
+violation(struct check *check, const struct trace_event *event, const char *format, ...);
 struct check_thread *check_thread(struct check *check, uint32_t index);
 /* Index of the thread with this id; its entry exists afterwards. */
 uint32_t check_thread_of(struct check *check, uint32_t id);

@@ -23,8 +23,8 @@ static void check_previous(struct check *check, const struct trace_event *event,
 
     if (cpu->current != ID_NONE && cpu->current != previous) {
         violation(check, event, "switch from thread %u (%s), but thread %u (%s) was running",
-                  event_a(event), check_name(check, previous), check->names.threads[cpu->current].id,
-                  check_name(check, cpu->current));
+                  event_a(event), check_name(check, previous),
+                  check->names.threads[cpu->current].id, check_name(check, cpu->current));
     }
     if (thread->leaves == event->cpu + 1) {
         thread->leaves = 0;
@@ -74,7 +74,8 @@ static void check_next(struct check *check, const struct trace_event *event, uin
                   check->names.threads[next].idle_cpu);
     }
     if (thread->progress == PROGRESS_CALLED || thread->progress == PROGRESS_DELIVERED) {
-        if (thread->state == CHECK_BLOCKED && thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_CALL) {
+        if (thread->state == CHECK_BLOCKED &&
+            thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_CALL) {
             violation(check, event, "thread %u (%s) runs before message 0x%x was answered", id,
                       check_name(check, next), thread->message);
         }

@@ -30,8 +30,7 @@ static void check_push(struct check *check, const struct trace_event *event)
 
     count = count == ID_NONE ? 0 : count;
     if (is_thread_travel(event_b(event))) {
-        struct check_thread *thread =
-            check_thread(check, check_thread_of(check, event_a(event)));
+        struct check_thread *thread = check_thread(check, check_thread_of(check, event_a(event)));
 
         if (thread->travels) {
             violation(check, event, "thread %u is pushed while it is in a mailbox already",
@@ -51,7 +50,8 @@ static void check_take(struct check *check, const struct trace_event *event)
 {
     uint64_t key = travel_key(event_a(event), event_b(event), event->cpu);
     uint32_t count = id_table_get(&check->travels, key);
-    const char *why = event_b(event) < TRACE_TRAVEL_COUNT ? trace_travel_names[event_b(event)] : "?";
+    const char *why =
+        event_b(event) < TRACE_TRAVEL_COUNT ? trace_travel_names[event_b(event)] : "?";
 
     if (is_thread_travel(event_b(event))) {
         check_thread(check, check_thread_of(check, event_a(event)))->travels = 0;

@@ -30,18 +30,33 @@ enum track_kind {
     TRACK_USER,       /* its own slices and marks */
     TRACK_SYSCALLS,   /* its system calls */
     TRACK_PROCESS,
-    TRACK_MAILBOX,    /* of a CPU */
-    TRACK_COUNTER,    /* of a user string */
+    TRACK_MAILBOX, /* of a CPU */
+    TRACK_COUNTER, /* of a user string */
     TRACK_KINDS,
 };
 
 enum track_event_type { TRACK_BEGIN = 1, TRACK_END = 2, TRACK_INSTANT = 3, TRACK_VALUE = 4 };
 
-enum category { CATEGORY_IPC = 1, CATEGORY_SMP, CATEGORY_USER, CATEGORY_SYSCALL, CATEGORY_FAULT,
-                CATEGORY_LIFE, CATEGORY_COUNT };
+enum category {
+    CATEGORY_IPC = 1,
+    CATEGORY_SMP,
+    CATEGORY_USER,
+    CATEGORY_SYSCALL,
+    CATEGORY_FAULT,
+    CATEGORY_LIFE,
+    CATEGORY_COUNT
+};
 
-enum note_name { NOTE_MESSAGE = 1, NOTE_ENDPOINT, NOTE_PATH, NOTE_VALUE, NOTE_ADDRESS, NOTE_STATUS,
-                 NOTE_BITS, NOTE_COUNT };
+enum note_name {
+    NOTE_MESSAGE = 1,
+    NOTE_ENDPOINT,
+    NOTE_PATH,
+    NOTE_VALUE,
+    NOTE_ADDRESS,
+    NOTE_STATUS,
+    NOTE_BITS,
+    NOTE_COUNT
+};
 
 struct note {
     enum note_name name;
@@ -65,10 +80,11 @@ struct track_event {
 struct bundle {
     uint8_t *bytes; /* encoded events, BUNDLE_SIZE */
     size_t used;
-    uint32_t running; /* thread index that the bundle's last switch left running, ID_NONE at first */
-    uint64_t time;    /* of the CPU's last event */
+    uint32_t
+        running;   /* thread index that the bundle's last switch left running, ID_NONE at first */
+    uint64_t time; /* of the CPU's last event */
     uint64_t given_away; /* when the running thread pushed itself to another CPU, 0: it did not */
-    bool lost;        /* events were lost before the first one in the buffer */
+    bool lost;           /* events were lost before the first one in the buffer */
     uint8_t irqs[IRQ_DEPTH_MAX]; /* interrupts that have begun, the last one on top */
     unsigned irq_depth;
 };
@@ -127,13 +143,36 @@ uint64_t intern(struct convert *convert, uint32_t kind, uint32_t key, const char
 void track_write(struct convert *convert, const struct track_event *event);
 void packet_write(struct convert *convert, const uint8_t *packet, size_t size);
 
-enum intern_kind { INTERN_WORD = 1, INTERN_CALL, INTERN_SERVE, INTERN_SIGNAL, INTERN_STRING,
-                   INTERN_SYSCALL, INTERN_PUSH, INTERN_TAKE, INTERN_DOORBELL, INTERN_EXCEPTION };
+enum intern_kind {
+    INTERN_WORD = 1,
+    INTERN_CALL,
+    INTERN_SERVE,
+    INTERN_SIGNAL,
+    INTERN_STRING,
+    INTERN_SYSCALL,
+    INTERN_PUSH,
+    INTERN_TAKE,
+    INTERN_DOORBELL,
+    INTERN_EXCEPTION
+};
 
 /* Names that are the same in every trace: the key of INTERN_WORD. */
-enum word { WORD_SEND, WORD_REPLY, WORD_RESUME, WORD_ABORTED, WORD_NOTIFIED, WORD_DOORBELL_RECEIVE,
-            WORD_PAGE_FAULT, WORD_HALT, WORD_PROCESS_EXIT, WORD_PROCESS_FAULT, WORD_PROCESS_KILLED,
-            WORD_MIGRATE, WORD_THREAD_EXIT, WORD_LOST };
+enum word {
+    WORD_SEND,
+    WORD_REPLY,
+    WORD_RESUME,
+    WORD_ABORTED,
+    WORD_NOTIFIED,
+    WORD_DOORBELL_RECEIVE,
+    WORD_PAGE_FAULT,
+    WORD_HALT,
+    WORD_PROCESS_EXIT,
+    WORD_PROCESS_FAULT,
+    WORD_PROCESS_KILLED,
+    WORD_MIGRATE,
+    WORD_THREAD_EXIT,
+    WORD_LOST
+};
 uint64_t word(struct convert *convert, enum word which);
 
 /* convert_sched.c */

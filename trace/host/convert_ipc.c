@@ -40,17 +40,15 @@ static const char *path_name(uint8_t path)
 
 static void slice_end(struct convert *convert, uint32_t thread, uint64_t time)
 {
-    struct track_event end = {.time = time,
-                              .track = thread_track(convert, thread, TRACK_THREAD),
-                              .type = TRACK_END};
+    struct track_event end = {
+        .time = time, .track = thread_track(convert, thread, TRACK_THREAD), .type = TRACK_END};
 
     track_write(convert, &end);
 }
 
 /* ---- closing ----------------------------------------------------------------------------------- */
 
-static void short_slice_begin(struct convert *convert, uint32_t cpu, uint32_t thread,
-                              bool is_reply)
+static void short_slice_begin(struct convert *convert, uint32_t cpu, uint32_t thread, bool is_reply)
 {
     convert->shorts[cpu] = (struct short_slice){.thread = thread, .is_reply = is_reply};
 }

@@ -67,8 +67,8 @@ static void bundle_flush(struct convert *convert, uint32_t cpu)
     {
         size_t size = (size_t)(at - content) + bundle->used;
         uint8_t outer[16];
-        uint8_t *end = proto_varint(proto_tag(outer, 1, WIRE_BYTES),
-                                    size + (size_t)(content - head));
+        uint8_t *end =
+            proto_varint(proto_tag(outer, 1, WIRE_BYTES), size + (size_t)(content - head));
 
         content[-2] = (uint8_t)(size | 0x80);
         content[-1] = (uint8_t)(size >> 7);
@@ -197,8 +197,7 @@ static bool waker_was_pushing(const struct convert *convert, const struct trace_
 
     return cause && cause != thread_tid(convert, cpu->current) && cpu->arrival.cpu != ID_NONE &&
            cpu->arrival.pusher != ID_NONE && cause == thread_tid(convert, cpu->arrival.pusher) &&
-           wakee != cpu->arrival.pusher &&
-           convert->model.threads[wakee].since <= cpu->arrival.time;
+           wakee != cpu->arrival.pusher && convert->model.threads[wakee].since <= cpu->arrival.time;
 }
 
 void sched_wakeup(struct convert *convert, const struct trace_event *event,
@@ -245,8 +244,8 @@ static void irq_begin(struct convert *convert, uint32_t cpu, uint64_t time, uint
         return;
     }
     bundle->irqs[bundle->irq_depth++] = vector;
-    at = content = event_open(convert, cpu, time, convert->model.cpus[cpu].current,
-                              FTRACE_IRQ_ENTRY, &start);
+    at = content =
+        event_open(convert, cpu, time, convert->model.cpus[cpu].current, FTRACE_IRQ_ENTRY, &start);
     at = proto_uint(at, 1, vector);
     at = proto_string(at, 2, vector_name(vector, text, sizeof text));
     event_close(convert, cpu, start, content, at);
@@ -262,8 +261,8 @@ static void irq_end(struct convert *convert, uint32_t cpu, uint64_t time)
         return;
     }
     bundle->irq_depth--;
-    at = content = event_open(convert, cpu, time, convert->model.cpus[cpu].current,
-                              FTRACE_IRQ_EXIT, &start);
+    at = content =
+        event_open(convert, cpu, time, convert->model.cpus[cpu].current, FTRACE_IRQ_EXIT, &start);
     at = proto_uint(at, 1, bundle->irqs[bundle->irq_depth]);
     at = proto_uint(at, 2, 1);
     event_close(convert, cpu, start, content, at);

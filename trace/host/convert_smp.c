@@ -58,8 +58,8 @@ void smp_event(struct convert *convert, const struct trace_event *event,
         journey(convert, event, &change->travel);
         return;
     case TRACE_EVENT_DOORBELL_SEND:
-        instant.name = intern(convert, INTERN_DOORBELL, event->small, "doorbell to cpu %u",
-                              event->small);
+        instant.name =
+            intern(convert, INTERN_DOORBELL, event->small, "doorbell to cpu %u", event->small);
         break;
     case TRACE_EVENT_DOORBELL_ELIDE:
         instant.name = intern(convert, INTERN_DOORBELL, 1u << 16 | event->small,

@@ -145,8 +145,8 @@ static void process_declare(struct convert *convert, uint32_t id)
 
 struct convert_thread *convert_thread(struct convert *convert, uint32_t thread)
 {
-    convert->threads = memory_grow(convert->threads, &convert->thread_capacity,
-                                   (size_t)thread + 1, sizeof *convert->threads);
+    convert->threads = memory_grow(convert->threads, &convert->thread_capacity, (size_t)thread + 1,
+                                   sizeof *convert->threads);
     return &convert->threads[thread];
 }
 
@@ -263,8 +263,7 @@ uint64_t mailbox_track(struct convert *convert, uint32_t cpu)
     return descriptor.track;
 }
 
-uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
-                       const char *name)
+uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string, const char *name)
 {
     uint64_t key = (uint64_t)process << 32 | string;
     uint32_t number = id_table_get(&convert->counter_described, key);

@@ -24,8 +24,7 @@ static uint64_t string_name(struct convert *convert, uint32_t process, uint32_t 
     return intern(convert, INTERN_STRING, string, "%s", convert->names.strings[string].name);
 }
 
-static void user_counter(struct convert *convert, const struct trace_event *event,
-                         uint32_t process)
+static void user_counter(struct convert *convert, const struct trace_event *event, uint32_t process)
 {
     uint32_t string = names_string(&convert->names, process, event_a(event));
     struct track_event value = {
@@ -90,8 +89,8 @@ void syscall_event(struct convert *convert, const struct trace_event *event, uin
 
     if (state->syscall_open) {
         if (event->id == TRACE_EVENT_SYSCALL_EXIT && event->small == state->syscall) {
-            slice.notes[0] = (struct note){NOTE_STATUS, (uint64_t)(int64_t)(int32_t)event_b(event),
-                                           NULL};
+            slice.notes[0] =
+                (struct note){NOTE_STATUS, (uint64_t)(int64_t)(int32_t)event_b(event), NULL};
         }
         state->syscall_open = false;
         track_write(convert, &slice);
@@ -125,8 +124,8 @@ void fault_event(struct convert *convert, const struct trace_event *event, uint3
         instant.name = word(convert, WORD_PAGE_FAULT);
         instant.notes[1] = (struct note){NOTE_STATUS, event->small, NULL};
     } else {
-        instant.name = intern(convert, INTERN_EXCEPTION, event->small, "exception %u",
-                              event->small);
+        instant.name =
+            intern(convert, INTERN_EXCEPTION, event->small, "exception %u", event->small);
     }
     track_write(convert, &instant);
 }

@@ -25,8 +25,8 @@ static void dump_characters(struct dump *dump, uint64_t value)
     for (size_t i = 0; i < 4; i++) {
         char character = (char)(value >> (8 * i));
 
-        text[i] = (char)(character == 0 || (character >= 0x20 && character < 0x7f) ? character
-                                                                                     : '?');
+        text[i] =
+            (char)(character == 0 || (character >= 0x20 && character < 0x7f) ? character : '?');
     }
     output_json_string(dump->output, text);
 }

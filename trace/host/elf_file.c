@@ -43,8 +43,7 @@ static bool table_lookup(const struct elf *elf, const Elf64_Shdr *table, const E
         const unsigned char *name = elf->bytes + strings->sh_offset + symbols[i].st_name;
 
         if (symbols[i].st_name < strings->sh_size &&
-            length <= strings->sh_size - symbols[i].st_name &&
-            memcmp(name, symbol, length) == 0) {
+            length <= strings->sh_size - symbols[i].st_name && memcmp(name, symbol, length) == 0) {
             *address = symbols[i].st_value;
             return true;
         }
@@ -55,8 +54,7 @@ static bool table_lookup(const struct elf *elf, const Elf64_Shdr *table, const E
 static bool symbol_lookup(const struct elf *elf, const Elf64_Ehdr *header, const char *symbol,
                           uint64_t *address)
 {
-    const Elf64_Shdr *sections =
-        elf_range(elf, header->e_shoff, header->e_shnum, sizeof *sections);
+    const Elf64_Shdr *sections = elf_range(elf, header->e_shoff, header->e_shnum, sizeof *sections);
 
     for (unsigned i = 0; sections && i < header->e_shnum; i++) {
         if (sections[i].sh_type == SHT_SYMTAB && sections[i].sh_link < header->e_shnum &&

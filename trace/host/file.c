@@ -36,7 +36,7 @@ static bool section_check(const struct capture_header *header, uint32_t index, s
         return trace_fail(error, "section %u is of CPU %u, but there are only %u", index,
                           section->cpu, header->cpu_count);
     }
-    if (section->offset % CAPTURE_ALIGNMENT || section->bytes % TRACE_RECORD_SIZE) {
+    if (section->offset % TRACE_RECORD_SIZE || section->bytes % TRACE_RECORD_SIZE) {
         return trace_fail(error, "section %u is not made of whole records", index);
     }
     for (uint32_t i = 0; i < index; i++) {
@@ -63,8 +63,7 @@ bool trace_file_check(struct trace_file *file, const void *data, size_t size,
     }
     if (header->record_size != TRACE_RECORD_SIZE || !header->cpu_count ||
         header->cpu_count > CAPTURE_CPUS_MAX || header->section_count > CAPTURE_SECTIONS_MAX ||
-        header->clock_hz > 1000000000000ull ||
-        (header->clock_hz && header->clock_hz < 1000000)) {
+        header->clock_hz > 1000000000000ull || (header->clock_hz && header->clock_hz < 1000000)) {
         return trace_fail(error, "the header is damaged");
     }
     if (header->file_size != size) {
@@ -72,8 +71,7 @@ bool trace_file_check(struct trace_file *file, const void *data, size_t size,
                           header->file_size);
     }
     if (header->header_size % CAPTURE_ALIGNMENT || header->header_size > size ||
-        header->header_size <
-            sizeof *header + header->section_count * sizeof header->sections[0]) {
+        header->header_size < sizeof *header + header->section_count * sizeof header->sections[0]) {
         return trace_fail(error, "the section table is damaged");
     }
     for (uint32_t i = 0; i < header->section_count; i++) {
@@ -116,8 +114,7 @@ static bool read_all(int descriptor, struct trace_file *file, struct trace_error
     return true;
 }
 
-static bool map_all(int descriptor, size_t size, struct trace_file *file,
-                    struct trace_error *error)
+static bool map_all(int descriptor, size_t size, struct trace_file *file, struct trace_error *error)
 {
     void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
 

@@ -140,8 +140,7 @@ static void thread_json(const struct latency *latency, const char *key, uint32_t
     output_print(output, "},");
 }
 
-static void path_json(const struct latency *latency, const struct path *path,
-                      struct output *output)
+static void path_json(const struct latency *latency, const struct path *path, struct output *output)
 {
     output_print(output, "{");
     thread_json(latency, "client", path->client, output);
@@ -184,16 +183,17 @@ static void row_text(const char *label, const struct samples *samples, struct ou
 
 static void report_text(const struct latency *latency, struct output *output)
 {
-    output_print(output, "%" PRIu64 " messages, %" PRIu64 " incomplete, %" PRIu64
-                 " aborted, %" PRIu64 " events lost; times in ns\n",
+    output_print(output,
+                 "%" PRIu64 " messages, %" PRIu64 " incomplete, %" PRIu64 " aborted, %" PRIu64
+                 " events lost; times in ns\n",
                  latency->messages, latency->incomplete, latency->aborted, latency->lost);
     for (size_t i = 0; i < latency->path_count; i++) {
         const struct path *path = &latency->paths[i];
 
         output_print(output, "\n%s -> %s, endpoint %u, %s, n = %zu\n",
                      latency->names.threads[path->client].name,
-                     latency->names.threads[path->server].name, path->endpoint,
-                     way_name(path->way), path->total.count);
+                     latency->names.threads[path->server].name, path->endpoint, way_name(path->way),
+                     path->total.count);
         output_print(output, "  %-10s %9s %9s %9s %9s %9s %9s\n", "stage", "min", "p50", "p90",
                      "p99", "p99.9", "max");
         for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {

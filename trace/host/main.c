@@ -36,9 +36,12 @@ struct options {
 static bool options_read(struct options *options, int count, char **arguments)
 {
     static const struct option names[] = {
-        {"ram", required_argument, NULL, 'r'},    {"kernel", required_argument, NULL, 'k'},
-        {"meta", required_argument, NULL, 'm'},   {"json", no_argument, NULL, 'j'},
-        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {"ram", required_argument, NULL, 'r'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"meta", required_argument, NULL, 'm'},
+        {"json", no_argument, NULL, 'j'},
+        {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -77,8 +80,8 @@ static bool options_read(struct options *options, int count, char **arguments)
 }
 
 /* Runs a subcommand that reads a capture. */
-static bool run(const struct options *options, const struct trace_file *file,
-                struct output *output, enum exit_code *code, struct trace_error *error)
+static bool run(const struct options *options, const struct trace_file *file, struct output *output,
+                enum exit_code *code, struct trace_error *error)
 {
     uint64_t violations = 0;
     bool done;

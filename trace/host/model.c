@@ -26,8 +26,8 @@ struct model_thread *model_thread(struct model *model, uint32_t index)
     if (index >= model->thread_capacity) {
         size_t old = model->thread_capacity;
 
-        model->threads = memory_grow(model->threads, &model->thread_capacity,
-                                     (size_t)index + 1, sizeof *model->threads);
+        model->threads = memory_grow(model->threads, &model->thread_capacity, (size_t)index + 1,
+                                     sizeof *model->threads);
         for (size_t i = old; i < model->thread_capacity; i++) {
             model->threads[i].serving = ID_NONE;
             model->threads[i].cpu = ID_NONE;

@@ -79,9 +79,9 @@ struct travel {
 };
 
 struct model_cpu {
-    uint32_t current; /* thread index, ID_NONE before anything is known */
-    uint32_t idle;    /* thread index of its idle thread, ID_NONE */
-    bool late;        /* its first events were lost, and what is left has not begun yet */
+    uint32_t current;      /* thread index, ID_NONE before anything is known */
+    uint32_t idle;         /* thread index of its idle thread, ID_NONE */
+    bool late;             /* its first events were lost, and what is left has not begun yet */
     struct travel arrival; /* the last MAILBOX_TAKE here */
 };
 

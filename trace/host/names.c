@@ -230,9 +230,8 @@ void names_object_label(struct names *names, uint32_t id, char *text, size_t siz
 {
     uint32_t index = names_object(names, id);
     const struct object_name *object = &names->objects[index];
-    const char *kind = object->kind < TRACE_OBJECT_KIND_COUNT
-                           ? trace_object_kind_names[object->kind]
-                           : "object";
+    const char *kind =
+        object->kind < TRACE_OBJECT_KIND_COUNT ? trace_object_kind_names[object->kind] : "object";
 
     if (object->process) {
         uint32_t process = names_process(names, object->process);

@@ -17,8 +17,8 @@
 
 struct thread_name {
     uint32_t id;
-    uint32_t process; /* id, 0: not known */
-    uint32_t idle_cpu; /* ID_NONE, or the CPU whose idle thread this is */
+    uint32_t process;          /* id, 0: not known */
+    uint32_t idle_cpu;         /* ID_NONE, or the CPU whose idle thread this is */
     char name[NAME_MAX_BYTES]; /* never empty after names_load() */
     bool named;                /* by the kernel, not by us */
 };
@@ -56,10 +56,10 @@ struct names {
 bool names_load(struct names *names, const struct trace_file *file, struct trace_error *error);
 void names_free(struct names *names);
 
-uint32_t names_thread(struct names *names, uint32_t id);   /* adds what is not there */
+uint32_t names_thread(struct names *names, uint32_t id);         /* adds what is not there */
 void names_idle(struct names *names, uint32_t id, uint32_t cpu); /* says whose idle thread it is */
-uint32_t names_process(struct names *names, uint32_t id);  /* adds what is not there */
-uint32_t names_object(struct names *names, uint32_t id);   /* adds what is not there */
+uint32_t names_process(struct names *names, uint32_t id);        /* adds what is not there */
+uint32_t names_object(struct names *names, uint32_t id);         /* adds what is not there */
 /* A user's string as index into `strings`; adds one named "event 12" when nobody named it. */
 uint32_t names_string(struct names *names, uint32_t process, uint32_t id);
 /* Writes "server.endpoint 12" or the like: an object with the name of the process that owns it. */

@@ -108,7 +108,8 @@ static bool cursor_advance(struct reader *reader, struct cursor *cursor)
     cursor->started = true;
     cursor->next++;
     cursor->raw = record_ticks(record);
-    cursor->ticks = step < 0 && cursor->ticks < (uint64_t)-step ? 0 : cursor->ticks + (uint64_t)step;
+    cursor->ticks =
+        step < 0 && cursor->ticks < (uint64_t)-step ? 0 : cursor->ticks + (uint64_t)step;
     cursor->event.small = (uint8_t)(record->word0 >> 8);
     cursor->event.payload = record->payload;
     cursor->event.time = to_nanoseconds(reader, cursor->ticks);

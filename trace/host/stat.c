@@ -54,7 +54,8 @@ static struct thread_stat *thread_stat(struct statistics *stat, uint32_t thread)
     return &stat->threads[thread];
 }
 
-static void phase_set(struct statistics *stat, uint32_t index, enum thread_phase phase, uint64_t time)
+static void phase_set(struct statistics *stat, uint32_t index, enum thread_phase phase,
+                      uint64_t time)
 {
     struct thread_stat *thread = thread_stat(stat, index);
     uint64_t length = time - thread->since;
@@ -263,8 +264,7 @@ static void thread_json(const struct statistics *stat, uint32_t index, struct ou
     output_print(output,
                  ",\"runs\":%" PRIu64 ",\"wakeups\":%" PRIu64 ",\"preemptions\":%" PRIu64
                  ",\"calls\":%" PRIu64 ",\"serves\":%" PRIu64 "}",
-                 thread->runs, thread->wakeups, thread->preemptions, thread->calls,
-                 thread->serves);
+                 thread->runs, thread->wakeups, thread->preemptions, thread->calls, thread->serves);
 }
 
 static void report_json(const struct statistics *stat, struct output *output)
