@@ -86,7 +86,7 @@ def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list
             continue
         params = {"client_cpu": 0, "server_cpu": 1} if name in BETWEEN_CPUS else {}
         if name.startswith("ipc.call"):
-            params |= {"thread": 40 + len(lines), "server_thread": 80 + len(lines)}
+            params |= {"thread": 100 * seed + len(lines), "server_thread": 100 * seed + 50 + len(lines)}
             lines.append(
                 json_line({"record": "counts", "name": name, "thread": params["thread"], "calls": 1000})
             )

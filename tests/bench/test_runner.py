@@ -254,3 +254,21 @@ def test_the_stages_of_a_call_come_from_its_own_run(tmp_path: Path) -> None:
             assert stages["round_trip"]["p50"] == figure["p50"]
             assert stages["messages"] == stages["calls"] == 1000
         assert set(run["stages"]) == {"ipc.call.same_core", "ipc.call.cross_core"}
+
+
+def test_with_repetitions_the_stages_are_those_of_the_kept_trace(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path), "--accel", "tcg", "--runs", "3"], FakeLauncher(vary=True)) == 0
+    (run,) = json.loads((tmp_path / "details.json").read_text())["runs"]
+    assert set(run["stages"]) == {"ipc.call.same_core", "ipc.call.cross_core"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--bogus"], ["--cpus", "many"], ["--accel", "vax"], ["--runs", "0"], ["--set", "x"], ["extra"]],
+)
+def test_wrong_arguments_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(["--out", str(tmp_path), *arguments], FakeLauncher()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("weft bench: ") and error.count("\n") == 1

@@ -17,7 +17,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from weft.bench import table
 from weft.bench.catalogue import MODES, Catalogue, Suite
@@ -66,8 +66,21 @@ def main(arguments: list[str], launcher: Launcher | None = None) -> int:
         return 130
 
 
+WITH_TRACE = (
+    "tracing is compiled in and on: figures include the events on their way (--no-trace leaves it out)"
+)
+WITHOUT_TRACE = "without tracing: no trace.event figures, no capture"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong arguments in one line, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BenchError(f"{message} (see ./weft bench --help)", code=2)
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="weft bench",
         description="Measures IPC, scheduling and tracing, and writes a report and a timeline.",
         epilog="example: ./weft bench --cpus 8 --accel icount --out out/eight",
@@ -205,7 +218,7 @@ def _write_text(path: Path, content: str) -> None:
 
 def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
     for run in results["runs"]:
-        notes = [] if details["trace"] else ["without tracing: no trace.event figures, no capture"]
+        notes = [WITH_TRACE if details["trace"] else WITHOUT_TRACE]
         print(f"\n{table.render_run(run, catalogue, notes)}")
     if any(run["accel"] == "icount" for run in results["runs"]):
         print(

@@ -36,7 +36,7 @@ class Figure:
 
 def combine(records: list[BenchRecord]) -> Figure:
     """Makes one figure of the repetitions of one benchmark."""
-    first = records[0]
+    last = records[-1]  # the one whose trace is kept: its thread ids are those of the capture
     values: dict[str, int] = {}
     for key in STATISTICS:
         column = [getattr(record, key) for record in records]
@@ -46,10 +46,10 @@ def combine(records: list[BenchRecord]) -> Figure:
         for low, count in record.histogram:
             buckets[low] = buckets.get(low, 0) + count
     record = BenchRecord(
-        first.name,
-        first.unit,
+        last.name,
+        last.unit,
         n=sum(record.n for record in records),
-        params=first.params,
+        params=last.params,
         histogram=tuple(sorted(buckets.items())),
         **values,
     )

@@ -29,7 +29,7 @@ from weft.bench.records import BenchRecord, RecordCollector
 from weft.bench.results import DETAILS_SCHEMA, RESULTS_SCHEMA, result_entry
 
 CONSOLE_TAIL = 15
-GUESSED_SECONDS = {"icount": 10.0, "tcg": 10.0, "kvm": 5.0}
+GUESSED_SECONDS = {"icount": 3.0, "tcg": 4.0, "kvm": 3.0}
 MAIN_TRACE_ORDER = ("kvm", "tcg", "icount")
 
 
