@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Count the kernel's lines of code: what `weft loc` prints.
 
-A line counts when something is left of it after comments and blanks are taken out. Counted are C,
-headers, assembly and linker scripts in the rooms below; generated files are not in the tree and so
+A line counts when something is left of it after comments and blanks are taken out. Counted are C and
+assembly, headers too, in the rooms below; generated files are not in the tree and so
 do not count. The sum has a limit, and going over it is an error.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from weft.paths import ROOT
 
 LIMIT = 6000
-SUFFIXES = (".c", ".h", ".S", ".ld")
+SUFFIXES = (".c", ".h", ".S")
 # A comment, or a literal that may look as if it held one. Literals stay, comments become nothing.
 TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", re.DOTALL
