@@ -6,37 +6,7 @@
  *
  * user_library_asan: 0 when everything holds, else 1 and a line for each thing that does not.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* The library's own functions get other names here, so that they can be compared. */
-#define memcpy weft_memcpy
-#define memmove weft_memmove
-#define memset weft_memset
-#define memcmp weft_memcmp
-#define strlen weft_strlen
-#define strnlen weft_strnlen
-#define strcmp weft_strcmp
-#define strncmp weft_strncmp
-#undef strchr
-#define strchr weft_strchr
-#include "userspace/lib/string.c"
-#include "userspace/lib/format.c"
-#include "userspace/lib/archive.c"
-#include "userspace/lib/elf.c"
-#include "userspace/init/manifest.c"
-#include "bench/guest/distribution.c"
-#undef memcpy
-#undef memmove
-#undef memset
-#undef memcmp
-#undef strlen
-#undef strnlen
-#undef strcmp
-#undef strncmp
-#undef strchr
+#include "tests/host/user_library.h"
 
 static unsigned failures;
 
@@ -239,7 +209,7 @@ static const char *read_program(const struct program *program)
 static void test_elf(void)
 {
     struct program program = good_program();
-    struct weft_elf elf;
+    struct weft_elf elf = {0};
     CHECK(weft_elf_read((const uint8_t *)&program, sizeof(program), &elf) == NULL);
     CHECK(elf.segment_count == 2 && elf.entry == 0x200010);
     CHECK(elf.segments[0].access == (RIGHT_READ | RIGHT_EXECUTE));

@@ -3,29 +3,7 @@
  * Any bytes as a boot image, a program or a manifest: the readers that init trusts must refuse or
  * read them, and touch nothing outside. What the ELF reader accepts must hold its promises.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "userspace/lib/archive.c"
-#include "userspace/lib/elf.c"
-#include "userspace/init/manifest.c"
-
-/* From userspace/lib/string.c, which cannot be had beside the host's memcpy. */
-_Bool weft_string_copy(char *to, const char *from, size_t size)
-{
-    size_t length = strnlen(from, size - 1);
-    memcpy(to, from, length);
-    to[length] = '\0';
-    return from[length] == '\0';
-}
-
-_Bool weft_parse_number(const char *text, unsigned long long *out)
-{
-    char *end;
-    *out = strtoull(text, &end, 0);
-    return *text != '\0' && *end == '\0';
-}
+#include "tests/host/user_library.h"
 
 static void check_elf(const struct weft_elf *elf, size_t size)
 {
