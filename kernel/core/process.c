@@ -4,13 +4,13 @@
  */
 #include "kernel/process.h"
 
-#include "arch/thread.h"
 #include "ipc/notification.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/mapping.h"
 #include "kernel/panic.h"
+#include "kernel/sched/switch.h"
 #include "kernel/thread.h"
 #include "smp/atomic.h"
 #include "trace/kernel/trace.h"

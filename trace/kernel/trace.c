@@ -21,8 +21,8 @@ static void page_header_write(struct trace_ring *ring)
     header->payload = ring->sequence;
     /* [trace.page] release: the payload is there before the id that makes it valid, and both before
      * any record of the page. Pairs with [trace.read]. */
-    __atomic_store_n(&header->word0, arch_cycles() << 16 | TRACE_EVENT_PAGE, __ATOMIC_RELEASE);
-    __atomic_store_n(&ring->next, (uint64_t)(header + 1), __ATOMIC_RELEASE); /* [trace.next] */
+    store_release(&header->word0, arch_cycles() << 16 | TRACE_EVENT_PAGE);
+    store_release(&ring->next, (uint64_t)(header + 1)); /* [trace.next] */
 }
 
 void trace_turn_page(struct trace_ring *ring)
@@ -40,7 +40,7 @@ void trace_turn_page(struct trace_ring *ring)
     header = (struct trace_record *)ring->next;
     /* An overwritten page loses its old number before it gets the new one: a reader that copies it
      * meanwhile finds no PAGE record and drops it. [trace.page] release as below. */
-    __atomic_store_n(&header->word0, 0, __ATOMIC_RELEASE);
+    store_release(&header->word0, 0);
     page_header_write(ring);
 }
 
@@ -81,7 +81,7 @@ void trace_init(uint8_t mask, uint64_t ring_bytes)
     __builtin_memcpy(trace_area.build, build, sizeof(build));
     /* [trace.area] release: with the magic number everything above is valid. Pairs with the host's
      * look at the magic number, [trace.read]. */
-    __atomic_store_n(&trace_area.magic, TRACE_AREA_MAGIC, __ATOMIC_RELEASE);
+    store_release(&trace_area.magic, TRACE_AREA_MAGIC);
 }
 
 void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name)

@@ -24,6 +24,7 @@
 
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
+#include "smp/atomic.h"
 #include "trace/kernel/layout.h"
 
 /* Opens the next page of a ring. Keeps all registers, so that the callers' fast path needs none. */
@@ -48,7 +49,7 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
         record_->word0 = arch_cycles() << 16 | (low16);                                            \
         record_++;                                                                                 \
         /* [trace.next] release: the host may read the record. Pairs with [trace.read]. */         \
-        __atomic_store_n(&percpu(trace.ring.next), (uint64_t)record_, __ATOMIC_RELEASE);           \
+        store_release(&percpu(trace.ring.next), (uint64_t)record_);                                \
         if (unlikely(((uint64_t)record_ & (TRACE_PAGE_SIZE - 1)) == 0)) {                          \
             trace_turn_page(&arch_this_cpu()->trace.ring);                                         \
         }                                                                                          \
