@@ -147,6 +147,7 @@ def _bench(
     if unknown:
         raise BenchError(f"suite {suite.name}: bench/benchmarks.toml does not know {', '.join(unknown)}")
     modes = suite.modes if options.accel is None else (launcher.settle(options.accel),)
+    print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
     launcher.prepare(trace=not options.no_trace)
     earlier = _earlier_seconds(options.out)
     _make_room(options.out)
@@ -165,6 +166,7 @@ def _bench(
     runner = Runner(settled, suite, launcher, Progress(steps, sys.stderr, time.monotonic))
     results, details = runner.run()
     details |= {
+        "directory": shown(options.out),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "environment": environment,
         "invocation": shlex.join(["./weft", "bench", *arguments]),
@@ -216,6 +218,12 @@ def _write_text(path: Path, content: str) -> None:
         raise BenchError(f"{path}: {error.strerror}") from error
 
 
+def shown(path: Path) -> str:
+    """A path as one would type it: relative to the tree if it is in it."""
+    absolute = path.resolve()
+    return str(absolute.relative_to(ROOT)) if absolute.is_relative_to(ROOT) else str(path)
+
+
 def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
     for run in results["runs"]:
         notes = [WITH_TRACE if details["trace"] else WITHOUT_TRACE]
@@ -224,9 +232,10 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
         print(
             "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
         )
-    print(f"\nreport    {out / 'report.html'}")
-    print(f"results   {out / 'results.json'}")
+    print(f"\nreport    {shown(out / 'report.html')}")
+    print(f"results   {shown(out / 'results.json')}")
     for run in details["runs"]:
         if run["capture"]:
             capture = out / run["capture"]
-            print(f"timeline  {capture.with_suffix('.pftrace')}  ({run['accel']}; open with ./weft view)")
+            timeline = shown(capture.with_suffix(".pftrace"))
+            print(f"timeline  {timeline}  ({run['accel']}; ./weft view {timeline})")

@@ -56,6 +56,17 @@ A suite is a file in `bench/suites/`: modes, CPUs, memory, parameters for the gu
 benchmarks that must come back. `./weft bench --list` shows them, `--suite NAME` takes one,
 `--set KEY=VALUE` changes a parameter for one run.
 
+## Adding a benchmark
+
+1. One file in `bench/guest/`: its header says what is timed and what is not, its loop stores time stamps
+   and nothing else, and it ends in `bench_report(name, ...)`. List its function in `bench/guest/main.c`.
+2. A table in `bench/benchmarks.toml`: title, question, what is timed, what is not. The report and this
+   document take their words from there (`./weft bench --docs docs/benchmarks.md`).
+3. Its name in a suite in `bench/suites/`. From then on a run without it is a failed run.
+
+A record is one console line, `@weft {"record":"bench","name":...,"unit":"cycles","n":...}`, with the
+percentiles, `params` that tell it from others of the same name, and a histogram `[[low, count], ...]`.
+
 ## Figures of other systems
 
 `bench/reference/peers.toml` holds them, each with its source. Instruction counts were measured in

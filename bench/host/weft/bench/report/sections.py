@@ -263,6 +263,8 @@ def _explained(title: str, name: str, items: list[tuple[str, str]]) -> Markup:
 
 def timeline(view: View) -> Markup:
     rows = []
+    directory = view.details.get("directory", "")
+    directory += "/" if directory else ""
     for detail in view.details["runs"]:
         if detail.get("capture"):
             timeline = detail["capture"].replace(".weft", ".pftrace")
@@ -273,7 +275,7 @@ def timeline(view: View) -> Markup:
                         tag("td", detail["accel"]),
                         tag("td", [tag("a", timeline, href=timeline)]),
                         tag("td", [tag("a", detail["capture"], href=detail["capture"])]),
-                        tag("td", [tag("code", f"./weft view {timeline}")]),
+                        tag("td", [tag("code", f"./weft view {directory}{timeline}")]),
                     ],
                 )
             )
