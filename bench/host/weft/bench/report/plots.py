@@ -290,7 +290,8 @@ def _cell(
     if row == column:
         strength = 0.12  # another kind of thing: not on the scale of the others
     else:
-        strength = 0.18 + 0.72 * ((value - low) / (high - low) if high > low else 0.3)
+        # Differences of a few percent shall not look like day and night.
+        strength = 0.18 + 0.72 * (value - low) / max(high - low, low / 4, 1)
     text = f"CPU {row} to CPU {column}: {with_unit(value, unit)}"
     marks = [
         tag(
