@@ -3,9 +3,6 @@
  * Following the guest. Every step looks at one event and the entries of the threads it names, so
  * the cost per event does not depend on the size of the guest or of the capture.
  *
- * Who runs on a CPU before its first switch is told by that switch itself: model_start() looks for
- * the first one of every CPU. A CPU that never switches runs its idle thread.
- *
  * Mailbox journeys are remembered from push to take by (traveller, reason, target CPU). Pushes
  * whose take was lost would pile up; the table is cleared when it reaches TRAVELS_MAX.
  */
@@ -36,7 +33,7 @@ struct model_thread *model_thread(struct model *model, uint32_t index)
     return &model->threads[index];
 }
 
-static uint32_t thread_of(struct model *model, uint32_t id)
+uint32_t model_thread_of(struct model *model, uint32_t id)
 {
     uint32_t index = names_thread(model->names, id);
 
@@ -95,7 +92,7 @@ static struct message *message_call(struct model *model, const struct trace_even
 static struct message *message_deliver(struct model *model, const struct trace_event *event)
 {
     struct message *message = message_find(model, event_a(event));
-    uint32_t server = thread_of(model, event_b(event));
+    uint32_t server = model_thread_of(model, event_b(event));
 
     if (!message) {
         return NULL;
@@ -227,7 +224,8 @@ static struct travel travel_take(struct model *model, const struct trace_event *
 static void apply_switch(struct model *model, const struct trace_event *event,
                          struct model_change *change)
 {
-    uint32_t previous = thread_of(model, event_a(event)), next = thread_of(model, event_b(event));
+    uint32_t previous = model_thread_of(model, event_a(event)),
+             next = model_thread_of(model, event_b(event));
     struct model_cpu *cpu = &model->cpus[event->cpu];
     struct model_thread *thread = &model->threads[previous];
 
@@ -259,7 +257,7 @@ static void apply_wakeup(struct model *model, const struct trace_event *event,
 {
     struct model_thread *thread;
 
-    change->other = thread_of(model, event_a(event));
+    change->other = model_thread_of(model, event_a(event));
     thread = &model->threads[change->other];
     thread->priority = event->small;
     if (thread->message.open && thread->message.seen & 1u << STAMP_REPLY &&
@@ -271,7 +269,7 @@ static void apply_wakeup(struct model *model, const struct trace_event *event,
 static void apply_syscall(struct model *model, const struct trace_event *event,
                           struct model_change *change)
 {
-    uint32_t index = thread_of(model, event_a(event));
+    uint32_t index = model_thread_of(model, event_a(event));
 
     change->thread = index;
     model->threads[index].in_syscall = event->id == TRACE_EVENT_SYSCALL_ENTRY;
@@ -295,7 +293,7 @@ static void cpu_forget(struct model *model, const struct trace_event *event)
 /* From here on it is told again. */
 static void cpu_learn(struct model *model, const struct trace_event *event)
 {
-    uint32_t thread = thread_of(model, event->running);
+    uint32_t thread = model_thread_of(model, event->running);
 
     model->cpus[event->cpu].current = thread;
     model->threads[thread].running = true;
@@ -346,15 +344,15 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
         break;
     case TRACE_EVENT_IPC_DELIVER:
         change.message = message_deliver(model, event);
-        change.other = thread_of(model, event_b(event));
+        change.other = model_thread_of(model, event_b(event));
         break;
     case TRACE_EVENT_IPC_REPLY:
     case TRACE_EVENT_IPC_ABORT:
-        change.other = thread_of(model, event_b(event));
+        change.other = model_thread_of(model, event_b(event));
         change.message = message_reply(model, event);
         break;
     case TRACE_EVENT_NOTIFICATION_DELIVER:
-        change.other = thread_of(model, event_b(event));
+        change.other = model_thread_of(model, event_b(event));
         break;
     case TRACE_EVENT_MAILBOX_PUSH:
         change.travel = travel_push(model, event);
@@ -376,93 +374,4 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
         break;
     }
     return change;
-}
-
-/* ---- the beginning ----------------------------------------------------------------------------- */
-
-/* The thread that ran when the CPU's records begin: the first switch's previous one. */
-static void find_first_thread(struct model *model, const struct trace_file *file,
-                              const struct capture_section *section)
-{
-    const struct trace_record *records = section_records(file, section);
-    uint64_t count = section->bytes / TRACE_RECORD_SIZE;
-
-    for (uint64_t i = 0; i < count; i++) {
-        if ((records[i].word0 & 0xff) == TRACE_EVENT_SWITCH) {
-            uint32_t thread = thread_of(model, (uint32_t)records[i].payload);
-
-            model->cpus[section->cpu].current = thread;
-            model->threads[thread].running = true;
-            model->threads[thread].cpu = section->cpu;
-            return;
-        }
-    }
-}
-
-/* The record that names an old CPU's idle thread may be lost. Only that thread halts. */
-static void find_idle_thread(struct model *model, const struct trace_file *file,
-                             const struct capture_section *section)
-{
-    const struct trace_record *records = section_records(file, section);
-    uint64_t count = section->bytes / TRACE_RECORD_SIZE;
-    uint32_t running = 0;
-
-    for (uint64_t i = 0; i < count; i++) {
-        uint8_t id = (uint8_t)records[i].word0;
-
-        if (id == TRACE_EVENT_SWITCH) {
-            running = (uint32_t)(records[i].payload >> 32);
-        } else if (id == TRACE_EVENT_IDLE_HALT && running) {
-            model->cpus[section->cpu].idle = thread_of(model, running);
-            names_idle(model->names, running, section->cpu);
-            return;
-        }
-    }
-}
-
-bool model_start(struct model *model, const struct trace_file *file, struct names *names,
-                 struct trace_error *error)
-{
-    memset(model, 0, sizeof *model);
-    if (!names_load(names, file, error)) {
-        return false;
-    }
-    model->names = names;
-    model->cpu_count = file->header->cpu_count;
-    model->travel_free = ID_NONE;
-    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
-        model->cpus[i].current = ID_NONE;
-        model->cpus[i].idle = ID_NONE;
-        model->cpus[i].arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
-    }
-    for (uint32_t i = 0; i < names->thread_count; i++) {
-        uint32_t cpu = names->threads[i].idle_cpu;
-
-        model_thread(model, i);
-        if (cpu < model->cpu_count) {
-            model->cpus[cpu].idle = i;
-            model->cpus[cpu].current = i;
-        }
-    }
-    for (uint32_t i = 0; i < file->header->section_count; i++) {
-        const struct capture_section *section = &file->header->sections[i];
-
-        if (section->kind == CAPTURE_SECTION_EVENTS) {
-            model->cpus[section->cpu].late = section->lost != 0;
-            if (model->cpus[section->cpu].idle == ID_NONE) {
-                find_idle_thread(model, file, section);
-            }
-            find_first_thread(model, file, section);
-        }
-    }
-    return true;
-}
-
-void model_free(struct model *model)
-{
-    free(model->threads);
-    free(model->travel_slots);
-    id_table_free(&model->messages);
-    id_table_free(&model->travels);
-    memset(model, 0, sizeof *model);
 }

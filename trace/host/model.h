@@ -114,3 +114,5 @@ void model_free(struct model *model);
 
 /* The thread's entry, after making room for it. */
 struct model_thread *model_thread(struct model *model, uint32_t index);
+/* The index of the thread with this id; its entry exists afterwards. */
+uint32_t model_thread_of(struct model *model, uint32_t id);

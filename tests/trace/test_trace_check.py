@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checker: true stories pass, each kind of lie is found, and missing events excuse much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import stories
+from stories import NOTIFICATION, PANG, PING, PONG, PONG_ENDPOINT, Story
+from synthetic import Capture
+
+
+def check(tool, tmp_path, story: Story) -> tuple[int, str]:
+    done = tool("check", story.capture.write(tmp_path / "a.weft"))
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("tell", [
+    stories.cross_call, stories.direct_call, stories.signal, stories.own_events, stories.timer,
+    stories.system_call, stories.fault,
+], ids=lambda tell: tell.__name__)
+def test_a_true_story_passes(tool, tmp_path, tell: Callable[[Story], object]):
+    story = Story()
+    tell(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+
+
+def test_all_stories_in_turn_pass(tool, tmp_path):
+    code, text = check(tool, tmp_path, stories.whole(50))
+    assert code == 0 and "0 lost, 0 violations" in text
+
+
+def time_goes_back(story: Story) -> None:
+    story.at(0, "doorbell_elide", to=1)
+    story.at(0, "doorbell_elide", after=-50, to=1)
+
+
+def wrong_previous(story: Story) -> None:
+    story.at(0, "switch", state="blocked_call", previous=PANG, next=Capture.idle(0))
+
+
+def on_two_cpus(story: Story) -> None:
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PING)
+
+
+def runs_unwoken(story: Story) -> None:
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+
+
+def runs_after_its_end(story: Story) -> None:
+    stories.fault(story)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+
+
+def ends_twice(story: Story) -> None:
+    stories.fault(story)
+    story.at(0, "thread_exit", thread=PING, status=0)
+
+
+def wakes_a_running_thread(story: Story) -> None:
+    story.at(1, "wakeup", priority=1, thread=PING, cause=0)
+
+
+def wakes_twice(story: Story) -> None:
+    story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
+    story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
+
+
+def idles_elsewhere(story: Story) -> None:
+    story.at(0, "switch", state="runnable", previous=PING, next=Capture.idle(1))
+
+
+def delivers_without_call(story: Story) -> None:
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+
+
+def replies_without_delivery(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+
+
+def replies_without_call(story: Story) -> None:
+    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+
+
+def delivers_twice(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+
+
+def replies_to_another(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "ipc_reply", path="cross", message=77, client=PANG)
+
+
+def another_replies(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PANG)
+    story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+
+
+def calls_twice(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", message=78, endpoint=PONG_ENDPOINT)
+
+
+def uses_an_id_twice(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+
+
+def runs_before_the_answer(story: Story) -> None:
+    story.at(0, "ipc_call", path="queued", message=77, endpoint=PONG_ENDPOINT)
+    story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+
+
+def aborts_an_answered_call(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+    story.at(1, "ipc_abort", error=9, message=77, client=PING)
+
+
+def notifies_without_signal(story: Story) -> None:
+    story.at(1, "notification_deliver", notification=NOTIFICATION, thread=PONG)
+
+
+def takes_what_nobody_pushed(story: Story) -> None:
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
+
+
+def takes_at_the_wrong_cpu(story: Story) -> None:
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "mailbox_take", traveller=PING, why="ipc_call")
+
+
+def pushes_twice(story: Story) -> None:
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+
+
+def wakes_in_a_mailbox(story: Story) -> None:
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
+    story.at(0, "wakeup", priority=1, thread=PING, cause=0)
+
+
+def a_doorbell_by_itself(story: Story) -> None:
+    story.at(1, "doorbell_receive")
+
+
+def an_interrupt_that_never_began(story: Story) -> None:
+    story.at(1, "irq_exit", vector=0x20)
+
+
+def interrupts_crossed(story: Story) -> None:
+    story.at(1, "irq_entry", vector=0x20)
+    story.at(1, "irq_entry", vector=0x21)
+    story.at(1, "irq_exit", vector=0x20)
+
+
+def system_calls_crossed(story: Story) -> None:
+    story.at(0, "syscall_entry", number=0, thread=PING)
+    story.at(0, "syscall_exit", number=1, thread=PING, status=0)
+
+
+def system_call_inside_another(story: Story) -> None:
+    story.at(0, "syscall_entry", number=0, thread=PING)
+    story.at(0, "syscall_entry", number=0, thread=PING)
+
+
+def system_call_of_who_does_not_run(story: Story) -> None:
+    story.at(0, "syscall_entry", number=0, thread=PONG)
+
+
+LIES = {
+    time_goes_back: "time goes back",
+    wrong_previous: "but thread 10 (ping) was running",
+    on_two_cpus: "thread 10 (ping) starts here while it runs on CPU 0",
+    runs_unwoken: "thread 11 (pong) runs without having been woken",
+    runs_after_its_end: "thread 10 (ping) runs after its end",
+    ends_twice: "thread 10 (ping) ends twice",
+    wakes_a_running_thread: "thread 10 (ping) is woken while it runs on CPU 0",
+    wakes_twice: "thread 11 (pong) is woken while it is runnable",
+    idles_elsewhere: "the idle thread of CPU 1 runs here",
+    delivers_without_call: "message 0x4d: delivered without a call",
+    replies_without_delivery: "message 0x4d: answered, but it was only sent",
+    replies_without_call: "message 0x4d: answered without a call",
+    delivers_twice: "message 0x4d: delivered, but it was delivered already",
+    replies_to_another: "message 0x4d: answered to thread 12 (pang), which did not send it",
+    another_replies: "message 0x4d: delivered to thread 12 (pang), answered by 11 (pong)",
+    calls_twice: "message 0x4e: thread 10 (ping) still waits for message 0x4d",
+    uses_an_id_twice: "message 0x4d: its id is in use",
+    runs_before_the_answer: "thread 10 (ping) runs before message 0x4d was answered",
+    aborts_an_answered_call: "message 0x4d: aborted after it was answered",
+    notifies_without_signal: "notification 30: delivered more often than signalled",
+    takes_what_nobody_pushed: "ipc_call of 10 is taken without having been pushed",
+    takes_at_the_wrong_cpu: "ipc_call of 10 is taken without having been pushed",
+    pushes_twice: "thread 10 is pushed while it is in a mailbox already",
+    wakes_in_a_mailbox: "thread 10 (ping) is woken while it is in a mailbox",
+    a_doorbell_by_itself: "a doorbell arrives that nobody rang",
+    an_interrupt_that_never_began: "interrupt 32 ends without having begun",
+    interrupts_crossed: "interrupt 32 ends inside interrupt 33",
+    system_calls_crossed: "leaves system call 1, but it entered 0",
+    system_call_inside_another: "thread 10 (ping) enters a system call inside another",
+    system_call_of_who_does_not_run: "system call of thread 11 (pong), but thread 10 (ping) was running",
+}
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
+def test_a_lie_is_found(tool, tmp_path, lie: Callable[[Story], None]):
+    story = Story()
+    stories.cross_call(story)
+    lie(story)
+    code, text = check(tool, tmp_path, story)
+    found = [line for line in text.splitlines() if LIES[lie] in line]
+    assert code == 1 and found, text
+    assert found[0].startswith("cpu ") and " time " in found[0]
+
+
+def test_a_thread_is_gone_when_it_is_pushed(tool, tmp_path):
+    """The other CPU may run it before this one says who comes next."""
+    story = Story()
+    story.at(0, "migrate", to=1, thread=PING, **{"from": 0})
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="start")
+    story.at(1, "mailbox_take", traveller=PING, why="start")
+    story.at(1, "wakeup", priority=20, thread=PING, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PING)
+    story.at(0, "switch", state="travelling", previous=PING, next=Capture.idle(0))
+    story.at(1, "switch", state="sleeping", previous=PING, next=Capture.idle(1))
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+
+
+def test_what_a_gap_hides_is_no_violation(tool, tmp_path):
+    """CPU 1 loses the delivery and more of every message of the next rounds; nothing else is wrong."""
+    story = Story()
+    stories.cross_call(story)
+    kept = story.capture.ring(1, 0)
+    hidden = Story(capture=Capture(cpus=2), now=story.now, messages=story.messages)
+    for _ in range(10):  # told to another capture on CPU 1, to this one on CPU 0
+        start = hidden.now
+        hidden.capture.rings[(0, 0)] = story.capture.ring(0, 0)
+        stories.cross_call(hidden)
+        assert hidden.now > start
+    kept.lose(1)
+    story.now, story.messages = hidden.now, hidden.messages
+    stories.cross_call(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 0 and "cpu 1: 255 events lost" in text, text
+
+
+def test_a_violation_after_a_gap_is_still_found(tool, tmp_path):
+    story = Story()
+    for cpu in (0, 1):
+        story.capture.ring(cpu, 0).lose(1)
+    stories.cross_call(story)
+    stories.cross_call(story)
+    on_two_cpus(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 1 and LIES[on_two_cpus] in text
+
+
+def test_late_rings_excuse_what_came_before(tool, tmp_path):
+    """CPU 1's first page is overwritten: the first calls look as if nobody took them."""
+    story = Story()
+    early = Story(capture=Capture(cpus=2))
+    early.capture.rings[(0, 0)] = story.capture.ring(0, 0)
+    early.now = story.now
+    for _ in range(3):
+        stories.cross_call(early)
+    ring = story.capture.rings[(1, 0)]
+    ring.pages.clear()
+    ring.sequences.clear()
+    ring.next_sequence = 2
+    story.now, story.messages = early.now, early.messages
+    stories.cross_call(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+
+
+def test_categories_that_are_off_excuse_what_is_missing(tool, tmp_path):
+    everything, no_smp = 0x7F, 0x7F & ~4
+    story = Story()
+    stories.cross_call(story)
+    for cpu in (0, 1):
+        story.at(cpu, "mask", mask=no_smp)
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")  # its push was not recorded
+    for cpu in (0, 1):
+        story.at(cpu, "mask", mask=everything)
+    stories.cross_call(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+
+
+def test_many_violations_are_counted_and_the_first_are_shown(tool, tmp_path):
+    story = Story()
+    for _ in range(300):
+        a_doorbell_by_itself(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 1 and "... and 200 more" in text and "300 violations" in text
+    assert len(text.splitlines()) == 102
