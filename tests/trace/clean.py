@@ -51,6 +51,15 @@ ODDITIES = {
         " join slice e on e.id = slice_in where e.ts < b.ts + b.dur",
 }
 
+# What of which there must be as much in the tables as read_packets() counts in the file.
+COUNTS = {
+    "sched_switch": "select count(*) from ftrace_event where name = 'sched_switch'",
+    "sched_waking": "select count(*) from ftrace_event where name = 'sched_waking'",
+    "slices": "select count(*) from slice where name not like 'IRQ %'",
+    "values": "select count(*) from counter",
+    "flow_ends": "select count(*) from flow",
+}
+
 
 def read_packets(trace: Path) -> Counter:
     """Counts what stands in the file; fails on broken framing."""
@@ -72,25 +81,12 @@ def read_packets(trace: Path) -> Counter:
     return counts
 
 
-def count_problems(trace: Path, ask: Ask) -> list[str]:
-    """What stands in the file and not in the tables."""
+def count_problems(trace: Path, read: list[int]) -> list[str]:
+    """What stands in the file and not in the tables; `read` are the answers to COUNTS."""
     written = read_packets(trace)
-    (switches,), (wakings,), (slices,), (values,), (flows,) = (rows[0] for rows in ask(trace, [
-        "select count(*) from ftrace_event where name = 'sched_switch'",
-        "select count(*) from ftrace_event where name = 'sched_waking'",
-        "select count(*) from slice where name not like 'IRQ %'",
-        "select count(*) from counter",
-        "select count(*) from flow",
-    ]))
-    pairs = {
-        "sched_switch": (written["sched_switch"], switches),
-        "sched_waking": (written["sched_waking"], wakings),
-        "slices and instants": (written["slices"], slices),
-        "counter values": (written["values"], values),
-        "flows": (written["flow_ends"], flows),
-    }
-    return [f"{name}: {wrote} written, {read} in the tables"
-            for name, (wrote, read) in pairs.items() if wrote != read]
+    pairs = zip(COUNTS, [written[name] for name in COUNTS], read, strict=True)
+    return [f"{name}: {wrote} written, {got} in the tables" for name, wrote, got in pairs
+            if wrote != got]
 
 
 def stat_problems(rows: list[tuple], allowed: tuple[str, ...] = ()) -> list[str]:
@@ -100,11 +96,12 @@ def stat_problems(rows: list[tuple], allowed: tuple[str, ...] = ()) -> list[str]
 
 def trace_problems(trace: Path, ask: Ask, allowed: tuple[str, ...] = ()) -> list[str]:
     """All that is wrong with a trace; `allowed` names counters of planted faults."""
-    answers = ask(trace, [STATS, LOG, *ODDITIES.values()])
+    answers = ask(trace, [STATS, LOG, *COUNTS.values(), *ODDITIES.values()])
+    counts, oddities = answers[2:2 + len(COUNTS)], answers[2 + len(COUNTS):]
     problems = stat_problems(answers[0], allowed)
     if not allowed:
         problems += [f"import log: {row}" for row in answers[1]]
-    for name, rows in zip(ODDITIES, answers[2:], strict=True):
+    for name, rows in zip(ODDITIES, oddities, strict=True):
         if rows:
             problems.append(f"{name}: {len(rows)} times, first {rows[0]}")
-    return problems + count_problems(trace, ask)
+    return problems + count_problems(trace, [rows[0][0] for rows in counts])

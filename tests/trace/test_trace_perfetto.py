@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the real trace processor makes of converted captures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import stories
+from clean import STATS, stat_problems, trace_problems
+from stories import NOTIFICATION, PING, PONG, Story
+from synthetic import Capture
+
+
+@pytest.fixture
+def convert(tool, tmp_path):
+    def run(capture: Path | Story) -> Path:
+        if isinstance(capture, Story):
+            capture = capture.capture.write(tmp_path / "a.weft")
+        out = tmp_path / "a.pftrace"
+        tool.ok("convert", capture, "-o", out)
+        return out
+
+    return run
+
+
+def test_a_whole_story_is_clean(convert, trace_processor):
+    assert trace_problems(convert(stories.whole(20)), trace_processor) == []
+
+
+def test_the_judge_finds_planted_faults(convert, trace_processor, tmp_path):
+    """What this file relies on is not blind: a trace cut in the middle and one with a lost switch."""
+    trace = convert(stories.whole(5))
+    story = stories.whole(2)
+    story.at(0, "switch", state="runnable", previous=PONG, next=PING)
+    story.at(0, "switch", state="runnable", previous=PONG, next=PING)
+    lying = convert(story)
+    assert any("mismatched" in problem for problem in trace_problems(lying, trace_processor))
+    trace.write_bytes(trace.read_bytes()[:-7])
+    with pytest.raises(Exception, match="(?i)truncated|parsing"):
+        trace_problems(trace, trace_processor)
+
+
+def test_threads_are_grouped_in_their_processes(convert, trace_processor):
+    trace = convert(stories.whole(2))
+    (rows,) = trace_processor(trace, [
+        "select t.tid, t.name, p.pid, p.name from thread t join process p using (upid)"
+        " where t.tid != 0 order by t.tid"])
+    assert rows == [(10, "ping", 5, "client"), (11, "pong", 6, "server"), (12, "pang", 6, "server"),
+                    (100, "idle/0", 1, "kernel"), (101, "idle/1", 1, "kernel")]
+
+
+def test_scheduling_is_as_it_was(convert, trace_processor):
+    """Every switch of the story is a sched slice on the right CPU with the right thread."""
+    story = Story()
+    stories.cross_call(story)
+    (rows,) = trace_processor(convert(story), [
+        "select cpu, ts, t.name, end_state from sched join thread t using (utid)"
+        " where tid != 0 order by cpu, ts"])
+    first = 1000 + 100 * 5
+    assert [row for row in rows if row[0] == 0][2:5] == [
+        (0, 1400, "idle/0", "S"), (0, first + 100, "ping", "S"), (0, first + 500, "idle/0", "S")]
+    assert Counter(row[2] for row in rows if row[0] == 1) == {"idle/1": 3, "pong": 2}
+
+
+def test_every_wakeup_shows_who_woke(convert, trace_processor):
+    story = Story()
+    stories.cross_call(story)
+    stories.signal(story)
+    stories.timer(story)
+    rows, = trace_processor(convert(story), [
+        "select w.name, b.name from thread_state s join thread w using (utid)"
+        " join thread b on b.utid = s.waker_utid where s.state = 'R' and s.waker_id is not null"
+        " order by s.ts"])
+    assert rows == [("ping", "idle/0"), ("pong", "ping"), ("ping", "pong"), ("pong", "ping"),
+                    ("pang", "ping")]
+
+
+def test_a_preempted_thread_is_runnable(convert, trace_processor):
+    story = Story()
+    stories.timer(story)
+    rows, = trace_processor(convert(story), [
+        "select state, dur from thread_state join thread using (utid)"
+        " where tid = 10 and state like 'R+'"])
+    assert rows == [("R+", 300)]
+
+
+def test_a_message_has_slices_on_both_sides_and_two_arrows(convert, trace_processor):
+    story = Story()
+    stories.cross_call(story)
+    slices, flows = trace_processor(convert(story), [
+        "select t.name, s.name, s.dur, s.depth from slice s join thread_track k on k.id = s.track_id"
+        " join thread t using (utid) order by s.ts, s.depth",
+        "select b.name, e.name, e.ts - b.ts - b.dur from flow join slice b on b.id = slice_out"
+        " join slice e on e.id = slice_in order by b.ts"])
+    assert slices == [("ping", "call server", 2200, 0), ("ping", "send", 100, 1),
+                      ("pong", "serve ping", 1000, 0), ("pong", "reply", 100, 1),
+                      ("ping", "resume", 0, 1)]
+    assert flows == [("send", "serve ping", 700), ("push ipc_call to cpu 1", "take ipc_call", 600),
+                     ("reply", "resume", 400), ("push ipc_reply to cpu 0", "take ipc_reply", 200)]
+
+
+def test_arrows_of_messages_equal_their_number(convert, trace_processor):
+    story = stories.whole(30)
+    rows, = trace_processor(convert(story), [
+        "select b.name, count(*) from flow join slice b on b.id = slice_out group by b.name"])
+    count = dict(rows)
+    assert count["send"] == count["reply"] == story.messages
+    assert count[f"signal notification {NOTIFICATION} of server"] == 30
+
+
+def test_details_are_kept_as_arguments(convert, trace_processor):
+    story = Story()
+    message = stories.cross_call(story)
+    rows, = trace_processor(convert(story), [
+        "select extract_arg(arg_set_id, 'debug.message'), extract_arg(arg_set_id, 'debug.endpoint'),"
+        " extract_arg(arg_set_id, 'debug.path') from slice where name = 'call server'"])
+    assert rows == [(message, stories.PONG_ENDPOINT, "cross")]
+
+
+def test_what_programs_say_is_on_their_own_tracks(convert, trace_processor):
+    story = Story()
+    stories.own_events(story)
+    slices, values = trace_processor(convert(story), [
+        "select k.name, t.name, s.name, s.depth, s.dur > 0 from slice s"
+        " join thread_track k on k.id = s.track_id join thread t using (utid) where k.name = 'user'",
+        "select p.name, k.name, c.value from counter c join process_counter_track k"
+        " on k.id = c.track_id join process p using (upid)"])
+    assert slices == [("user", "ping", "work", 0, 1), ("user", "ping", "event 99", 1, 0)]
+    assert values == [("client", "progress", 1.0)]
+
+
+def test_faults_and_ends_are_shown(convert, trace_processor):
+    story = Story()
+    stories.fault(story)
+    marks, ends = trace_processor(convert(story), [
+        "select name, extract_arg(arg_set_id, 'debug.address') from slice"
+        " where name in ('page fault', 'process faulted') order by ts",
+        "select name from thread where end_ts is not null"])
+    assert marks == [("page fault", 0xDEAD000), ("process faulted", None)]
+    assert ends == [("ping",)]
+
+
+def test_interrupts_and_doorbells_are_shown(convert, trace_processor):
+    story = Story()
+    stories.cross_call(story)
+    stories.timer(story)
+    rows, = trace_processor(convert(story), ["select name, count(*) from slice group by name"])
+    count = dict(rows)
+    assert count["IRQ (doorbell)"] == count["IRQ (timer)"] == 1
+    assert count["doorbell to cpu 1"] == count["doorbell received"] == 1
+    assert count["no doorbell to cpu 0"] == 1
+
+
+def test_system_calls_are_slices(convert, trace_processor):
+    story = Story()
+    stories.system_call(story)
+    rows, = trace_processor(convert(story), [
+        "select s.name, s.dur, k.name from slice s join thread_track k on k.id = s.track_id"])
+    assert rows == [("null", 100, "system calls")]
+
+
+def gap_story() -> Story:
+    """CPU 1 loses a page between two calls."""
+    story = Story()
+    stories.cross_call(story)
+    story.capture.ring(1, 0).lose(1)
+    story.now += 5000
+    stories.cross_call(story)
+    return story
+
+
+def test_a_gap_is_marked_where_it_is(convert, trace_processor):
+    trace = convert(gap_story())
+    lost = "ftrace_cpu_has_data_loss"
+    assert trace_problems(trace, trace_processor, allowed=(lost,)) == []
+    stats, runs = trace_processor(trace, [
+        f"select idx, value from stats where name = '{lost}' and value > 0",
+        "select ts, dur, t.tid from sched join thread t using (utid) where cpu = 1 order by ts"])
+    assert stats == [(1, 1)]
+    # During the gap nobody is shown on the CPU.
+    assert any(tid == 0 and dur > 5000 for _, dur, tid in runs)
+
+
+def test_a_late_beginning_is_no_gap(convert, trace_processor):
+    story = Story(capture=Capture(cpus=2))
+    ring = story.capture.rings[(1, 0)]
+    ring.pages.clear()
+    ring.sequences.clear()
+    ring.next_sequence = 5
+    stories.cross_call(story)
+    stories.cross_call(story)
+    trace = convert(story)
+    stats, = trace_processor(trace, [STATS])
+    assert stat_problems(stats) == []
+
+
+def test_a_thread_that_gave_itself_away_is_never_on_two_cpus(convert, trace_processor):
+    story = Story()
+    story.at(0, "migrate", to=1, thread=PING, **{"from": 0})
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="start")
+    story.at(1, "mailbox_take", traveller=PING, why="start")
+    story.at(1, "wakeup", priority=20, thread=PING, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PING)
+    story.at(0, "switch", state="travelling", previous=PING, next=Capture.idle(0))
+    story.at(1, "switch", state="sleeping", previous=PING, next=Capture.idle(1))
+    assert trace_problems(convert(story), trace_processor) == []
+
+
+def test_slices_that_are_open_at_the_end_are_closed(convert, trace_processor):
+    story = Story()
+    story.at(0, "user_begin", name=2, value=0)
+    story.at(0, "syscall_entry", number=1, thread=PING)
+    story.at(0, "irq_entry", vector=0x20)
+    story.at(0, "ipc_call", path="cross", message=9, endpoint=stories.PONG_ENDPOINT)
+    story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
+    rows, = trace_processor(convert(story), ["select count(*) from slice where dur < 0"])
+    assert rows == [(0,)]
+
+
+def test_categories_that_were_off_leave_no_error(convert, trace_processor):
+    story = Story()
+    stories.cross_call(story)
+    for cpu in (0, 1):
+        story.at(cpu, "mask", mask=0)
+    story.now += 1000
+    for cpu in (0, 1):
+        story.at(cpu, "mask", mask=0x7F)
+    story.at(0, "switch", state="runnable", previous=stories.PANG, next=PING)
+    stories.cross_call(story)
+    assert trace_problems(convert(story), trace_processor) == []
+
+
+@pytest.mark.parametrize("accel, program", [("tcg", "test_ipc"), ("icount", "selftest")])
+def test_a_real_boot_is_clean(boot, tool, convert, trace_processor, tmp_path, accel, program):
+    with boot(image=program, cpus=4, accel=accel) as guest:
+        assert guest.wait().kind == "ok"
+        capture = guest.capture(tmp_path / "boot.weft")
+    assert "0 violations" in tool.ok("check", capture)
+    latency = tool.json("latency", capture)
+    assert latency["messages"] > 0 and latency["stage_sum_mismatches"] == 0
+    trace = convert(capture)
+    assert trace_problems(trace, trace_processor) == []
+    rows, = trace_processor(trace, [
+        "select b.name, count(*) from flow join slice b on b.id = slice_out group by b.name"])
+    calls = tool.json("stat", capture)["events"]["ipc_deliver"]
+    assert dict(rows)["send"] == calls
