@@ -95,8 +95,7 @@ static __attribute__((noinline)) status_t call_slow(uint64_t handle)
 {
     struct thread *client = current();
     struct cap cap;
-    status_t status =
-        cap_lookup(client->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
+    status_t status = cap_lookup(client->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
 
     if (status != STATUS_OK) {
         return status;
@@ -171,8 +170,7 @@ static __attribute__((noinline)) status_t reply_receive_slow(uint64_t handle)
 {
     struct thread *server = current();
     struct cap cap;
-    status_t status =
-        cap_lookup(server->process->caps, handle, OBJECT_ENDPOINT, RIGHT_READ, &cap);
+    status_t status = cap_lookup(server->process->caps, handle, OBJECT_ENDPOINT, RIGHT_READ, &cap);
 
     if (status != STATUS_OK) {
         return status;

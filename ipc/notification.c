@@ -152,15 +152,15 @@ static status_t notification_create(struct thread *caller, struct object *object
     if (notification == NULL) {
         return STATUS_NO_MEMORY;
     }
-    object_init(&notification->object, OBJECT_NOTIFICATION,
-                (cpu_t)arch_argument(&caller->frame, 0), process);
+    object_init(&notification->object, OBJECT_NOTIFICATION, (cpu_t)arch_argument(&caller->frame, 0),
+                process);
     notification->mail.id = notification->object.id;
     notification->mail.arrive = signal_arrived;
     notification->mail.travel = TRACE_TRAVEL_SIGNAL;
     trace_object_create(TRACE_OBJECT_KIND_NOTIFICATION, notification->object.id,
                         process->object.id);
-    status = cap_insert(process->caps, &notification->object,
-                        RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
+    status = cap_insert(process->caps, &notification->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY,
+                        0, &handle);
     if (status != STATUS_OK) {
         object_release(&notification->object);
         return status;

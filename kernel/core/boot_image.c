@@ -101,8 +101,7 @@ static void map_new(struct process *process, vaddr_t address, uint64_t pages, un
 {
     struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
 
-    if (memory == NULL ||
-        mapping_create(process, memory, address, 0, pages, access) != STATUS_OK) {
+    if (memory == NULL || mapping_create(process, memory, address, 0, pages, access) != STATUS_OK) {
         panic("init does not fit into memory");
     }
     for (uint64_t done = 0; done < size; done += PAGE_SIZE) {
@@ -137,8 +136,7 @@ static vaddr_t elf_load(struct process *process, const struct file *file)
     const struct elf_header *header = (const struct elf_header *)file->data;
 
     if (file->size < sizeof(*header) || __builtin_memcmp(header->identity, "\177ELF\2\1", 6) != 0 ||
-        header->program_size != sizeof(struct elf_segment) ||
-        header->program_offset > file->size ||
+        header->program_size != sizeof(struct elf_segment) || header->program_offset > file->size ||
         header->program_count * sizeof(struct elf_segment) > file->size - header->program_offset) {
         panic("init: not a 64-bit ELF program");
     }

@@ -8,7 +8,7 @@
 #include "kernel/panic.h"
 #include "weft/trace_events.h"
 
-#define POLL_MIN_US 5
+#define POLL_MIN_US 2
 #define POLL_MAX_US 200
 
 struct options options = {

@@ -18,7 +18,8 @@ static void put(struct output *out, char c)
     }
 }
 
-static void put_padded(struct output *out, const char *text, size_t length, unsigned width, char pad)
+static void put_padded(struct output *out, const char *text, size_t length, unsigned width,
+                       char pad)
 {
     for (size_t i = length; i < width; i++) {
         put(out, pad);
@@ -89,8 +90,7 @@ void kvprintf(const char *format, va_list arguments)
             break;
         case 'u':
         case 'x':
-            put_number(&out,
-                       wide ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned int),
+            put_number(&out, wide ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned int),
                        *format == 'u' ? 10 : 16, false, width, pad);
             break;
         case 'p':

@@ -293,7 +293,8 @@ status_t sys_cap_delete(uint64_t handle)
 
 static status_t console_write(struct thread *caller, struct object *object)
 {
-    static char line[CONSOLE_LINE_MAX]; /* the console has one owner, which handles one call at once */
+    static char
+        line[CONSOLE_LINE_MAX]; /* the console has one owner, which handles one call at once */
     uint64_t length = arch_argument(&caller->frame, 2);
     status_t status = user_copy_in(caller->process, arch_argument(&caller->frame, 1), line, length);
 

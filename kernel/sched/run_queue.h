@@ -20,8 +20,7 @@ static inline void run_queue_enqueue_first(struct run_queue *queue, struct threa
     queue->ready |= 1ull << thread->priority;
 }
 
-static inline void run_queue_remove(struct run_queue *queue, struct thread *thread,
-                                      unsigned level)
+static inline void run_queue_remove(struct run_queue *queue, struct thread *thread, unsigned level)
 {
     list_remove(&thread->link);
     if (list_empty(&queue->levels[level])) {
@@ -53,8 +52,7 @@ static inline bool run_queue_preempts(const struct thread *thread, const struct 
     return thread->priority > running->priority;
 }
 
-static inline bool run_queue_has_equal(const struct run_queue *queue,
-                                         const struct thread *running)
+static inline bool run_queue_has_equal(const struct run_queue *queue, const struct thread *running)
 {
     return (queue->ready >> running->priority & 1) != 0;
 }

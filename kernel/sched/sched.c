@@ -5,7 +5,9 @@
  * Idle. A halted CPU costs its waker a doorbell and itself a wake-up, tens of microseconds on an
  * emulator; a polling one costs power. So an idle CPU polls its mailbox for a bounded time before it
  * halts. The bound adapts: it doubles when something came while polling, or so soon after the halt
- * that polling up to the largest bound would have caught it; it halves when the CPU slept for longer.
+ * that the largest bound would have caught it; it halves when the CPU slept for longer. Where CPUs
+ * share a host's core, polling can be what keeps the other side from answering: then even the largest
+ * bound is in vain, and polling stays short for the next POLL_REST times.
  * The address space of who ran last stays loaded meanwhile.
  */
 #include "kernel/sched.h"
@@ -19,6 +21,7 @@
 #include "smp/sched_point.h"
 
 #define POLL_TURNS_PER_WINDOW 16
+#define POLL_REST 64
 
 void run_queue_init(struct run_queue *queue)
 {
@@ -124,11 +127,22 @@ static void poll_bound_grow(void)
     percpu(poll_bound) = bound < options.poll_max ? bound : options.poll_max;
 }
 
-static void poll_bound_shrink(void)
+/* After a halt that lasted for `halted`. */
+static void poll_bound_adapt(cycles_t halted)
 {
-    cycles_t bound = percpu(poll_bound) / 2;
-
-    percpu(poll_bound) = bound > options.poll_min ? bound : options.poll_min;
+    if (halted >= options.poll_max) {
+        percpu(poll_bound) /= 2;
+    } else if (percpu(poll_rest) > 0) {
+        percpu(poll_rest)--;
+    } else if (percpu(poll_bound) >= options.poll_max) {
+        percpu(poll_bound) = 0;
+        percpu(poll_rest) = POLL_REST;
+    } else {
+        poll_bound_grow();
+    }
+    if (percpu(poll_bound) < options.poll_min) {
+        percpu(poll_bound) = options.poll_min;
+    }
 }
 
 /* Polls the mailbox, with a window for interrupts now and then. True when there is something to do:
@@ -160,7 +174,7 @@ static bool idle_poll(cycles_t start)
 void idle_loop(void)
 {
     for (;;) {
-        cycles_t start;
+        cycles_t start; /* of polling, then of the halt */
 
         mailbox_drain();
         if (percpu(queue).ready != 0) {
@@ -171,12 +185,9 @@ void idle_loop(void)
             continue;
         }
         trace_idle_halt((uint32_t)percpu(poll_bound));
+        start = arch_cycles();
         arch_halt();
-        if (arch_cycles() - start < options.poll_max) {
-            poll_bound_grow();
-        } else {
-            poll_bound_shrink();
-        }
+        poll_bound_adapt(arch_cycles() - start);
         if (percpu(queue).ready != 0) { /* the interrupt made somebody ready */
             schedule();
         }

@@ -30,6 +30,7 @@ struct cpu {
     struct run_queue queue;            /* (O) */
     struct timer timer;                /* (O) */
     cycles_t poll_bound;               /* (O) how long to poll when idle, adapts */
+    uint32_t poll_rest;                /* (O) how many times more the bound shall not grow */
     uint32_t ids;                      /* (O) ids handed out here */
     uint64_t random;                   /* (O) state of SCHED_POINT's generator */
     struct mailbox_queue mailbox __attribute__((aligned(CACHE_LINE))); /* (A) */
