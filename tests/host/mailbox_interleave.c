@@ -3,13 +3,16 @@
  * Every interleaving of smp/mailbox_queue.h with two or three pushers and an owner that drains, polls
  * and halts as an idle CPU does. Run it as
  *
- *     mailbox_interleave [--pushers N] [--nodes N] [--polls N] [--plant BUG]
+ *     mailbox_interleave [--pushers N] [--nodes N] [--polls N] [--stale N] [--plant BUG]
  *
  * Exit code 0: nothing is violated; 1: a violation, which is printed with its interleaving; 2: usage.
  *
  * Checked on every interleaving: each node arrives exactly once; nodes arrive in the order of the
  * pushes' atomic operations; the receiver is guaranteed to see what the sender wrote; the owner never
  * halts for ever while a node waits (a lost wake-up is a deadlock here).
+ *
+ * --stale bounds how many values a load may be behind: 0 is sequential consistency, the default is no
+ * bound.
  *
  * --plant puts one bug in, to prove that it would be found. The list is `plants` below.
  */
@@ -34,11 +37,12 @@ enum plant {
     PLANT_RELAXED_PUSH,     /* push without release */
     PLANT_RELAXED_TAKE,     /* take without acquire */
     PLANT_NEWEST_FIRST,     /* take does not turn the list round */
+    PLANT_TWO_WORDS,        /* "I poll" in a second word, without the fence that this needs */
 };
 
 static const char *const plants[] = {
     "none",           "halt-unchecked", "poll-end-store", "take-two-steps", "ring-by-guess",
-    "ring-not-first", "relaxed-push",   "relaxed-take",   "newest-first",
+    "ring-not-first", "relaxed-push",   "relaxed-take",   "newest-first",   "two-words",
 };
 
 struct parcel {
@@ -54,6 +58,7 @@ static struct {
 
 static struct {
     struct mailbox_queue queue;
+    uint64_t polls; /* PLANT_TWO_WORDS: the owner polls */
     struct parcel parcels[NODES_MAX];
     bool bell;                                  /* a doorbell interrupt is pending at the owner */
     unsigned pushed[NODES_MAX], pushed_count;   /* in the order of the atomic operations */
@@ -82,6 +87,9 @@ static bool must_ring(enum mailbox_push_result result, struct mailbox_node *gues
     }
     if (options.plant == PLANT_RING_NEVER_FIRST) {
         return result == MAILBOX_HAD_NODES;
+    }
+    if (options.plant == PLANT_TWO_WORDS) {
+        return result == MAILBOX_WAS_EMPTY && load_acquire(&world.polls) == 0;
     }
     return result == MAILBOX_WAS_EMPTY;
 }
@@ -166,9 +174,25 @@ static void halt(void)
     world.bell = false;
 }
 
+/* What poll() would be with two words, and without the fence that they need. */
+static bool poll_with_two_words(void)
+{
+    store_release(&world.polls, 1);
+    for (unsigned i = 0; i < options.polls; i++) {
+        if (mailbox_queue_has_nodes(&world.queue)) {
+            break;
+        }
+    }
+    store_release(&world.polls, 0);
+    return load_acquire(&world.queue.head) == NULL;
+}
+
 /* True: it is safe to halt. False: there are nodes. */
 static bool poll(void)
 {
+    if (options.plant == PLANT_TWO_WORDS) {
+        return poll_with_two_words();
+    }
     if (!mailbox_queue_poll_begin(&world.queue)) {
         return false;
     }
@@ -220,13 +244,15 @@ static void set_up(void)
         world.parcels[i].number = i;
     }
     explored_reset(1);
+    explored_declare(&world.queue.head, 0);
+    explored_declare(&world.polls, 0);
 }
 
 static uint64_t hash(void)
 {
     uint64_t value = explorer_mix(explored_hash(), (uintptr_t)world.queue.head);
 
-    value = explorer_mix(value, world.bell);
+    value = explorer_mix(value, world.polls << 1 | world.bell);
     for (unsigned i = 0; i < NODES_MAX; i++) {
         value = explorer_mix(value, (uintptr_t)world.parcels[i].node.next);
         value = explorer_mix(value, world.parcels[i].written.at);
@@ -287,6 +313,8 @@ static void parse(int count, char **arguments)
             options.nodes_each = number(arguments[i + 1], NODES_MAX);
         } else if (strcmp(arguments[i], "--polls") == 0) {
             options.polls = number(arguments[i + 1], 16);
+        } else if (strcmp(arguments[i], "--stale") == 0) {
+            explored.stale = number(arguments[i + 1], EXPLORED_VALUES_MAX);
         } else if (strcmp(arguments[i], "--plant") == 0) {
             options.plant = plant_by_name(arguments[i + 1]);
         } else {
@@ -306,6 +334,7 @@ int main(int count, char **arguments)
     struct explorer_model model = {
         .thread_names = names, .thread = thread, .set_up = set_up, .hash = hash, .check = check};
 
+    explored.stale = EXPLORED_VALUES_MAX;
     parse(count, arguments);
     model.thread_count = 1 + options.pushers;
     explored.relax_release = options.plant == PLANT_RELAXED_PUSH;

@@ -3,7 +3,7 @@
  * Every interleaving of smp/signal_word.h on top of smp/mailbox_queue.h: signallers on other CPUs set
  * bits of one notification, which travels to its owner when it has to. Run it as
  *
- *     signal_interleave [--signallers N] [--signals N] [--plant BUG]
+ *     signal_interleave [--signallers N] [--signals N] [--stale N] [--plant BUG]
  *
  * Exit code 0: nothing is violated; 1: a violation, which is printed with its interleaving; 2: usage.
  *
@@ -11,6 +11,9 @@
  * mailbox or on its way; no bit is lost and none is taken twice without a new signal; who takes a bit
  * is guaranteed to see what its signaller wrote before; the owner never waits for ever while a bit is
  * set.
+ *
+ * --stale bounds how many values a load may be behind: 0 is sequential consistency, the default is no
+ * bound.
  *
  * --plant puts one bug in, to prove that it would be found. The list is `plants` below.
  */
@@ -173,6 +176,8 @@ static void set_up(void)
 {
     memset(&world, 0, sizeof(world));
     explored_reset(1);
+    explored_declare(&world.queue.head, 0);
+    explored_declare(&world.word, 0);
 }
 
 static uint64_t hash(void)
@@ -203,8 +208,8 @@ static unsigned number(const char *text, unsigned maximum)
     char *end;
     unsigned long value = strtoul(text, &end, 10);
 
-    if (*text == 0 || *end != 0 || value == 0 || value > maximum) {
-        fprintf(stderr, "signal_interleave: not a number from 1 to %u: %s\n", maximum, text);
+    if (*text == 0 || *end != 0 || value > maximum) {
+        fprintf(stderr, "signal_interleave: not a number up to %u: %s\n", maximum, text);
         exit(2);
     }
     return (unsigned)value;
@@ -227,11 +232,14 @@ int main(int count, char **arguments)
     struct explorer_model model = {
         .thread_names = names, .thread = thread, .set_up = set_up, .hash = hash, .check = check};
 
+    explored.stale = EXPLORED_VALUES_MAX;
     for (int i = 1; i + 1 < count; i += 2) {
         if (strcmp(arguments[i], "--signallers") == 0) {
             options.signallers = number(arguments[i + 1], SIGNALLERS_MAX);
         } else if (strcmp(arguments[i], "--signals") == 0) {
             options.signals = number(arguments[i + 1], SIGNALS_MAX);
+        } else if (strcmp(arguments[i], "--stale") == 0) {
+            explored.stale = number(arguments[i + 1], EXPLORED_VALUES_MAX);
         } else if (strcmp(arguments[i], "--plant") == 0) {
             options.plant = plant_by_name(arguments[i + 1]);
         } else {
@@ -239,8 +247,8 @@ int main(int count, char **arguments)
             return 2;
         }
     }
-    if (count % 2 == 0) {
-        fprintf(stderr, "signal_interleave: options come in pairs\n");
+    if (count % 2 == 0 || options.signallers * options.signals == 0) {
+        fprintf(stderr, "signal_interleave: options come in pairs, at least one signal\n");
         return 2;
     }
     model.thread_count = 1 + options.signallers;
