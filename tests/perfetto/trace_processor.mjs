@@ -8,6 +8,12 @@
 // the same order, each {"columns": [...], "rows": [[...], ...]} or {"error": "..."}. Exit code 0
 // when the trace was loaded, whatever the statements said; 2 with one line when it was not.
 //
+//     node trace_processor.mjs
+//
+// Without a trace it stays, and each line of standard input is a request {"trace": PATH, "queries":
+// [...]}, answered by one line: the same array, or {"error": "..."} when the trace cannot be loaded.
+// Starting takes longer than most questions, so this is how tests ask.
+//
 // The package's engine was made for a browser's worker. Here it is a function whose arguments take
 // the place of what it expects from a worker: `self`, `location`, and an XMLHttpRequest that hands
 // out the WebAssembly file. It would prefer a 64-bit build that the package lacks, so its probe for
@@ -15,6 +21,7 @@
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -99,23 +106,58 @@ async function answer(engine, sql) {
   }
 }
 
-async function main() {
-  const queries = JSON.parse(readFileSync(0, "utf8"));
-  const trace = readFileSync(process.argv[2]);
-  const engine = await startEngine();
+async function load(engine, path) {
+  const trace = readFileSync(path);
   for (let offset = 0; offset < trace.length; offset += CHUNK) {
     await engine.parse(new Uint8Array(trace.subarray(offset, offset + CHUNK)));
   }
   await engine.notifyEof();
+}
+
+async function answerAll(engine, queries) {
   const answers = [];
   for (const sql of queries) {
     answers.push(await answer(engine, sql));
   }
+  return answers;
+}
+
+const firstLine = (error) => `${error.message ?? error}`.split("\n")[0];
+
+async function serve() {
+  let engine = null;
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { trace, queries } = JSON.parse(line);
+    let reply;
+    try {
+      engine ??= await startEngine();
+      await engine.resetTraceProcessor({
+        cropTrackEvents: false, ingestFtraceInRawTable: true, analyzeTraceProtoContent: false,
+        ftraceDropUntilAllCpusValid: false,
+      });
+      await load(engine, trace);
+      reply = await answerAll(engine, queries);
+    } catch (error) {
+      reply = { error: firstLine(error) };
+      engine = null; // whatever state it is in
+    }
+    process.stdout.write(JSON.stringify(reply) + "\n");
+  }
+}
+
+async function main() {
+  if (process.argv.length < 3) {
+    return serve();
+  }
+  const queries = JSON.parse(readFileSync(0, "utf8"));
+  const engine = await startEngine();
+  await load(engine, process.argv[2]);
+  const answers = await answerAll(engine, queries);
   process.stdout.write(JSON.stringify(answers) + "\n", () => process.exit(0));
 }
 
 console.warn = () => {};
 main().catch((error) => {
-  process.stderr.write(`trace processor: ${`${error.message ?? error}`.split("\n")[0]}\n`);
+  process.stderr.write(`trace processor: ${firstLine(error)}\n`);
   process.exit(2);
 });

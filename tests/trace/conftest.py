@@ -11,8 +11,9 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,17 +81,29 @@ def tool(tree) -> Tool:
 
 
 @pytest.fixture(scope="session")
-def trace_processor() -> Callable[[Path, list[str]], list[list[tuple]]]:
+def trace_processor() -> Iterator[Callable[[Path, list[str]], list[list[tuple]]]]:
     """trace_processor(trace, [sql, ...]) -> the rows of each statement, from the real one."""
+    script = ROOT / "tests" / "perfetto" / "trace_processor.mjs"
+    process = subprocess.Popen(["node", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True)
 
     def ask(trace: Path, queries: list[str]) -> list[list[tuple]]:
-        script = ROOT / "tests" / "perfetto" / "trace_processor.mjs"
-        done = subprocess.run(["node", script, trace], input=json.dumps(queries), text=True,
-                              capture_output=True, timeout=NODE_SECONDS)
-        assert done.returncode == 0, done.stderr
-        answers = json.loads(done.stdout)
+        watchdog = threading.Timer(NODE_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            process.stdin.write(json.dumps({"trace": str(trace), "queries": queries}) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        finally:
+            watchdog.cancel()
+        assert line, "the trace processor ended or took too long"
+        answers = json.loads(line)
+        assert "error" not in answers, answers
         for sql, answer in zip(queries, answers, strict=True):
             assert "error" not in answer, f"{sql}: {answer['error']}"
         return [[tuple(row) for row in answer["rows"]] for answer in answers]
 
-    return ask
+    yield ask
+    process.stdin.close()
+    process.kill()
+    process.wait()
