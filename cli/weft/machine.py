@@ -45,6 +45,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from weft.guest_memory import GuestMemory
 from weft.machine_config import Descriptors, MachineConfig, UsageError, format_size, parse_size
 from weft.outcome import Outcome, classify_exit
 from weft.qmp import QmpError, QmpProtocol
@@ -110,7 +111,6 @@ class Machine:
         self._on_line = on_line
         self._partial = b""
         self._protocol = QmpProtocol()
-        self._selector = selectors.DefaultSelector()
         self._files = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -128,9 +128,9 @@ class Machine:
         if self._process is not None:
             raise MachineError("a machine starts once")
         _machines.add(self)
-        self._memory = os.memfd_create("weft-memory")
-        self._files.callback(os.close, self._memory)
-        os.ftruncate(self._memory, self.config.memory)
+        self._selector = self._files.enter_context(selectors.DefaultSelector())
+        self.memory = GuestMemory(self.config.memory)
+        self._files.callback(self.memory.close)
         self._stderr = self._files.enter_context(tempfile.TemporaryFile())
         self._console, console = os.pipe()
         self._files.callback(os.close, self._console)
@@ -139,7 +139,7 @@ class Machine:
         self._qmp_socket, qmp = socket.socketpair()
         self._files.callback(self._qmp_socket.close)
         with open(console, "wb"), qmp:  # QEMU's ends: closed here once it has them
-            fds = Descriptors(console, qmp.fileno(), self._memory)
+            fds = Descriptors(console, qmp.fileno(), self.memory.descriptor)
             self.argv = self.config.argv(fds)
             self._spawn(fds)
         return self
@@ -161,7 +161,6 @@ class Machine:
             raise UsageError(f"cannot run {self.argv[0]}: {error.strerror}") from error
         pidfd = os.pidfd_open(self._process.pid)
         self._files.callback(os.close, pidfd)
-        self._files.callback(self._selector.close)
         self._selector.register(pidfd, selectors.EVENT_READ, self._on_exit)
         self._watch(self._console, self._on_console)
         self._watch(self._qmp_socket.fileno(), self._protocol.feed)
@@ -364,28 +363,6 @@ class Machine:
 
     # Capture
 
-    @property
-    def memory_path(self) -> Path:
-        """The guest's memory as a file that other processes of this user may open, until close()."""
-        return Path(f"/proc/{os.getpid()}/fd/{self._memory}")
-
-    def save_memory(self, out: Path) -> Path:
-        """Copies the guest's memory to a file, holes kept as holes: for a debugger, for later."""
-        size = self.config.memory
-        with out.open("wb") as file:
-            file.truncate(size)
-            start = 0
-            while start < size:
-                try:
-                    start = os.lseek(self._memory, start, os.SEEK_DATA)
-                except OSError:  # no data after this point
-                    break
-                end = os.lseek(self._memory, start, os.SEEK_HOLE)
-                file.seek(start)
-                while start < end:
-                    start += os.sendfile(file.fileno(), self._memory, start, end - start)
-        return out
-
     def metadata(self, extra: dict[str, Any] | None = None) -> dict[str, Any]:
         """What a capture must say about where it comes from."""
         config = self.config
@@ -423,7 +400,7 @@ class Machine:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as meta:
             json.dump(self.metadata(extra), meta)
             meta.flush()
-            argv = [tool, "capture", "--ram", self.memory_path, "--kernel", self.config.kernel]
+            argv = [tool, "capture", "--ram", self.memory.path, "--kernel", self.config.kernel]
             argv += ["--meta", meta.name, "-o", out]
             try:
                 done = subprocess.run(argv, capture_output=True, text=True, timeout=CAPTURE_SECONDS)

@@ -140,8 +140,8 @@ def test_a_panic_that_does_not_power_off_is_still_a_panic(
 def test_memory_outlives_the_machine(fake: Callable[..., Machine], tmp_path: Path) -> None:
     with fake("memory=footprint hang", timeout=0.5) as machine:
         assert machine.wait().kind == "timeout"
-        assert machine.memory_path.open("rb").read(0x1010)[0x1000:].startswith(b"footprint")
-        saved = machine.save_memory(tmp_path / "memory")
+        assert machine.memory.path.open("rb").read(0x1010)[0x1000:].startswith(b"footprint")
+        saved = machine.memory.save(tmp_path / "memory")
         assert saved.stat().st_size == machine.config.memory
         assert saved.read_bytes()[0x1000:0x1009] == b"footprint"
         assert saved.stat().st_blocks * 512 < machine.config.memory // 16  # holes stay holes
