@@ -244,6 +244,26 @@ def test_a_thread_is_gone_when_it_is_pushed(tool, tmp_path):
     assert code == 0, text
 
 
+def test_a_thread_may_be_gone_from_several_cpus(tool, tmp_path):
+    """It may have run on a third CPU, and pushed itself on, before the first one records its switch."""
+    story = Story(capture=Capture(cpus=3))
+    story.at(0, "migrate", to=1, thread=PING, **{"from": 0})
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="start")
+    story.at(1, "mailbox_take", traveller=PING, why="start")
+    story.at(1, "wakeup", priority=20, thread=PING, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PING)
+    story.at(1, "migrate", to=2, thread=PING, **{"from": 1})
+    story.at(1, "mailbox_push", to=2, traveller=PING, why="start")
+    story.at(1, "switch", state="travelling", previous=PING, next=Capture.idle(1))
+    story.at(2, "mailbox_take", traveller=PING, why="start")
+    story.at(2, "wakeup", priority=20, thread=PING, cause=PING)
+    story.at(2, "switch", state="runnable", previous=Capture.idle(2), next=PING)
+    story.at(0, "switch", state="travelling", previous=PING, next=Capture.idle(0))
+    story.at(2, "switch", state="sleeping", previous=PING, next=Capture.idle(2))
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+
+
 def test_what_a_gap_hides_is_no_violation(tool, tmp_path):
     """CPU 1 loses the delivery and more of every message of the next rounds; nothing else is wrong."""
     story = Story()

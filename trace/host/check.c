@@ -64,6 +64,7 @@ static void forget(struct check *check)
     }
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
         check->cpus[i].current = ID_NONE;
+        check->cpus[i].left = ID_NONE;
         check->cpus[i].irq_known = false;
         check->cpus[i].irq_depth = 0;
     }
@@ -138,6 +139,7 @@ static void check_start(struct check *check, const struct trace_file *file)
     check->sighted = TRACE_CATEGORIES_ALL;
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
         check->cpus[i].current = ID_NONE;
+        check->cpus[i].left = ID_NONE;
         check->cpus[i].mask = TRACE_CATEGORIES_ALL;
     }
     for (uint32_t i = 0; i < file->header->section_count; i++) {

@@ -25,11 +25,10 @@ enum check_progress { PROGRESS_NONE, PROGRESS_CALLED, PROGRESS_DELIVERED, PROGRE
 
 struct check_thread {
     enum check_state state;
-    uint8_t blocked_as; /* enum trace_thread_state */
-    uint32_t cpu;       /* where it runs, when running */
-    bool handed_over;   /* a direct switch to it may follow without a wake-up */
-    uint32_t travels;   /* pushes of this thread that were not taken yet */
-    uint32_t leaves;    /* CPU which it pushed itself away from and has not left yet, plus 1 */
+    uint8_t blocked_as;           /* enum trace_thread_state */
+    uint32_t cpu;                 /* where it runs, when running */
+    bool handed_over;             /* a direct switch to it may follow without a wake-up */
+    uint32_t travels;             /* pushes of this thread that were not taken yet */
     enum check_progress progress; /* of the message that it waits for */
     uint32_t message;
     uint32_t server; /* thread index, of a delivered message */
@@ -39,6 +38,7 @@ struct check_thread {
 
 struct check_cpu {
     uint32_t current; /* thread index, ID_NONE: unknown */
+    uint32_t left;    /* thread index: pushed itself away, the switch is yet to come; or ID_NONE */
     uint8_t irqs[IRQ_DEPTH_MAX];
     unsigned irq_depth;
     bool irq_known;

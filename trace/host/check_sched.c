@@ -26,9 +26,9 @@ static void check_previous(struct check *check, const struct trace_event *event,
                   event_a(event), check_name(check, previous),
                   check->names.threads[cpu->current].id, check_name(check, cpu->current));
     }
-    if (thread->leaves == event->cpu + 1) {
-        thread->leaves = 0;
-        return; /* it was gone with the push */
+    if (cpu->left == previous) {
+        cpu->left = ID_NONE;
+        return; /* it was gone with the push, and may have been on many CPUs since */
     }
     if (thread->state == CHECK_RUNNING && thread->cpu != event->cpu) {
         violation(check, event, "thread %u (%s) leaves this CPU but runs on CPU %u", event_a(event),

@@ -30,7 +30,8 @@ static void check_push(struct check *check, const struct trace_event *event)
 
     count = count == ID_NONE ? 0 : count;
     if (is_thread_travel(event_b(event))) {
-        struct check_thread *thread = check_thread(check, check_thread_of(check, event_a(event)));
+        uint32_t index = check_thread_of(check, event_a(event));
+        struct check_thread *thread = check_thread(check, index);
 
         if (thread->travels) {
             violation(check, event, "thread %u is pushed while it is in a mailbox already",
@@ -40,7 +41,7 @@ static void check_push(struct check *check, const struct trace_event *event)
         if (thread->state == CHECK_RUNNING && thread->cpu == event->cpu) {
             thread->state = CHECK_BLOCKED; /* it is gone, although the CPU has yet to say so */
             thread->blocked_as = TRACE_THREAD_STATE_TRAVELLING;
-            thread->leaves = event->cpu + 1;
+            check->cpus[event->cpu].left = index;
         }
     }
     id_table_put(&check->travels, key, count + 1);
