@@ -372,9 +372,11 @@ void endpoint_server_arrived(struct thread *server)
         return;
     }
     client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
-    /* Relaxed: as in thread_arrived(). */
+    /* Relaxed: as in thread_arrived(), which ends it: its kill order may have been here before it. */
     if (load_relaxed(&client->killed)) {
-        release_caller(server, STATUS_CANCELLED);
+        trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
+        server->caller = NULL;
+        (void)!thread_arrived(client);
     }
 }
 
