@@ -333,10 +333,9 @@ static void orphan_arrived(struct mail *mail)
     endpoint_orphan(container_of(mail, struct endpoint, orphan_mail));
 }
 
-void endpoint_reader_added(struct object *object)
+bool endpoint_reader_add(struct object *object)
 {
-    /* Relaxed: whoever adds one holds another, or the object is new. */
-    fetch_add_relaxed(&((struct endpoint *)object)->readers, 1);
+    return count_up_unless_zero(&((struct endpoint *)object)->readers);
 }
 
 void endpoint_reader_removed(struct object *object)
@@ -414,6 +413,7 @@ static status_t endpoint_create(struct thread *caller, struct object *object)
     object_init(&endpoint->object, OBJECT_ENDPOINT, (cpu_t)arch_argument(&caller->frame, 0),
                 process);
     endpoint->orphan_mail.id = endpoint->object.id;
+    endpoint->readers = 1;
     trace_object_create(TRACE_OBJECT_KIND_ENDPOINT, endpoint->object.id, process->object.id);
     status = cap_insert(process->caps, &endpoint->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0,
                         &handle);

@@ -12,13 +12,14 @@ struct endpoint {
     struct object object;    /* first */
     struct list receivers;   /* (O) servers that wait for a message */
     struct list callers;     /* (O) clients that wait for a server */
-    uint32_t readers;        /* (A) capabilities with the right to receive */
+    uint32_t readers;        /* (A) capabilities to receive, also those that cap_keep() counts */
     bool orphaned;           /* (O) none is left, and none can come: calls fail */
     struct mail orphan_mail; /* tells the owner that the last one went */
 };
 
-/* A capability to receive from this endpoint came into being, or went away. Any CPU. */
-void endpoint_reader_added(struct object *object);
+/* A capability to receive from this endpoint comes into being (false: the last has gone already,
+ * for good), or went away. Any CPU. */
+must_use bool endpoint_reader_add(struct object *object);
 void endpoint_reader_removed(struct object *object);
 
 /* Nobody can receive any more: all that wait get STATUS_DEAD. Owner. */

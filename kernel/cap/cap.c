@@ -7,6 +7,7 @@
 #include "ipc/endpoint.h"
 #include "kernel/panic.h"
 #include "smp/atomic.h"
+#include "smp/sched_point.h"
 
 #define GENERATION_SHIFT 8
 #define GENERATION_MASK 0x7fffffu /* handles stay below 2^31: user space sees them as positive */
@@ -23,6 +24,32 @@ status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type t
     return (cap_rights(out) & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
 }
 
+static bool can_receive(const struct object *object, unsigned rights)
+{
+    return object->type == OBJECT_ENDPOINT && (rights & RIGHT_READ) != 0;
+}
+
+bool cap_keep(const struct cap *cap, unsigned rights)
+{
+    SCHED_POINT();
+    if (!count_up_unless_zero(&cap->object->references)) {
+        return false;
+    }
+    if (can_receive(cap->object, rights) && !endpoint_reader_add(cap->object)) {
+        object_release(cap->object);
+        return false;
+    }
+    return true;
+}
+
+void cap_drop(struct object *object, unsigned rights)
+{
+    if (can_receive(object, rights)) {
+        endpoint_reader_removed(object);
+    }
+    object_release(object);
+}
+
 status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights, uint64_t badge,
                     uint64_t *handle)
 {
@@ -37,9 +64,6 @@ status_t cap_insert(struct cap_table *table, struct object *object, unsigned rig
         store_release(&slot->object, object);
         store_release(&slot->badge, badge);
         store_release(&slot->kind, CAP_KIND(object->type, rights));
-        if (object->type == OBJECT_ENDPOINT && (rights & RIGHT_READ) != 0) {
-            endpoint_reader_added(object);
-        }
         *handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
         slot->generation++;
         /* [cap.fill] release: the slot is complete. Pairs with [cap.handle]. */
@@ -51,16 +75,10 @@ status_t cap_insert(struct cap_table *table, struct object *object, unsigned rig
 
 static void slot_clear(struct cap_slot *slot)
 {
-    struct object *object = slot->object;
-    bool reader = object->type == OBJECT_ENDPOINT && (slot->kind & CAP_KIND(0, RIGHT_READ)) != 0;
-
     /* Relaxed: who still finds the old handle may use the object, which outlives a quiescence walk;
      * a later filling of the slot is ordered behind this ([cap.refill]). */
     store_relaxed(&slot->handle, 0);
-    if (reader) {
-        endpoint_reader_removed(object);
-    }
-    object_release(object);
+    cap_drop(slot->object, slot->kind >> 8);
 }
 
 status_t cap_delete(struct cap_table *table, uint64_t handle)

@@ -138,7 +138,9 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
         if (status != STATUS_OK) {
             return status;
         }
-        object_retain(cap.object);
+        if (!cap_keep(&cap, 0)) {
+            return STATUS_BAD_HANDLE;
+        }
         caller->second = cap.object;
     }
     return object_invoke(&caller->process->object, process_create_or_drop);
@@ -242,11 +244,11 @@ static status_t cap_copy(struct thread *caller, struct object *object)
 
     caller->second = NULL;
     if (process->state == PROCESS_ALIVE) {
-        status = cap_insert(process->caps, granted, (unsigned)caller->second_rights,
-                            caller->second_badge, &handle);
+        status = cap_insert(process->caps, granted, caller->second_rights, caller->second_badge,
+                            &handle);
     }
     if (status != STATUS_OK) {
-        object_release(granted);
+        cap_drop(granted, caller->second_rights);
     }
     arch_set_result(&caller->frame, handle);
     return status;
@@ -271,9 +273,11 @@ status_t sys_cap_copy(uint64_t process, uint64_t handle, uint64_t rights, uint64
     if (badge != 0 && cap.badge != 0) {
         return STATUS_BAD_ARGUMENT;
     }
-    object_retain(cap.object);
+    if (!cap_keep(&cap, (unsigned)rights)) {
+        return STATUS_BAD_HANDLE;
+    }
     caller->second = cap.object;
-    caller->second_rights = rights;
+    caller->second_rights = (unsigned)rights;
     caller->second_badge = badge != 0 ? badge : cap.badge;
     return object_invoke(target.object, cap_copy);
 }

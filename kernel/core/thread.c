@@ -137,7 +137,7 @@ static void thread_dead_arrived(struct mail *mail)
 static void drop_references(struct thread *thread)
 {
     if (thread->second != NULL) {
-        object_release(thread->second);
+        cap_drop(thread->second, thread->second_rights);
         thread->second = NULL;
     }
 }

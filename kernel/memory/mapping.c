@@ -124,7 +124,9 @@ status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint
         pages > ((struct memory_object *)memory.object)->pages - first_page) {
         return STATUS_BAD_ARGUMENT;
     }
-    object_retain(memory.object);
+    if (!cap_keep(&memory, 0)) {
+        return STATUS_BAD_HANDLE;
+    }
     caller->second = memory.object;
     return object_invoke(process.object, memory_map);
 }

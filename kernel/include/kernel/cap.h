@@ -84,7 +84,14 @@ static inline bool cap_find(struct cap_table *table, uint64_t handle, uint16_t k
 must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
                              unsigned rights, struct cap *out);
 
-/* Puts a capability into a free slot. Takes over one reference. Owner only. */
+/* Keeps what a look-up has found beyond this kernel entry, to insert it with `rights` or to drop it.
+ * False: it was deleted meanwhile, and perhaps was the last. Any CPU, in the entry of the look-up. */
+must_use bool cap_keep(const struct cap *cap, unsigned rights);
+
+/* Gives back what cap_keep() or an object's creation gave. Any CPU. */
+void cap_drop(struct object *object, unsigned rights);
+
+/* Puts a capability into a free slot. Takes over what cap_keep() gave. Owner only. */
 must_use status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights,
                              uint64_t badge, uint64_t *handle);
 

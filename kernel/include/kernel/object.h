@@ -13,6 +13,7 @@
 #pragma once
 
 #include "kernel/types.h"
+#include "smp/atomic.h"
 #include "smp/quiescence.h"
 
 struct process;
@@ -32,8 +33,19 @@ uint32_t object_id_new(void);
 /* Fills the header with one reference and counts it for `payer`, on whose CPU this must run. */
 void object_init(struct object *object, enum object_type type, cpu_t cpu, struct process *payer);
 
-/* The caller must hold a reference already. */
+/* The caller must hold a reference already; who has only found the object uses cap_keep(). */
 void object_retain(struct object *object);
+
+/* Adds one to a count whose end is final: false where it is zero already. */
+static inline bool count_up_unless_zero(uint32_t *count)
+{
+    uint32_t old = load_relaxed(count);
+
+    /* Relaxed: publishes nothing; who counts down to zero acquires. */
+    while (old != 0 && !compare_exchange_relaxed(count, &old, old + 1)) {
+    }
+    return old != 0;
+}
 
 /* Gives a reference back; the last one starts the object's end. Any CPU. */
 void object_release(struct object *object);

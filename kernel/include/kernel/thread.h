@@ -54,8 +54,8 @@ struct thread {
     invoke_fn invoke;              /* (O) what it does on arrival */
     struct object *invoke_object;  /* (O) */
     uint64_t badge;                /* (O) of the capability it calls with */
-    struct object *second;         /* (O) another object that the call needs; holds a reference */
-    uint64_t second_rights;        /* (O) what the caller may do with it */
+    struct object *second;         /* (O) another object that the call needs; kept as cap_keep() does */
+    unsigned second_rights;        /* (O) what shall be allowed with it */
     uint64_t second_badge;         /* (O) and the badge under which */
     /* -- the rest -- */
     cycles_t deadline;             /* (O) when to wake up */
