@@ -178,7 +178,8 @@ static __attribute__((noinline)) status_t reply_receive_slow(uint64_t handle)
     if (server->caller != NULL) {
         reply(server);
     }
-    return object_invoke(cap.object, endpoint_receive);
+    /* A message waited here already, but who got the answer may be more important. */
+    return sched_preemption_point(object_invoke(cap.object, endpoint_receive));
 }
 
 status_t sys_ipc_reply(uint64_t unused, uint64_t word0, uint64_t word1, uint64_t word2,

@@ -360,4 +360,60 @@ TEST(many_threads_finish, "threads of all priorities on all CPUs come to their e
     EXPECT_EQUAL(count, done);
 }
 
+/* ---- answers --------------------------------------------------------------------------------- */
+
+/* One server, and two clients that wait for it: the first is more important than the server. */
+struct answers {
+    uint64_t endpoint;
+    uint32_t order; /* atomic */
+    uint32_t client_went_on;
+    uint32_t server_went_on;
+};
+
+static void call_early(void *argument)
+{
+    struct answers *answers = argument;
+    struct weft_message message = {{0}};
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call(answers->endpoint, &message));
+    answers->client_went_on = weft_fetch_add(&answers->order, 1);
+}
+
+static void call_late(void *argument)
+{
+    struct answers *answers = argument;
+    struct weft_message message = {{0}};
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call(answers->endpoint, &message));
+}
+
+static void answer_both(void *argument)
+{
+    struct answers *answers = argument;
+    struct weft_message message = {{0}};
+    uint64_t badge;
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply_receive(answers->endpoint, &message, &badge));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply_receive(answers->endpoint, &message, &badge));
+    answers->server_went_on = weft_fetch_add(&answers->order, 1);
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+}
+
+TEST(an_answer_preempts_the_server,
+     "a client more important than its server goes on at once when it is answered")
+{
+    uint32_t cpu = other_cpu();
+    struct answers answers = {0};
+    struct weft_group group;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(cpu, &answers.endpoint));
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    REQUIRE_STATUS(STATUS_OK,
+                   weft_thread_start(&group, "early", cpu, MIDDLE, call_early, &answers));
+    weft_sleep_for(1000);
+    REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "late", cpu, LOW, call_late, &answers));
+    weft_sleep_for(1000);
+    REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "server", cpu, LOW, answer_both, &answers));
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    EXPECT(answers.client_went_on < answers.server_went_on);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(answers.endpoint));
+}
+
 KTAP_MAIN
