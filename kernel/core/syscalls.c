@@ -95,7 +95,8 @@ static status_t process_create(struct thread *caller, struct object *object)
         return status; /* `second` is dropped with the call, see sys_process_create() */
     }
     process->watcher = watcher;
-    process->watcher_bits = arch_argument(&caller->frame, 4);
+    process->watcher_bits =
+        caller->second_badge != 0 ? caller->second_badge : arch_argument(&caller->frame, 4);
     caller->second = NULL;
     object_retain(&process->object); /* the process's handle on itself; cannot fail, it is empty */
     (void)!cap_insert(process->caps, &process->object, RIGHT_READ | RIGHT_MANAGE, 0, &own_handle);
@@ -142,6 +143,7 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
             return STATUS_BAD_HANDLE;
         }
         caller->second = cap.object;
+        caller->second_badge = cap.badge;
     }
     return object_invoke(&caller->process->object, process_create_or_drop);
 }

@@ -196,6 +196,20 @@ TEST(wrong_threads_are_refused,
     EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_thread_migrate(~0ull));
 }
 
+TEST(an_end_signals_no_foreign_bits, "who holds a badge signals its bits at an end, and no others")
+{
+    uint64_t ended, badged, process, bits;
+    REQUIRE_STATUS(STATUS_OK, weft_notification_create(0, &ended));
+    REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, ended, RIGHT_WRITE, 2, &badged));
+    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'b', 0, badged, 4, &process));
+    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(ended, &bits));
+    EXPECT_EQUAL(2, bits);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(badged));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(ended));
+}
+
 /* ---- nothing leaks --------------------------------------------------------------------------- */
 
 #define GENERATIONS 60
