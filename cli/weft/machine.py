@@ -400,8 +400,8 @@ class Machine:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as meta:
             json.dump(self.metadata(extra), meta)
             meta.flush()
-            argv = [tool, "capture", "--ram", self.memory.path, "--kernel", self.config.kernel]
-            argv += ["--meta", meta.name, "-o", out]
+            argv = [str(tool), "capture", "--ram", str(self.memory.path)]
+            argv += ["--kernel", str(self.config.kernel), "--meta", meta.name, "-o", str(out)]
             try:
                 done = subprocess.run(argv, capture_output=True, text=True, timeout=CAPTURE_SECONDS)
             except (OSError, subprocess.TimeoutExpired) as error:

@@ -53,6 +53,16 @@ def command_run(arguments: argparse.Namespace) -> int:
     return run.run(request)
 
 
+def command_explore(arguments: argparse.Namespace) -> int:
+    from weft import explore, setup
+
+    if arguments.list:
+        return explore.show_list()
+    request = explore.check(arguments)
+    setup.setup("run")
+    return explore.explore(request)
+
+
 def command_bench(arguments: argparse.Namespace) -> int:
     from weft import setup
 
@@ -109,6 +119,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _add_setup(commands)
     _add_run(commands)
+    _add_explore(commands)
     _add_view(commands)
     _add_forwarding(commands)
     loc = commands.add_parser("loc", help="count the kernel's lines of code")
@@ -149,6 +160,33 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
     run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this (default: 60)")
     run.set_defaults(function=command_run)
+
+
+def _add_explore(commands: argparse._SubParsersAction[Parser]) -> None:
+    explore = commands.add_parser(
+        "explore",
+        help="run guest tests under many interleavings and find the seed that fails",
+        epilog="example: ./weft explore test_ipc --seeds 200; then, if seed 17 failed:"
+        " ./weft explore test_ipc --seed 17",
+    )
+    explore.add_argument(
+        "programs", nargs="*", metavar="PROGRAM", help="a program or PROGRAM::TEST (default: see --list)"
+    )
+    explore.add_argument("--list", action="store_true", help="name what can be explored")
+    explore.add_argument("--seeds", metavar="N", help="so many seeds (default: 1000)")
+    explore.add_argument("--first-seed", metavar="S", help="from this one on (default: 1)")
+    explore.add_argument("--seed", metavar="S", help="this one only")
+    explore.add_argument("--cpus", default="4", metavar="N", help="1 to 255 (default: 4)")
+    explore.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
+    explore.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
+    explore.add_argument(
+        "--timeout", default="120", metavar="SECONDS", help="a run that takes longer hangs (default: 120)"
+    )
+    explore.add_argument(
+        "--failures", default="5", metavar="N", help="leave a program after so many; 0: never (default: 5)"
+    )
+    explore.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/explore)")
+    explore.set_defaults(function=command_explore)
 
 
 def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:

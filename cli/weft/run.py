@@ -53,13 +53,13 @@ def check(arguments: argparse.Namespace) -> Request:
     build.variant(arguments.profile)
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
-        cpus=_whole("cpus", arguments.cpus),
+        cpus=whole_number("cpus", arguments.cpus),
         memory=parse_size(arguments.mem, unit="m"),
         accel="tcg" if accel == "auto" else accel,
         cpu_model=arguments.cpu,
         command_line=arguments.append,
-        seed=None if arguments.seed is None else _whole("seed", arguments.seed),
-        timeout=GDB_SECONDS if arguments.gdb else _seconds(arguments.timeout),
+        seed=None if arguments.seed is None else whole_number("seed", arguments.seed),
+        timeout=GDB_SECONDS if arguments.gdb else seconds_of(arguments.timeout),
         gdb=GDB_PORT if arguments.gdb else None,
     )
     config.validate()
@@ -94,19 +94,19 @@ def run(request: Request) -> int:
             except KeyboardInterrupt:
                 machine.stop("interrupted")
                 if request.trace:
-                    _keep_trace(machine, out)
+                    keep_trace(machine, out)
                 raise
-            kept = request.trace and _keep_trace(machine, out)
+            kept = request.trace and keep_trace(machine, out)
     return _report(config, outcome, out, kept)
 
 
-def _whole(what: str, text: str) -> int:
+def whole_number(what: str, text: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]{1,20}", text):
         raise UsageError(f"{what} must be a whole number, not {text!r}")
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -155,7 +155,7 @@ def _build(request: Request) -> Path:
     return image
 
 
-def _keep_trace(machine: Machine, out: Path) -> bool:
+def keep_trace(machine: Machine, out: Path) -> bool:
     """Take the capture and convert it; says why if that fails, as the run itself may be fine."""
     capture, converted = out / "trace.weft", out / "trace.pftrace"
     tool = build.host_tool()

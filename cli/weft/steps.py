@@ -30,14 +30,15 @@ LineFilter = Callable[[str], str | None]
 class Progress:
     """One line that changes on a terminal; now and then a line everywhere else."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds_per_line: float = SECONDS_PER_LINE) -> None:
+        self._seconds_per_line = seconds_per_line
         self._terminal = sys.stdout.isatty()
         self._width = 0
         self._printed = time.monotonic()
 
     def show(self, text: str) -> None:
         if not self._terminal:
-            if time.monotonic() - self._printed >= SECONDS_PER_LINE:
+            if time.monotonic() - self._printed >= self._seconds_per_line:
                 self._printed = time.monotonic()
                 print(f"  {text}", flush=True)
             return

@@ -57,17 +57,13 @@ def test_boots_on_old_and_new_cpu_models(
 
 @pytest.mark.parametrize("cpus", [1, 4, 16])
 @pytest.mark.parametrize("accel", ["tcg", "icount"])
-def test_boots_in_each_way_to_run(
-    weft: Weft, tree: Tree, tmp_path: Path, accel: str, cpus: int
-) -> None:
+def test_boots_in_each_way_to_run(weft: Weft, tree: Tree, tmp_path: Path, accel: str, cpus: int) -> None:
     self_test(weft, tree, tmp_path, "--accel", accel, "--cpus", str(cpus))
 
 
 @pytest.mark.parametrize("options", [("--profile", "bench"), ("--append", "trace=off"),
                                      ("--append", "idle=halt"), ("--append", "idle=poll")])  # fmt: skip
-def test_boots_with_each_option(
-    weft: Weft, tree: Tree, tmp_path: Path, options: tuple[str, str]
-) -> None:
+def test_boots_with_each_option(weft: Weft, tree: Tree, tmp_path: Path, options: tuple[str, str]) -> None:
     self_test(weft, tree, tmp_path, *options)
 
 
@@ -78,9 +74,7 @@ def test_boots_without_tracing(weft: Weft, tmp_path: Path, profile: str) -> None
     assert ktap.parse(done.stdout.splitlines()).ok
 
 
-def test_a_seed_decides_an_icount_boot_to_the_digit(
-    boot: Callable[..., Guest], tmp_path: Path
-) -> None:
+def test_a_seed_decides_an_icount_boot_to_the_digit(boot: Callable[..., Guest], tmp_path: Path) -> None:
     """One binary, one command line, one seed: one history, every event and time stamp of it."""
 
     def history(seed: int) -> list[str]:

@@ -66,9 +66,7 @@ def test_without_the_device_nothing_is_tried(
     assert "cannot be opened" in str(accel.kvm_refusal(qemu=works))
 
 
-def test_the_answer_is_remembered_for_this_qemu(
-    qemu: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_the_answer_is_remembered_for_this_qemu(qemu: Callable[[str], str], tmp_path: Path) -> None:
     cache = tmp_path / "deep" / "accel.json"
     assert accel.resolve_accel("auto", cache, qemu=qemu("exit 33")) == "kvm"
     assert accel.resolve_accel("auto", cache, qemu=qemu("exit 1")) == "kvm"  # not asked again

@@ -41,7 +41,7 @@ class SmallTree:
         self.write("build/x86_64/test/kernel.elf", "")
         tool = self.write("build/host/weft-trace", "#!/bin/sh\necho no trace here >&2\nexit 2\n")
         tool.chmod(0o755)
-        qemu = self.write("bin/qemu-system-x86_64", f"#!/bin/sh\nexec {FAKE} \"$@\"\n")
+        qemu = self.write("bin/qemu-system-x86_64", f'#!/bin/sh\nexec {FAKE} "$@"\n')
         qemu.chmod(0o755)
 
     def write(self, name: str, text: str) -> Path:
@@ -79,7 +79,9 @@ def test_collecting_boots_nothing(small: SmallTree) -> None:
 def test_a_good_report_passes_with_one_boot(small: SmallTree) -> None:
     small.guest_test("sum", f"{GOOD_REPORT} exit=33")
     log = small.root / "boots"
-    small.write("bin/qemu-system-x86_64", f"#!/bin/sh\n[ $1 = --version ] || echo x >>{log}\nexec {FAKE} \"$@\"\n")
+    small.write(
+        "bin/qemu-system-x86_64", f'#!/bin/sh\n[ $1 = --version ] || echo x >>{log}\nexec {FAKE} "$@"\n'
+    )
     done = small.pytest()
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout.splitlines()[-1]
@@ -169,13 +171,15 @@ def test_a_failing_python_test_saves_its_guest(small: SmallTree) -> None:
     assert f"everything is in: {folder}" in done.stdout
 
 
-@pytest.mark.parametrize("then", ["pass", "assert False", "import os; os._exit(1)", "raise KeyboardInterrupt"])
+@pytest.mark.parametrize(
+    "then", ["pass", "assert False", "import os; os._exit(1)", "raise KeyboardInterrupt"]
+)
 def test_no_guest_outlives_its_test(small: SmallTree, then: str) -> None:
     small.write("tests/test_x.py", BOOTING.format(script="stubborn say=up hang", then=then))
     pid_file = small.root / "pid"
     small.write(
         "bin/qemu-system-x86_64",
-        f"#!/bin/sh\n[ $1 = --version ] || echo $$ >{pid_file}\nexec {FAKE} \"$@\"\n",
+        f'#!/bin/sh\n[ $1 = --version ] || echo $$ >{pid_file}\nexec {FAKE} "$@"\n',
     )
     small.pytest("-s")
     assert is_gone(int(pid_file.read_text()))

@@ -104,9 +104,7 @@ def test_mailbox_explorer_finds(tree: Tree, bug: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(("signallers", "signals"), [(1, 3), (2, 2), (3, 1)])
-def test_signal_word_holds_in_every_interleaving(
-    tree: Tree, signallers: int, signals: int
-) -> None:
+def test_signal_word_holds_in_every_interleaving(tree: Tree, signallers: int, signals: int) -> None:
     done = run(tree, "signal_interleave", "--signallers", signallers, "--signals", signals)
     assert done.returncode == 0, done.stdout
     assert counts(done.stdout)["states"] > 20
@@ -131,9 +129,7 @@ def test_signal_explorer_finds(tree: Tree, bug: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("threads", "parcels", "rounds"), [(2, 1, 20_000), (3, 4, 20_000), (8, 64, 2_000), (16, 3, 5_000)]
 )
-def test_mailbox_survives_stress_without_a_race(
-    tree: Tree, threads: int, parcels: int, rounds: int
-) -> None:
+def test_mailbox_survives_stress_without_a_race(tree: Tree, threads: int, parcels: int, rounds: int) -> None:
     done = run(tree, "mailbox_stress_tsan", threads, parcels, rounds, 20)
     assert done.returncode == 0, done.stderr
     found = counts(done.stdout)

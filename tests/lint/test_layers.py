@@ -33,9 +33,7 @@ def code_of(text: str) -> str:
 
 
 @pytest.mark.parametrize(("rooms", "forbidden", "exceptions"), DIRECTIONS)
-def test_includes_point_one_way(
-    rooms: tuple[str, ...], forbidden: str, exceptions: tuple[str, ...]
-) -> None:
+def test_includes_point_one_way(rooms: tuple[str, ...], forbidden: str, exceptions: tuple[str, ...]) -> None:
     pattern = re.compile(rf'^\s*#\s*include\s+"({forbidden}[^"]*)"', re.MULTILINE)
     complain(
         [

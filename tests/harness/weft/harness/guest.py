@@ -80,7 +80,7 @@ class Guest:
     def timeline(self, out: Path) -> Path:
         """The trace as a Perfetto file; the capture stays beside it, ending in .weft."""
         capture = self.capture(out.with_suffix(".weft"))
-        argv = [self.tree.trace_tool, "convert", capture, "-o", out]
+        argv = [str(self.tree.trace_tool), "convert", str(capture), "-o", str(out)]
         try:
             done = subprocess.run(argv, capture_output=True, text=True, timeout=CONVERT_SECONDS)
         except subprocess.TimeoutExpired as error:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from weft.harness.boots import Boots
 from weft.harness.program import GUEST_TEST_ROOMS, Configuration, TestProgram, read_program
 from weft.machine import UsageError

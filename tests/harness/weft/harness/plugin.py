@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from weft.harness import artifacts
 from weft.harness.boots import Boots
 from weft.harness.guest import Guest
