@@ -30,6 +30,7 @@
 #include "ipc/endpoint.h"
 
 #include "kernel/boot.h"
+#include "kernel/caller.h"
 #include "kernel/sched/switch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
@@ -112,31 +113,6 @@ static __attribute__((noinline)) status_t call_slow(uint64_t handle)
 
 /* ---- slow path: answer and receive ----------------------------------------------------------- */
 
-static void reply_arrived(struct mail *mail)
-{
-    struct thread *client = container_of(mail, struct thread, mail);
-
-    if (thread_arrived(client)) {
-        thread_wake(client, client->cause);
-    }
-}
-
-/* Lets the server's client go, with a status. The server's home CPU. */
-static void release_caller(struct thread *server, status_t status)
-{
-    struct thread *client = server->caller;
-
-    server->caller = NULL;
-    client->server = NULL;
-    client->cause = server->id;
-    thread_set_status(client, status);
-    if (client->home == percpu(id)) {
-        thread_wake(client, server->id);
-    } else {
-        thread_send(client, client->home, TRACE_TRAVEL_IPC_REPLY, reply_arrived);
-    }
-}
-
 static void reply(struct thread *server)
 {
     struct thread *client = server->caller;
@@ -144,7 +120,7 @@ static void reply(struct thread *server)
     arch_copy_message(&client->frame, &server->frame);
     trace_ipc_reply(client->home == percpu(id) ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
                     client->message, client->id);
-    release_caller(server, STATUS_OK);
+    caller_release(server, STATUS_OK);
 }
 
 /* On the endpoint's CPU, for a server that is here. */
@@ -316,8 +292,9 @@ static void wake_dead(struct thread *thread, bool client)
     thread_wake(thread, 0);
 }
 
-void endpoint_orphan(struct endpoint *endpoint)
+static void endpoint_orphaned(struct object *object)
 {
+    struct endpoint *endpoint = (struct endpoint *)object;
     struct list_link *link;
 
     endpoint->orphaned = true;
@@ -331,18 +308,22 @@ void endpoint_orphan(struct endpoint *endpoint)
 
 static void orphan_arrived(struct mail *mail)
 {
-    endpoint_orphan(container_of(mail, struct endpoint, orphan_mail));
+    endpoint_orphaned(&container_of(mail, struct endpoint, orphan_mail)->object);
 }
 
-bool endpoint_reader_add(struct object *object)
+static bool endpoint_granted(struct object *object, unsigned rights)
 {
-    return count_up_unless_zero(&((struct endpoint *)object)->readers);
+    return (rights & RIGHT_READ) == 0 ||
+           count_up_unless_zero(&((struct endpoint *)object)->readers);
 }
 
-void endpoint_reader_removed(struct object *object)
+static void endpoint_withdrawn(struct object *object, unsigned rights)
 {
     struct endpoint *endpoint = (struct endpoint *)object;
 
+    if ((rights & RIGHT_READ) == 0) {
+        return;
+    }
     /* [endpoint.readers] acquire and release: what receivers did happened before the end. */
     if (fetch_sub_acq_rel(&endpoint->readers, 1) == 1) {
         endpoint->orphan_mail.arrive = orphan_arrived;
@@ -351,51 +332,19 @@ void endpoint_reader_removed(struct object *object)
     }
 }
 
-void endpoint_forget(struct thread *thread)
+static void endpoint_forget(struct thread *thread)
 {
-    if (thread->state == TRACE_THREAD_STATE_BLOCKED_CALL) {
-        trace_ipc_abort(-STATUS_CANCELLED, thread->message, thread->id);
-    }
-    if (thread->server != NULL) {
-        thread->server->caller = NULL;
-        thread->server = NULL;
-    } else {
-        list_remove(&thread->link);
-    }
+    list_remove(&thread->link);
 }
 
-void endpoint_server_arrived(struct thread *server)
-{
-    struct thread *client = server->caller;
-
-    if (client == NULL || client->state != TRACE_THREAD_STATE_TRAVELLING) {
-        return;
-    }
-    client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
-    /* Relaxed: as in thread_arrived(), which ends it: its kill order may have been here before it. */
-    if (load_relaxed(&client->killed)) {
-        trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
-        server->caller = NULL;
-        (void)!thread_arrived(client);
-    }
-}
-
-void endpoint_server_leaves(struct thread *server, cpu_t cpu)
-{
-    if (server->caller != NULL) {
-        server->caller->state = TRACE_THREAD_STATE_TRAVELLING;
-        /* [thread.owner] release: as in thread_send(); the server's mail carries the client. */
-        store_release(&server->caller->owner, cpu);
-    }
-}
-
-void endpoint_server_died(struct thread *server)
-{
-    if (server->caller != NULL) {
-        trace_ipc_abort(-STATUS_DEAD, server->caller->message, server->caller->id);
-        release_caller(server, STATUS_DEAD);
-    }
-}
+static const struct object_class endpoint_class = {
+    .type = OBJECT_ENDPOINT,
+    .size = sizeof(struct endpoint),
+    .granted = endpoint_granted,
+    .withdrawn = endpoint_withdrawn,
+    .orphaned = endpoint_orphaned,
+    .forget = endpoint_forget,
+};
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
@@ -411,7 +360,7 @@ static status_t endpoint_create(struct thread *caller, struct object *object)
     }
     list_init(&endpoint->receivers);
     list_init(&endpoint->callers);
-    object_init(&endpoint->object, OBJECT_ENDPOINT, (cpu_t)arch_argument(&caller->frame, 0),
+    object_init(&endpoint->object, &endpoint_class, (cpu_t)arch_argument(&caller->frame, 0),
                 process);
     endpoint->orphan_mail.id = endpoint->object.id;
     endpoint->readers = 1;

@@ -43,8 +43,9 @@ static void signal_arrived(struct mail *mail)
     }
 }
 
-void notification_signal(struct notification *notification, uint64_t bits)
+static void notification_signal(struct object *object, uint64_t bits)
 {
+    struct notification *notification = (struct notification *)object;
     bool here = notification->object.cpu == percpu(id);
 
     trace_notification_signal(here ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
@@ -73,7 +74,7 @@ status_t sys_notification_signal(uint64_t handle, uint64_t bits)
     if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE), &cap))) {
         return cap_lookup(caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
     }
-    notification_signal((struct notification *)cap.object, cap.badge != 0 ? cap.badge : bits);
+    notification_signal(cap.object, cap.badge != 0 ? cap.badge : bits);
     return sched_preemption_point(STATUS_OK);
 }
 
@@ -124,8 +125,9 @@ status_t sys_notification_wait(uint64_t handle)
     return object_invoke(&notification->object, notification_wait);
 }
 
-void notification_orphan(struct notification *notification)
+static void notification_orphaned(struct object *object)
 {
+    struct notification *notification = (struct notification *)object;
     struct thread *waiter = notification->waiter;
 
     notification->orphaned = true; /* a thread may still be on its way here to wait */
@@ -136,10 +138,18 @@ void notification_orphan(struct notification *notification)
     }
 }
 
-void notification_forget(struct thread *thread)
+static void notification_forget(struct thread *thread)
 {
     ((struct notification *)thread->waits_on)->waiter = NULL;
 }
+
+static const struct object_class notification_class = {
+    .type = OBJECT_NOTIFICATION,
+    .size = sizeof(struct notification),
+    .orphaned = notification_orphaned,
+    .forget = notification_forget,
+    .signal = notification_signal,
+};
 
 static status_t notification_create(struct thread *caller, struct object *object)
 {
@@ -152,7 +162,7 @@ static status_t notification_create(struct thread *caller, struct object *object
     if (notification == NULL) {
         return STATUS_NO_MEMORY;
     }
-    object_init(&notification->object, OBJECT_NOTIFICATION, (cpu_t)arch_argument(&caller->frame, 0),
+    object_init(&notification->object, &notification_class, (cpu_t)arch_argument(&caller->frame, 0),
                 process);
     notification->mail.id = notification->object.id;
     notification->mail.arrive = signal_arrived;

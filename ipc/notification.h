@@ -16,12 +16,3 @@ struct notification {
     uint32_t signaller;    /* (A) id of who signalled last, for the trace */
     struct mail mail;      /* travels to the owner when bits were set elsewhere */
 };
-
-/* Sets bits and wakes the waiter. Any CPU. */
-void notification_signal(struct notification *notification, uint64_t bits);
-
-/* The last capability is gone: the waiter gets STATUS_DEAD. Owner. */
-void notification_orphan(struct notification *notification);
-
-/* Takes a killed waiter away. */
-void notification_forget(struct thread *thread);

@@ -4,7 +4,6 @@
  */
 #include "kernel/cap.h"
 
-#include "ipc/endpoint.h"
 #include "kernel/panic.h"
 #include "smp/atomic.h"
 #include "smp/sched_point.h"
@@ -24,19 +23,16 @@ status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type t
     return (cap_rights(out) & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
 }
 
-static bool can_receive(const struct object *object, unsigned rights)
-{
-    return object->type == OBJECT_ENDPOINT && (rights & RIGHT_READ) != 0;
-}
-
 bool cap_keep(const struct cap *cap, unsigned rights)
 {
+    struct object *object = cap->object;
+
     SCHED_POINT();
-    if (!count_up_unless_zero(&cap->object->references)) {
+    if (!count_up_unless_zero(&object->references)) {
         return false;
     }
-    if (can_receive(cap->object, rights) && !endpoint_reader_add(cap->object)) {
-        object_release(cap->object);
+    if (object->class->granted != NULL && !object->class->granted(object, rights)) {
+        object_release(object);
         return false;
     }
     return true;
@@ -44,8 +40,8 @@ bool cap_keep(const struct cap *cap, unsigned rights)
 
 void cap_drop(struct object *object, unsigned rights)
 {
-    if (can_receive(object, rights)) {
-        endpoint_reader_removed(object);
+    if (object->class->withdrawn != NULL) {
+        object->class->withdrawn(object, rights);
     }
     object_release(object);
 }
@@ -63,7 +59,7 @@ status_t cap_insert(struct cap_table *table, struct object *object, unsigned rig
          * Pairs with [cap.read]. */
         store_release(&slot->object, object);
         store_release(&slot->badge, badge);
-        store_release(&slot->kind, CAP_KIND(object->type, rights));
+        store_release(&slot->kind, CAP_KIND(object->class->type, rights));
         *handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
         slot->generation++;
         /* [cap.fill] release: the slot is complete. Pairs with [cap.handle]. */

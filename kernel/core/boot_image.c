@@ -153,8 +153,11 @@ static vaddr_t elf_load(struct process *process, const struct file *file)
 
 /* ---- what init gets -------------------------------------------------------------------------- */
 
-static struct object console = {.type = OBJECT_CONSOLE, .references = 1};
-static struct object machine = {.type = OBJECT_MACHINE, .references = 1};
+/* Parts of the kernel: their own reference keeps them forever. */
+static const struct object_class console_class = {.type = OBJECT_CONSOLE};
+static const struct object_class machine_class = {.type = OBJECT_MACHINE};
+static struct object console = {.class = &console_class, .references = 1};
+static struct object machine = {.class = &machine_class, .references = 1};
 
 /* The boot image as a memory object: its frames are where the loader put them, never freed. */
 static struct object *image_object(struct process *process)
@@ -167,7 +170,7 @@ static struct object *image_object(struct process *process)
         image.frames[page] = boot_info.initrd_start + page * PAGE_SIZE;
     }
     image.pages = (uint32_t)pages;
-    object_init(&image.object, OBJECT_MEMORY, 0, process);
+    object_init(&image.object, &memory_class, 0, process);
     object_retain(&image.object); /* the kernel's own: it never dies */
     return &image.object;
 }

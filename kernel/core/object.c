@@ -4,12 +4,9 @@
  */
 #include "kernel/object.h"
 
-#include "ipc/endpoint.h"
-#include "ipc/notification.h"
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
-#include "kernel/memory_object.h"
-#include "kernel/panic.h"
+#include "kernel/process.h"
 #include "smp/quiescence.h"
 #include "trace/kernel/trace.h"
 
@@ -19,9 +16,10 @@ uint32_t object_id_new(void)
     return ++percpu(ids) * boot_info.cpu_count + percpu(id);
 }
 
-void object_init(struct object *object, enum object_type type, cpu_t cpu, struct process *payer)
+void object_init(struct object *object, const struct object_class *class, cpu_t cpu,
+                 struct process *payer)
 {
-    object->type = type;
+    object->class = class;
     object->cpu = cpu;
     object->id = object_id_new();
     object->references = 1;
@@ -44,19 +42,10 @@ static void object_reclaim(struct mail *mail)
     struct object *object = container_of(mail, struct object, visitor.mail);
     struct process *payer = object->payer;
 
-    switch (object->type) {
-    case OBJECT_ENDPOINT:
-        slab_free(&payer->slab, object, sizeof(struct endpoint));
-        break;
-    case OBJECT_NOTIFICATION:
-        slab_free(&payer->slab, object, sizeof(struct notification));
-        break;
-    case OBJECT_MEMORY:
-        memory_object_free((struct memory_object *)object);
-        break;
-    default:
-        panic("object %u of type %u cannot be reclaimed", object->id, object->type);
+    if (object->class->reclaim != NULL) {
+        object->class->reclaim(object);
     }
+    slab_free(&payer->slab, object, object->class->size);
     process_object_gone(payer);
 }
 
@@ -65,8 +54,8 @@ static void object_quiescent(struct visitor *visitor)
 {
     struct object *object = container_of(visitor, struct object, visitor);
 
-    if (object->type == OBJECT_PROCESS) { /* goes on by itself */
-        process_unreferenced((struct process *)object);
+    if (object->class->unreferenced != NULL) {
+        object->class->unreferenced(object);
         return;
     }
     visitor->mail.arrive = object_reclaim;
@@ -79,18 +68,8 @@ static void object_destroy(struct mail *mail)
 {
     struct object *object = container_of(mail, struct object, visitor.mail);
 
-    switch (object->type) {
-    case OBJECT_ENDPOINT:
-        endpoint_orphan((struct endpoint *)object);
-        break;
-    case OBJECT_NOTIFICATION:
-        notification_orphan((struct notification *)object);
-        break;
-    case OBJECT_CONSOLE:
-    case OBJECT_MACHINE:
-        return; /* part of the kernel, live forever */
-    default:
-        break;
+    if (object->class->orphaned != NULL) {
+        object->class->orphaned(object);
     }
     object->visitor.visit = NULL;
     object->visitor.done = object_quiescent;

@@ -4,7 +4,6 @@
  */
 #include "kernel/process.h"
 
-#include "ipc/notification.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
@@ -20,6 +19,21 @@
 #define TABLES_PER_PIECE 16
 
 struct process kernel_process = {.name = "kernel"};
+
+static void process_gone_check(struct process *process);
+
+static void unreferenced(struct object *object)
+{
+    struct process *process = (struct process *)object;
+
+    process->unreferenced = true;
+    process_gone_check(process);
+}
+
+static const struct object_class process_class = {
+    .type = OBJECT_PROCESS,
+    .unreferenced = unreferenced,
+};
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -45,7 +59,7 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
     process->caps = arch_to_virtual(table);
     process->pool = *pool;
     list_init(&process->threads);
-    object_init(&process->object, OBJECT_PROCESS, percpu(id), creator);
+    object_init(&process->object, &process_class, percpu(id), creator);
     process->teardown.mail.id = process->object.id;
     __builtin_memcpy(process->name, name, NAME_MAX);
     trace_process_create(process->object.id, creator == NULL ? 0 : creator->object.id);
@@ -168,8 +182,6 @@ void process_order_done(struct thread *thread)
 
 /* ---- ending: what it had --------------------------------------------------------------------- */
 
-static void process_gone_check(struct process *process);
-
 static void tables_piece(struct mail *mail)
 {
     struct process *process = container_of(mail, struct process, teardown.mail);
@@ -180,8 +192,8 @@ static void tables_piece(struct mail *mail)
     }
     process->state = PROCESS_DEAD;
     if (process->watcher != NULL) {
-        notification_signal(process->watcher, process->watcher_bits);
-        object_release(&process->watcher->object);
+        process->watcher->class->signal(process->watcher, process->watcher_bits);
+        object_release(process->watcher);
         process->watcher = NULL;
     }
     process_gone_check(process);
@@ -255,12 +267,6 @@ static void process_gone_check(struct process *process)
     process->object.visitor.mail.arrive = process_reclaim;
     process->object.visitor.mail.travel = TRACE_TRAVEL_DESTROY;
     mail_send(&process->object.visitor.mail, process->object.payer->object.cpu);
-}
-
-void process_unreferenced(struct process *process)
-{
-    process->unreferenced = true;
-    process_gone_check(process);
 }
 
 void process_object_gone(struct process *process)

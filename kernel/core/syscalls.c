@@ -4,7 +4,6 @@
  * console, machine, trace. Each handler reads: look up, validate, act (there where the object lives),
  * return a status. The interface itself, with what each call needs and returns, is kernel/abi/abi.toml.
  */
-#include "ipc/notification.h"
 #include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
@@ -78,7 +77,6 @@ status_t sys_process_exit(uint64_t status)
 static status_t process_create(struct thread *caller, struct object *object)
 {
     struct process *creator = (struct process *)object;
-    struct notification *watcher = (struct notification *)caller->second;
     struct pool pool = {0};
     struct process *process = NULL;
     char name[NAME_MAX + 1];
@@ -94,7 +92,7 @@ static status_t process_create(struct thread *caller, struct object *object)
         pool_merge(&pool, &creator->pool);
         return status; /* `second` is dropped with the call, see sys_process_create() */
     }
-    process->watcher = watcher;
+    process->watcher = caller->second;
     process->watcher_bits =
         caller->second_badge != 0 ? caller->second_badge : arch_argument(&caller->frame, 4);
     caller->second = NULL;

@@ -4,10 +4,9 @@
  */
 #include "kernel/thread.h"
 
-#include "ipc/endpoint.h"
-#include "ipc/notification.h"
 #include "kernel/arch.h"
 #include "kernel/boot.h"
+#include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/sched/run_queue.h"
@@ -47,7 +46,7 @@ bool thread_arrived(struct thread *thread)
         return true;
     }
     if (thread->home == percpu(id)) {
-        endpoint_server_arrived(thread);
+        caller_arrived(thread);
         thread_die(thread, 0);
     } else {
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
@@ -60,7 +59,7 @@ void thread_home_arrived(struct mail *mail)
     struct thread *thread = container_of(mail, struct thread, mail);
 
     if (thread_arrived(thread)) {
-        endpoint_server_arrived(thread);
+        caller_arrived(thread);
         thread_wake(thread, thread->cause);
     }
 }
@@ -118,7 +117,7 @@ void thread_migrate_current(cpu_t cpu)
 
     trace_migrate((uint8_t)cpu, thread->id, thread->home);
     arch_fpu_evict(thread);
-    endpoint_server_leaves(thread, cpu);
+    caller_follows(thread, cpu);
     thread->cause = thread->id;
     thread->home = cpu;
     thread_send(thread, cpu, TRACE_TRAVEL_START, thread_home_arrived);
@@ -151,7 +150,7 @@ void thread_die(struct thread *thread, uint32_t status)
         thread_leave_cpu(TRACE_THREAD_STATE_EXITED);
     }
     arch_fpu_forget(thread);
-    endpoint_server_died(thread);
+    caller_bereaved(thread);
     drop_references(thread);
     trace_thread_exit(thread->id, (int32_t)status);
     thread->exit_status = status;
@@ -195,12 +194,16 @@ static void kill_here(struct thread *thread)
         thread_die(thread, 0);
         break;
     case TRACE_THREAD_STATE_BLOCKED_CALL:
+        trace_ipc_abort(-STATUS_CANCELLED, thread->message, thread->id);
+        /* fall through */
     case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
-        endpoint_forget(thread);
-        unblock_killed(thread);
-        break;
     case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
-        notification_forget(thread);
+        if (thread->server != NULL) {
+            thread->server->caller = NULL;
+            thread->server = NULL;
+        } else {
+            thread->waits_on->class->forget(thread);
+        }
         unblock_killed(thread);
         break;
     case TRACE_THREAD_STATE_TRAVELLING: /* will find `killed` on arrival here */

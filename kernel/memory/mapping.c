@@ -51,9 +51,9 @@ status_t mapping_create(struct process *process, struct memory_object *memory, v
     }
     mapping = slab_alloc(&process->slab, &process->pool, sizeof(*mapping));
     for (uint64_t page = 0; page < pages; page++) {
-        status_t status = arch_space_map(&process->space, &process->pool,
-                                         address + page * PAGE_SIZE,
-                                         memory->frames[first_page + page], access);
+        status_t status =
+            arch_space_map(&process->space, &process->pool, address + page * PAGE_SIZE,
+                           memory->frames[first_page + page], access);
 
         ASSERT(status == STATUS_OK);
         (void)status;
@@ -192,8 +192,8 @@ static status_t memory_unmap(struct thread *caller, struct object *object)
 status_t sys_memory_unmap(uint64_t target, uint64_t address, uint64_t pages)
 {
     struct cap process;
-    status_t status = cap_lookup(current()->process->caps, target, OBJECT_PROCESS, RIGHT_MANAGE,
-                                 &process);
+    status_t status =
+        cap_lookup(current()->process->caps, target, OBJECT_PROCESS, RIGHT_MANAGE, &process);
 
     (void)address, (void)pages; /* read on the process's CPU */
     return status != STATUS_OK ? status : object_invoke(process.object, memory_unmap);

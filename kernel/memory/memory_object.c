@@ -16,16 +16,22 @@
 
 #define PIECE 16u
 
-void memory_object_free(struct memory_object *memory)
+static void memory_reclaim(struct object *object)
 {
-    struct process *payer = memory->object.payer;
+    struct memory_object *memory = (struct memory_object *)object;
+    struct process *payer = object->payer;
 
     for (uint32_t page = 0; page < memory->created; page++) {
         pool_free_page(&payer->pool, memory->frames[page]);
     }
     pool_free_page(&payer->pool, arch_to_physical(memory->frames));
-    slab_free(&payer->slab, memory, sizeof(*memory));
 }
+
+const struct object_class memory_class = {
+    .type = OBJECT_MEMORY,
+    .size = sizeof(struct memory_object),
+    .reclaim = memory_reclaim,
+};
 
 static struct memory_object *memory_object_new(struct process *payer, uint32_t pages)
 {
@@ -42,7 +48,7 @@ static struct memory_object *memory_object_new(struct process *payer, uint32_t p
     }
     memory->frames = arch_to_virtual(list);
     memory->pages = pages;
-    object_init(&memory->object, OBJECT_MEMORY, payer->object.cpu, payer);
+    object_init(&memory->object, &memory_class, payer->object.cpu, payer);
     trace_object_create(TRACE_OBJECT_KIND_MEMORY, memory->object.id, payer->object.id);
     return memory;
 }

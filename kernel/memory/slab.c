@@ -18,16 +18,16 @@ struct slab_slot {
 
 static unsigned class_of(size_t size)
 {
-    unsigned class = 0;
+    unsigned bucket = 0;
 
-    while ((SMALLEST << class) < size) {
-        class++;
+    while ((SMALLEST << bucket) < size) {
+        bucket++;
     }
-    ASSERT(class < SLAB_CLASSES);
-    return class;
+    ASSERT(bucket < SLAB_CLASSES);
+    return bucket;
 }
 
-static bool slab_grow(struct slab *slab, struct pool *pool, unsigned class)
+static bool slab_grow(struct slab *slab, struct pool *pool, unsigned bucket)
 {
     paddr_t frame = pool_alloc_page(pool);
     struct slab_slot *page;
@@ -38,36 +38,36 @@ static bool slab_grow(struct slab *slab, struct pool *pool, unsigned class)
     page = arch_to_virtual(frame);
     page->next = slab->pages;
     slab->pages = page;
-    for (size_t offset = SMALLEST << class; offset < PAGE_SIZE; offset += SMALLEST << class) {
+    for (size_t offset = SMALLEST << class; offset < PAGE_SIZE; offset += SMALLEST << bucket) {
         struct slab_slot *slot = (struct slab_slot *)((char *)page + offset);
 
-        slot->next = slab->free[class];
-        slab->free[class] = slot;
+        slot->next = slab->free[bucket];
+        slab->free[bucket] = slot;
     }
     return true;
 }
 
 void *slab_alloc(struct slab *slab, struct pool *pool, size_t size)
 {
-    unsigned class = class_of(size);
+    unsigned bucket = class_of(size);
     struct slab_slot *slot;
 
-    if (slab->free[class] == NULL && !slab_grow(slab, pool, class)) {
+    if (slab->free[bucket] == NULL && !slab_grow(slab, pool, bucket)) {
         return NULL;
     }
-    slot = slab->free[class];
-    slab->free[class] = slot->next;
-    __builtin_memset(slot, 0, SMALLEST << class);
+    slot = slab->free[bucket];
+    slab->free[bucket] = slot->next;
+    __builtin_memset(slot, 0, SMALLEST << bucket);
     return slot;
 }
 
 void slab_free(struct slab *slab, void *memory, size_t size)
 {
     struct slab_slot *slot = memory;
-    unsigned class = class_of(size);
+    unsigned bucket = class_of(size);
 
-    slot->next = slab->free[class];
-    slab->free[class] = slot;
+    slot->next = slab->free[bucket];
+    slab->free[bucket] = slot;
 }
 
 void slab_destroy(struct slab *slab, struct pool *pool)

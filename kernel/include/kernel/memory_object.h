@@ -23,5 +23,4 @@ struct memory_object {
 /* A whole object at once, with one reference, while nobody waits: at boot. NULL: no memory. */
 struct memory_object *memory_object_create(struct process *payer, uint32_t pages);
 
-/* Frees frames and list to the payer's pool. The payer's CPU; nobody refers to it any more. */
-void memory_object_free(struct memory_object *memory);
+extern const struct object_class memory_class;

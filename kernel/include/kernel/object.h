@@ -16,22 +16,46 @@
 #include "smp/atomic.h"
 #include "smp/quiescence.h"
 
+struct object;
 struct process;
+struct thread;
+
+/* What a type of object does at the moments that all types share. A new type fills one of these in its
+ * own file; nothing else has to know it. NULL: nothing to do. */
+struct object_class {
+    enum object_type type;
+    size_t size; /* bytes, as given to slab_alloc() */
+    /* A capability with these rights comes into being (false: the last of its kind has gone already,
+     * for good), or went away. Any CPU. */
+    bool (*granted)(struct object *object, unsigned rights);
+    void (*withdrawn)(struct object *object, unsigned rights);
+    /* The last reference is gone: end the waits of all that wait on it. Owner. */
+    void (*orphaned)(struct object *object);
+    /* A thread that is blocked on it was killed: forget it. Owner. */
+    void (*forget)(struct thread *thread);
+    /* Bits are signalled on it. Any CPU. */
+    void (*signal)(struct object *object, uint64_t bits);
+    /* Nobody uses it any more: give back what it has beside its own memory. Payer's CPU. */
+    void (*reclaim)(struct object *object);
+    /* Instead of all that follows quiescence. Owner. */
+    void (*unreferenced)(struct object *object);
+};
 
 struct object {
-    struct visitor visitor; /* its last journey */
-    uint8_t type;          /* (I) enum object_type */
-    cpu_t cpu;             /* (I) owner */
-    uint32_t id;           /* (I) in traces; unique, never reused */
-    uint32_t references;   /* (A) capabilities and kernel pointers that keep it */
-    struct process *payer; /* (I) process whose pool its memory comes from */
+    struct visitor visitor;           /* its last journey */
+    const struct object_class *class; /* (I) */
+    cpu_t cpu;                        /* (I) owner */
+    uint32_t id;                      /* (I) in traces; unique, never reused */
+    uint32_t references;              /* (A) capabilities and kernel pointers that keep it */
+    struct process *payer;            /* (I) process whose pool its memory comes from */
 };
 
 /* A new id for whatever appears in traces; unique over all CPUs without asking them. */
 uint32_t object_id_new(void);
 
 /* Fills the header with one reference and counts it for `payer`, on whose CPU this must run. */
-void object_init(struct object *object, enum object_type type, cpu_t cpu, struct process *payer);
+void object_init(struct object *object, const struct object_class *class, cpu_t cpu,
+                 struct process *payer);
 
 /* The caller must hold a reference already; who has only found the object uses cap_keep(). */
 void object_retain(struct object *object);

@@ -21,7 +21,6 @@
 #include "kernel/slab.h"
 #include "kernel/types.h"
 
-struct notification;
 struct thread;
 
 enum process_state { PROCESS_ALIVE, PROCESS_DYING, PROCESS_DEAD };
@@ -30,26 +29,26 @@ enum process_state { PROCESS_ALIVE, PROCESS_DYING, PROCESS_DEAD };
 enum process_cause { CAUSE_ALIVE, CAUSE_EXITED, CAUSE_FAULT, CAUSE_KILLED };
 
 struct process {
-    struct object object;        /* first; object.payer is the creator, NULL for the first process */
-    struct arch_space space;     /* (O) */
-    struct cap_table *caps;      /* (I) the table's page */
-    struct pool pool;            /* (O) */
-    struct slab slab;            /* (O) small objects */
-    struct list threads;         /* (O) through thread.siblings */
-    uint32_t thread_count;       /* (O) that have not come home dead */
-    uint32_t pending;            /* (O) kill orders and shootdowns under way */
-    uint32_t objects;            /* (O) alive objects that this process pays for */
-    uint8_t state;               /* (O) enum process_state; read anywhere as a hint */
-    uint8_t cause;               /* (O) enum process_cause */
-    uint32_t status;             /* (O) exit status or exception vector */
-    uint16_t slots_closed;       /* (O) capabilities closed by the ending */
-    bool tearing_down;           /* (O) the last thread is gone */
-    bool unreferenced;           /* (O) no capability to it is left */
-    struct visitor teardown;     /* drives the ending, one piece at a time */
-    struct mapping *mappings;    /* (O) what is mapped where */
-    struct notification *watcher; /* (O) signalled at the end; holds a reference; may be NULL */
-    uint64_t watcher_bits;       /* (O) */
-    char name[NAME_MAX + 1];     /* (I) */
+    struct object object;     /* first; object.payer is the creator, NULL for the first process */
+    struct arch_space space;  /* (O) */
+    struct cap_table *caps;   /* (I) the table's page */
+    struct pool pool;         /* (O) */
+    struct slab slab;         /* (O) small objects */
+    struct list threads;      /* (O) through thread.siblings */
+    uint32_t thread_count;    /* (O) that have not come home dead */
+    uint32_t pending;         /* (O) kill orders and shootdowns under way */
+    uint32_t objects;         /* (O) alive objects that this process pays for */
+    uint8_t state;            /* (O) enum process_state; read anywhere as a hint */
+    uint8_t cause;            /* (O) enum process_cause */
+    uint32_t status;          /* (O) exit status or exception vector */
+    uint16_t slots_closed;    /* (O) capabilities closed by the ending */
+    bool tearing_down;        /* (O) the last thread is gone */
+    bool unreferenced;        /* (O) no capability to it is left */
+    struct visitor teardown;  /* drives the ending, one piece at a time */
+    struct mapping *mappings; /* (O) what is mapped where */
+    struct object *watcher;   /* (O) signalled at the end; holds a reference; may be NULL */
+    uint64_t watcher_bits;    /* (O) */
+    char name[NAME_MAX + 1];  /* (I) */
 };
 
 /* The process that stands for the kernel in traces: owns the idle threads, has no address space. */
@@ -77,9 +76,6 @@ void process_check_end(struct process *process);
 
 /* One object that the process paid for is gone and its memory is back. The process's CPU. */
 void process_object_gone(struct process *process);
-
-/* The last capability to the process is gone, and nobody uses it any more (object.c). */
-void process_unreferenced(struct process *process);
 
 /* Creates the first process from the boot image. CPU 0, once. */
 void process_start_init(void);

@@ -51,20 +51,20 @@ struct thread {
     /* -- journeys -- */
     struct mail mail;
     struct mail kill_order;
-    invoke_fn invoke;              /* (O) what it does on arrival */
-    struct object *invoke_object;  /* (O) */
-    uint64_t badge;                /* (O) of the capability it calls with */
-    struct object *second;         /* (O) another object that the call needs; kept as cap_keep() does */
-    unsigned second_rights;        /* (O) what shall be allowed with it */
-    uint64_t second_badge;         /* (O) and the badge under which */
+    invoke_fn invoke;             /* (O) what it does on arrival */
+    struct object *invoke_object; /* (O) */
+    uint64_t badge;               /* (O) of the capability it calls with */
+    struct object *second;        /* (O) another object that the call needs; kept as cap_keep() does */
+    unsigned second_rights;       /* (O) what shall be allowed with it */
+    uint64_t second_badge;        /* (O) and the badge under which */
     /* -- the rest -- */
-    cycles_t deadline;             /* (O) when to wake up */
-    struct list_link siblings;     /* (O: the process's CPU) */
-    uint64_t end_reason;           /* (O) cause << 32 | status with which it ends its process */
-    uint32_t exit_status;          /* (O) */
-    bool dead;                     /* (O: the process's CPU) has come home to be freed */
-    bool ordered;                  /* (O: the process's CPU) its kill order is under way */
-    char name[NAME_MAX + 1];       /* (O) for panics; traces have it from an event */
+    cycles_t deadline;         /* (O) when to wake up */
+    struct list_link siblings; /* (O: the process's CPU) */
+    uint64_t end_reason;       /* (O) cause << 32 | status with which it ends its process */
+    uint32_t exit_status;      /* (O) */
+    bool dead;                 /* (O: the process's CPU) has come home to be freed */
+    bool ordered;              /* (O: the process's CPU) its kill order is under way */
+    char name[NAME_MAX + 1];   /* (O) for panics; traces have it from an event */
     uint8_t fpu[512] __attribute__((aligned(16))); /* (O) when not in the CPU's registers */
 };
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Held clients; the header is the manual.
+ */
+#include "kernel/caller.h"
+
+#include "kernel/cpu.h"
+#include "smp/atomic.h"
+#include "trace/kernel/trace.h"
+
+void caller_release(struct thread *server, status_t status)
+{
+    struct thread *client = server->caller;
+
+    server->caller = NULL;
+    client->server = NULL;
+    client->cause = server->id;
+    thread_set_status(client, status);
+    if (client->home == percpu(id)) {
+        thread_wake(client, server->id);
+    } else {
+        thread_send(client, client->home, TRACE_TRAVEL_IPC_REPLY, thread_home_arrived);
+    }
+}
+
+void caller_arrived(struct thread *server)
+{
+    struct thread *client = server->caller;
+
+    if (client == NULL || client->state != TRACE_THREAD_STATE_TRAVELLING) {
+        return;
+    }
+    client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
+    /* Relaxed: as in thread_arrived(), which ends it: its kill order may have been here before it. */
+    if (load_relaxed(&client->killed)) {
+        trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
+        server->caller = NULL;
+        (void)!thread_arrived(client);
+    }
+}
+
+void caller_follows(struct thread *server, cpu_t cpu)
+{
+    struct thread *client = server->caller;
+
+    if (client != NULL) {
+        client->state = TRACE_THREAD_STATE_TRAVELLING;
+        /* [thread.owner] release: as in thread_send(); the server's mail carries the client. */
+        store_release(&client->owner, cpu);
+    }
+}
+
+void caller_bereaved(struct thread *server)
+{
+    if (server->caller != NULL) {
+        trace_ipc_abort(-STATUS_DEAD, server->caller->message, server->caller->id);
+        caller_release(server, STATUS_DEAD);
+    }
+}

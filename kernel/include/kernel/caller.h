@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client that a server holds: its call was delivered, and it waits for the answer.
+ *
+ * server->caller and client->server point at each other. The client is owned by the server's home
+ * CPU for as long as it is held, and goes where the server goes; see kernel/thread.h.
+ */
+#pragma once
+
+#include "kernel/thread.h"
+
+/* Lets the server's client go, with a status. The server's home CPU. */
+void caller_release(struct thread *server, status_t status);
+
+/* The server has come home, perhaps with a fresh client: that one is this CPU's now. */
+void caller_arrived(struct thread *server);
+
+/* The server moves to another CPU, and its client with it. */
+void caller_follows(struct thread *server, cpu_t cpu);
+
+/* The server has died: its client gets STATUS_DEAD. */
+void caller_bereaved(struct thread *server);
