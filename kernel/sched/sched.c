@@ -58,10 +58,10 @@ static __attribute__((always_inline)) _Noreturn void run_next(struct run_queue *
         switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
         arch_restart_stack(idle_loop);
     }
-    if (run_queue_has_equal(queue, next) && percpu(timer.slice_end) == 0) {
-        timer_start_slice();
-    }
     switch_current(next);
+    if (run_queue_has_equal(queue, next) && percpu(timer.slice_end) == 0) {
+        timer_start_slice(); /* of `next`: it is current now */
+    }
     arch_return_to_user();
 }
 

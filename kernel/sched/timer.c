@@ -90,7 +90,7 @@ void timer_expired(void)
         if (percpu(timer.slice_thread) == current()->id) {
             sched_slice_ended();
         }
-        if (percpu(queue).ready != 0) {
+        if (percpu(queue).ready != 0 && !current()->idle) { /* else who comes next starts it */
             timer_start_slice();
         }
     }
