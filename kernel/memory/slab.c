@@ -38,7 +38,7 @@ static bool slab_grow(struct slab *slab, struct pool *pool, unsigned bucket)
     page = arch_to_virtual(frame);
     page->next = slab->pages;
     slab->pages = page;
-    for (size_t offset = SMALLEST << class; offset < PAGE_SIZE; offset += SMALLEST << bucket) {
+    for (size_t offset = SMALLEST << bucket; offset < PAGE_SIZE; offset += SMALLEST << bucket) {
         struct slab_slot *slot = (struct slab_slot *)((char *)page + offset);
 
         slot->next = slab->free[bucket];
