@@ -4,7 +4,7 @@
  */
 #include "kernel/cap.h"
 
-#include "kernel/panic.h"
+#include "kernel/process.h"
 #include "smp/atomic.h"
 #include "smp/sched_point.h"
 
@@ -69,30 +69,37 @@ status_t cap_insert(struct cap_table *table, struct object *object, unsigned rig
     return STATUS_NO_SLOT;
 }
 
-static void slot_clear(struct cap_slot *slot)
+status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle)
+{
+    return cap_insert(process->caps, &process->object, rights, 0, handle);
+}
+
+static void slot_clear(struct process *process, struct cap_slot *slot)
 {
     /* Relaxed: who still finds the old handle may use the object, which outlives a quiescence walk;
      * a later filling of the slot is ordered behind this ([cap.refill]). */
     store_relaxed(&slot->handle, 0);
-    cap_drop(slot->object, slot->kind >> 8);
+    if (slot->object != &process->object) {
+        cap_drop(slot->object, slot->kind >> 8);
+    }
 }
 
-status_t cap_delete(struct cap_table *table, uint64_t handle)
+status_t cap_delete(struct process *process, uint64_t handle)
 {
-    struct cap_slot *slot = cap_slot_of(table, handle);
+    struct cap_slot *slot = cap_slot_of(process->caps, handle);
 
     if (handle == 0 || slot->handle != handle) {
         return STATUS_BAD_HANDLE;
     }
-    slot_clear(slot);
+    slot_clear(process, slot);
     return STATUS_OK;
 }
 
-void cap_delete_range(struct cap_table *table, unsigned first, unsigned count)
+void cap_delete_range(struct process *process, unsigned first, unsigned count)
 {
     for (unsigned i = first; i < first + count; i++) {
-        if (table->slots[i].handle != 0) {
-            slot_clear(&table->slots[i]);
+        if (process->caps->slots[i].handle != 0) {
+            slot_clear(process, &process->caps->slots[i]);
         }
     }
 }

@@ -27,6 +27,7 @@ static void unreferenced(struct object *object)
     struct process *process = (struct process *)object;
 
     process->unreferenced = true;
+    process_end(process, CAUSE_KILLED, 0); /* nobody can watch or end it any more */
     process_gone_check(process);
 }
 
@@ -223,7 +224,7 @@ static void caps_piece(struct mail *mail)
 {
     struct process *process = container_of(mail, struct process, teardown.mail);
 
-    cap_delete_range(process->caps, process->slots_closed, SLOTS_PER_PIECE);
+    cap_delete_range(process, process->slots_closed, SLOTS_PER_PIECE);
     process->slots_closed += SLOTS_PER_PIECE;
     if (process->slots_closed < CAPABILITY_SLOTS) {
         mail_send(mail, percpu(id));

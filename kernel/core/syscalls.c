@@ -96,12 +96,11 @@ static status_t process_create(struct thread *caller, struct object *object)
     process->watcher_bits =
         caller->second_badge != 0 ? caller->second_badge : arch_argument(&caller->frame, 4);
     caller->second = NULL;
-    object_retain(&process->object); /* the process's handle on itself; cannot fail, it is empty */
-    (void)!cap_insert(process->caps, &process->object, RIGHT_READ | RIGHT_MANAGE, 0, &own_handle);
+    /* Its handle on itself; cannot fail, as the table is empty. */
+    (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
     status = cap_insert(creator->caps, &process->object, RIGHTS_ALL, 0, &handle);
     if (status != STATUS_OK) { /* nobody can name it: it ends and gives everything back */
         object_release(&process->object);
-        process_end(process, CAUSE_KILLED, 0);
         return status;
     }
     arch_set_result(&caller->frame, handle);
@@ -247,7 +246,7 @@ static status_t cap_copy(struct thread *caller, struct object *object)
         status = cap_insert(process->caps, granted, caller->second_rights, caller->second_badge,
                             &handle);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || granted == object) { /* on oneself, one holds no reference */
         cap_drop(granted, caller->second_rights);
     }
     arch_set_result(&caller->frame, handle);
@@ -284,7 +283,7 @@ status_t sys_cap_copy(uint64_t process, uint64_t handle, uint64_t rights, uint64
 
 static status_t delete_cap(struct thread *caller, struct object *object)
 {
-    return cap_delete(((struct process *)object)->caps, arch_argument(&caller->frame, 0));
+    return cap_delete((struct process *)object, arch_argument(&caller->frame, 0));
 }
 
 status_t sys_cap_delete(uint64_t handle)

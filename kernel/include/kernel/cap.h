@@ -95,8 +95,12 @@ void cap_drop(struct object *object, unsigned rights);
 must_use status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights,
                              uint64_t badge, uint64_t *handle);
 
+/* Puts a process's capability to itself into its own table. It does not count as a reference: a
+ * process that nobody else can name ends. Owner only. */
+must_use status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle);
+
 /* Removes one capability and gives its reference back. Owner only. */
-must_use status_t cap_delete(struct cap_table *table, uint64_t handle);
+must_use status_t cap_delete(struct process *process, uint64_t handle);
 
 /* Removes all capabilities in slots [first, first + count). Owner only, process is ending. */
-void cap_delete_range(struct cap_table *table, unsigned first, unsigned count);
+void cap_delete_range(struct process *process, unsigned first, unsigned count);
