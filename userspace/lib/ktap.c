@@ -31,7 +31,7 @@ void ktap_note(const char *format, ...)
 
 void ktap_failed(const char *file, int line, const char *what)
 {
-    weft_fetch_add(&failures, 1);
+    weft_fetch_add(&failures, 1); /* [ktap.failures] release: see run_one() */
     ktap_note("%s:%d: %s", file, line, what);
 }
 
@@ -81,6 +81,7 @@ static void run_one(unsigned number, const struct ktap_test *test, struct totals
     failures = 0;
     skip_reason = NULL;
     test->function();
+    /* [ktap.failures] acquire: what the test's threads counted, and printed before, comes first. */
     uint32_t failed = weft_load_acquire(&failures);
     if (failed > 0) {
         totals->failed++;

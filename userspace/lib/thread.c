@@ -102,13 +102,14 @@ static status_t slot_take(struct weft_thread **out)
     static const uint32_t wanted[] = {SLOT_ENDED, SLOT_FREE}; /* stacks that are there come first */
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < WEFT_THREADS_MAX; i++) {
+            /* [thread.slot] acquire: whoever had the slot before is done with its stack. */
             if (weft_load_acquire(&threads[i].state) != wanted[pass] ||
                 !weft_compare_exchange(&threads[i].state, wanted[pass], SLOT_USED)) {
                 continue;
             }
             status_t status = wanted[pass] == SLOT_FREE ? stack_map(stack_base(&threads[i])) : 0;
             if (status != STATUS_OK) {
-                weft_store_release(&threads[i].state, SLOT_FREE);
+                weft_store_release(&threads[i].state, SLOT_FREE); /* [thread.slot] as below */
                 return status;
             }
             *out = &threads[i];
@@ -142,6 +143,7 @@ status_t weft_thread_start_id(struct weft_group *group, const char *name, uint32
         if (group != NULL) {
             weft_fetch_add(&group->running, -1u);
         }
+        /* [thread.slot] release: from here on somebody else may use the slot. */
         weft_store_release(&thread->state, SLOT_ENDED);
         return status;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Atomic access to memory that threads of a process share. The names carry the order; there is no
- * sequentially consistent default.
+ * Atomic access to memory that threads share, of one process or of several. The names carry the
+ * order, those without one are acquire and release; there is no sequentially consistent default.
  */
 #pragma once
 
@@ -43,4 +43,19 @@ static inline int weft_compare_exchange(uint32_t *value, uint32_t expected, uint
 {
     return __atomic_compare_exchange_n(value, &expected, wanted, 0, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE);
+}
+
+/* Returns the value from before. */
+static inline uint64_t weft_exchange64_release(uint64_t *value, uint64_t wanted)
+{
+    return __atomic_exchange_n(value, wanted, __ATOMIC_RELEASE);
+}
+
+/* True where *value was *expected and is now `wanted`; else *expected is what was found, which may
+ * have been overwritten already. Never fails for no reason. */
+static inline int weft_compare_exchange64_relaxed(uint64_t *value, uint64_t *expected,
+                                                  uint64_t wanted)
+{
+    return __atomic_compare_exchange_n(value, expected, wanted, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
 }
