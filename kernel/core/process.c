@@ -17,6 +17,8 @@
 #define KILLS_PER_PIECE 16
 #define SLOTS_PER_PIECE 16
 #define TABLES_PER_PIECE 16
+#define MAPPINGS_PER_PIECE 16
+#define SLABS_PER_PIECE 16
 
 struct process kernel_process = {.name = "kernel"};
 
@@ -187,7 +189,8 @@ static void tables_piece(struct mail *mail)
 {
     struct process *process = container_of(mail, struct process, teardown.mail);
 
-    if (!arch_space_destroy_step(&process->space, &process->pool, TABLES_PER_PIECE)) {
+    if (!mapping_drop_step(process, MAPPINGS_PER_PIECE) ||
+        !arch_space_destroy_step(&process->space, &process->pool, TABLES_PER_PIECE)) {
         mail_send(mail, percpu(id));
         return;
     }
@@ -212,9 +215,6 @@ static void unload_visit(struct visitor *visitor)
 
 static void unloaded(struct visitor *visitor)
 {
-    struct process *process = container_of(visitor, struct process, teardown);
-
-    mapping_drop_all(process);
     visitor->mail.arrive = tables_piece;
     visitor->mail.travel = TRACE_TRAVEL_DESTROY;
     mail_send(&visitor->mail, percpu(id));
@@ -253,11 +253,22 @@ static void process_reclaim(struct mail *mail)
     struct process *creator = process->object.payer;
     struct pool pool = process->pool;
 
-    slab_destroy(&process->slab, &pool);
     pool_free_page(&pool, arch_to_physical(process->caps));
     pool_free_page(&pool, arch_to_physical(process)); /* it does not exist from here on */
     pool_merge(&pool, &creator->pool);
     process_object_gone(creator);
+}
+
+static void slabs_piece(struct mail *mail)
+{
+    struct process *process = container_of(mail, struct process, object.visitor.mail);
+
+    if (!slab_destroy_step(&process->slab, &process->pool, SLABS_PER_PIECE)) {
+        mail_send(mail, percpu(id));
+        return;
+    }
+    mail->arrive = process_reclaim;
+    mail_send(mail, process->object.payer->object.cpu);
 }
 
 static void process_gone_check(struct process *process)
@@ -265,9 +276,9 @@ static void process_gone_check(struct process *process)
     if (process->state != PROCESS_DEAD || !process->unreferenced || process->objects != 0) {
         return;
     }
-    process->object.visitor.mail.arrive = process_reclaim;
+    process->object.visitor.mail.arrive = slabs_piece;
     process->object.visitor.mail.travel = TRACE_TRAVEL_DESTROY;
-    mail_send(&process->object.visitor.mail, process->object.payer->object.cpu);
+    mail_send(&process->object.visitor.mail, percpu(id));
 }
 
 void process_object_gone(struct process *process)

@@ -68,15 +68,16 @@ status_t mapping_create(struct process *process, struct memory_object *memory, v
     return STATUS_OK;
 }
 
-void mapping_drop_all(struct process *process)
+bool mapping_drop_step(struct process *process, unsigned budget)
 {
-    while (process->mappings != NULL) {
+    for (; process->mappings != NULL && budget > 0; budget--) {
         struct mapping *mapping = process->mappings;
 
         process->mappings = mapping->next;
         object_release(&mapping->memory->object);
         slab_free(&process->slab, mapping, sizeof(*mapping));
     }
+    return process->mappings == NULL;
 }
 
 /* ---- map ------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  *
  * Pools of pages; the header is the manual.
  *
- * Runs form a singly linked list in no order. A page is taken from the end of the first run, so that
+ * Runs form a singly linked list in no order; its end is known, so that pools merge at once. A page is taken from the end of the first run, so that
  * the run's header stays where it is until the last page goes.
  */
 #include "kernel/pool.h"
@@ -20,6 +20,9 @@ void pool_add(struct pool *pool, paddr_t start, uint64_t pages)
     struct pool_run *run = arch_to_virtual(start);
 
     ASSERT(start % PAGE_SIZE == 0 && pages > 0);
+    if (pool->runs == NULL) {
+        pool->last = run;
+    }
     run->next = pool->runs;
     run->pages = pages;
     pool->runs = run;
@@ -70,12 +73,14 @@ status_t pool_move(struct pool *from, struct pool *to, uint64_t pages)
 
 void pool_merge(struct pool *from, struct pool *to)
 {
-    while (from->runs != NULL) {
-        struct pool_run *run = from->runs;
-
-        from->runs = run->next;
-        from->free_pages -= run->pages;
-        pool_add(to, arch_to_physical(run), run->pages);
+    if (from->runs == NULL) {
+        return;
     }
-    ASSERT(from->free_pages == 0);
+    from->last->next = to->runs;
+    if (to->runs == NULL) {
+        to->last = from->last;
+    }
+    to->runs = from->runs;
+    to->free_pages += from->free_pages;
+    *from = (struct pool){0};
 }

@@ -3,7 +3,7 @@
  * Small objects of one process; the header is the manual.
  *
  * A slab page is cut into equal slots. Its first slot is spent on the link that chains all pages of
- * the process, so that slab_destroy() finds them.
+ * the process, so that slab_destroy_step() finds them.
  */
 #include "kernel/slab.h"
 
@@ -70,13 +70,13 @@ void slab_free(struct slab *slab, void *memory, size_t size)
     slab->free[bucket] = slot;
 }
 
-void slab_destroy(struct slab *slab, struct pool *pool)
+bool slab_destroy_step(struct slab *slab, struct pool *pool, unsigned budget)
 {
-    while (slab->pages != NULL) {
+    for (; slab->pages != NULL && budget > 0; budget--) {
         struct slab_slot *page = slab->pages;
 
         slab->pages = page->next;
         pool_free_page(pool, arch_to_physical(page));
     }
-    *slab = (struct slab){0};
+    return slab->pages == NULL;
 }

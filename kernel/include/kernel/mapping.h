@@ -25,5 +25,6 @@ must_use status_t mapping_create(struct process *process, struct memory_object *
                                  vaddr_t address, uint64_t first_page, uint64_t pages,
                                  unsigned access);
 
-/* Forgets all mappings of a process whose space no CPU uses any more. The process's CPU. */
-void mapping_drop_all(struct process *process);
+/* Forgets mappings of a process whose space no CPU uses any more, at most `budget`; true when none is
+ * left. The process's CPU. */
+bool mapping_drop_step(struct process *process, unsigned budget);

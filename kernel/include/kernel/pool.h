@@ -17,6 +17,7 @@ struct pool_run; /* lives in the free pages */
 
 struct pool {
     struct pool_run *runs; /* (O) */
+    struct pool_run *last; /* (O) of the runs, if there are any */
     uint64_t free_pages;   /* (O) */
 };
 
@@ -31,5 +32,5 @@ void pool_free_page(struct pool *pool, paddr_t page);
  * number of runs moved, which fragmentation raises. */
 must_use status_t pool_move(struct pool *from, struct pool *to, uint64_t pages);
 
-/* Gives all that `from` holds to `to`. Cost: the number of runs of `from`. */
+/* Gives all that `from` holds to `to`. */
 void pool_merge(struct pool *from, struct pool *to);

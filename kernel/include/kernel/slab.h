@@ -26,5 +26,5 @@ must_use void *slab_alloc(struct slab *slab, struct pool *pool, size_t size);
 /* `size` as it was asked for. */
 void slab_free(struct slab *slab, void *memory, size_t size);
 
-/* Gives all pages back; nothing in them is used any more. */
-void slab_destroy(struct slab *slab, struct pool *pool);
+/* Gives pages back, at most `budget`; nothing in them is used any more. True when none is left. */
+bool slab_destroy_step(struct slab *slab, struct pool *pool, unsigned budget);
