@@ -209,9 +209,18 @@ event_entry:
         movq    $0, FRAME_BY_SYSCALL(%rsp)
         movq    %gs:CPU_STACK_TOP, %rsp
         xorl    %ebp, %ebp
+        testl   $RFLAGS_AC_BIT, FRAME_RFLAGS(%rsi)
+        jnz     .Lclear_ac                      # the user's AC would switch SMAP off
+.Lac_is_clear:
         cld
         callq   user_event                      # C: kernel/arch/x86_64/event.c
         jmp     arch_return_to_user
+
+.Lclear_ac:
+        pushfq
+        andl    $~RFLAGS_AC_BIT, (%rsp)
+        popfq
+        jmp     .Lac_is_clear
 
 kernel_event:                                   # on the kernel's stack
         cmpq    $32, (%rsp)

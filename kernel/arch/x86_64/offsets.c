@@ -3,6 +3,7 @@
  * The offsets that entry.S uses, taken from the structures themselves; kernel/arch/offsets.py makes
  * the header "arch/offsets.h" of them.
  */
+#include "arch/registers.h"
 #include "kernel/cpu.h"
 
 #define OFFSET(name, value) __asm__ volatile(".ascii \"@offset " #name " %0\"" : : "i"(value))
@@ -16,6 +17,7 @@ void offsets(void)
     OFFSET(CPU_TRACE_MASK, offsetof(struct cpu, trace.mask));
 
     OFFSET(TRACE_SYSCALL_BIT, TRACE_CATEGORY_SYSCALL);
+    OFFSET(RFLAGS_AC_BIT, RFLAGS_AC);
     OFFSET(BAD_SYSCALL_STATUS, STATUS_BAD_SYSCALL);
 
     OFFSET(FRAME_R15, offsetof(struct arch_frame, r15));
