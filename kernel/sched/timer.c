@@ -3,8 +3,9 @@
  * Sleepers and time slices; the header is the manual.
  *
  * Round-robin without a time stamp at every switch: when the timer fires at the end of a slice, the
- * running thread goes to the back only if it was the running one when the slice began. So a thread
- * runs between one and two slices before an equal gets the CPU.
+ * running thread goes to the back if it was the running one when the slice began, or if nobody had to
+ * at the end of the slice before. So equals wait for two slices at most, also behind threads that
+ * call each other in turn.
  */
 #include "kernel/timer.h"
 
@@ -87,8 +88,11 @@ void timer_expired(void)
     trace_timer(woken, slice_ended);
     if (slice_ended) {
         percpu(timer.slice_end) = 0;
-        if (percpu(timer.slice_thread) == current()->id) {
+        if (percpu(timer.slice_thread) == current()->id || percpu(timer.spared)) {
+            percpu(timer.spared) = false;
             sched_slice_ended();
+        } else {
+            percpu(timer.spared) = true;
         }
         if (percpu(queue).ready != 0 && !current()->idle) { /* else who comes next starts it */
             timer_start_slice();

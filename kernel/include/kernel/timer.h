@@ -15,6 +15,7 @@ struct timer {
     cycles_t slice_end;    /* (O) 0: nobody to share with */
     cycles_t armed;        /* (O) what the hardware will fire at; 0: nothing */
     uint32_t slice_thread; /* (O) id of who ran when the slice began */
+    bool spared;           /* (O) at the end of the last slice somebody else ran, and went on */
 };
 
 void timer_init(struct timer *timer);
