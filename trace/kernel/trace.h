@@ -60,7 +60,8 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
 /* A new message id for a call made on this CPU: the CPU in the high 8 bits, a count below. */
 static inline uint32_t trace_message_id(void)
 {
-    return percpu(trace.messages)++;
+    /* Counts only what is recorded, so that pages turn before the count is used up. */
+    return percpu(trace.mask) & TRACE_CATEGORY_IPC ? percpu(trace.messages)++ : 0;
 }
 
 /* Allocates the rings of all CPUs and publishes them; CPU 0, before the others run. `mask`: the
