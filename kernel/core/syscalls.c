@@ -92,10 +92,6 @@ static status_t process_create(struct thread *caller, struct object *object)
         pool_merge(&pool, &creator->pool);
         return status; /* `second` is dropped with the call, see sys_process_create() */
     }
-    process->watcher = caller->second;
-    process->watcher_bits =
-        caller->second_badge != 0 ? caller->second_badge : arch_argument(&caller->frame, 4);
-    caller->second = NULL;
     /* Its handle on itself; cannot fail, as the table is empty. */
     (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
     status = cap_insert(creator->caps, &process->object, RIGHTS_ALL, 0, &handle);
@@ -103,6 +99,10 @@ static status_t process_create(struct thread *caller, struct object *object)
         object_release(&process->object);
         return status;
     }
+    process->watcher = caller->second;
+    process->watcher_bits =
+        caller->second_badge != 0 ? caller->second_badge : arch_argument(&caller->frame, 4);
+    caller->second = NULL;
     arch_set_result(&caller->frame, handle);
     return STATUS_OK;
 }
