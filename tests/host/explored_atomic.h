@@ -32,7 +32,7 @@
 #include "smp/atomic.h"
 
 #define EXPLORED_WORDS_MAX 4
-#define EXPLORED_VALUES_MAX 256
+#define EXPLORED_VALUES_MAX 128
 
 struct knowledge {
     uint32_t clock[EXPLORER_THREADS_MAX];
@@ -132,7 +132,7 @@ static inline uint64_t explored_hash_knowledge(uint64_t hash, const struct knowl
 /* For the model's hash(). Values that nobody can read any more are the same as none. */
 static inline uint64_t explored_hash(void)
 {
-    uint32_t alive[EXPLORED_WORDS_MAX];
+    uint32_t alive[EXPLORED_WORDS_MAX] = {0};
     uint64_t hash = explored.spurious;
 
     for (unsigned i = 0; i < explored.word_count; i++) {
@@ -247,7 +247,7 @@ static inline bool explored_is_repeated(unsigned index, unsigned at)
 static inline uint64_t explored_load(const void *address, unsigned order, const char *name)
 {
     unsigned index = explored_index(address);
-    unsigned choices[EXPLORED_VALUES_MAX];
+    unsigned choices[EXPLORED_VALUES_MAX] = {0};
     unsigned count = 0, choice;
 
     explorer_step(name);
@@ -288,7 +288,7 @@ static inline bool explored_compare_exchange(const void *address, uint64_t *expe
 {
     unsigned index = explored_index(address);
     struct explored_word *word = &explored.words[index];
-    unsigned failures[EXPLORED_VALUES_MAX];
+    unsigned failures[EXPLORED_VALUES_MAX] = {0};
     unsigned count = 0, choice;
     bool can_succeed;
 
