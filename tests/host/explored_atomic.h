@@ -251,6 +251,7 @@ static inline uint64_t explored_load(const void *address, unsigned order, const 
     unsigned count = 0, choice;
 
     explorer_step(name);
+    choices[0] = explored.words[index].count - 1; /* there is always one; say so to analyzers */
     for (unsigned at = explored.words[index].count; at-- > explored_oldest(index);) {
         if ((order & EXPLORED_ACQUIRE) != 0 || !explored_is_repeated(index, at)) {
             choices[count++] = at;
