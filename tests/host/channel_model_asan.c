@@ -177,6 +177,9 @@ static void sleep_side(unsigned side)
         disagree("sleep");
     }
     if (expected > 0) {
+        if (weft_ring_sleep(&world.ends[side]) != 1) {
+            disagree("sleep, declared again");
+        }
         world.sleeps[side] = true;
         sleeps++;
     }
@@ -294,6 +297,7 @@ static void hostile_step(void)
     if (random_below(3) == 0) {
         disturb(ring);
     }
+    bool forged = (*ring->own & ~WEFT_RING_SLEEPS) != ring->done << WEFT_RING_FLAG_BITS;
     memset(bytes, CANARY, sizeof(bytes));
     switch (random_below(6)) {
     case 0:
@@ -310,6 +314,9 @@ static void hostile_step(void)
                                           : weft_ring_take(ring, bytes, count, &wake);
         sends += side == WEFT_RING_SENDER && result > 0;
         takes += side == WEFT_RING_RECEIVER && result > 0;
+    }
+    if (forged && result > 0) {
+        disagree("that somebody else wrote the own word is not noticed");
     }
     if (result > (int64_t)smaller(count, world.capacity) || result < WEFT_CHANNEL_CORRUPT) {
         disagree("a result out of its bounds");

@@ -11,9 +11,10 @@
 struct arch_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
     uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-    uint64_t by_syscall; /* 0: all registers count; else rcx and r11 are dead and sysret may be used.
+    uint64_t
+        by_syscall; /* 0: all registers count; else rcx and r11 are dead and sysret may be used.
                           * Bit 1: the call's entry was traced, bits 8..: its number. */
-    uint64_t error;      /* pushed by the CPU for some exceptions */
+    uint64_t error; /* pushed by the CPU for some exceptions */
     uint64_t rip, cs, rflags, rsp, ss;
 };
 

@@ -27,7 +27,7 @@
 #define KERNEL_STACK_SIZE 0x2000
 #define KERNEL_STACK_END 0x3000
 #define IST_STACK_SIZE 0x1000
-#define IST_STACK_END(ist) (KERNEL_STACK_END + (ist) * 2 * IST_STACK_SIZE)
+#define IST_STACK_END(ist) (KERNEL_STACK_END + (ist)*2 * IST_STACK_SIZE)
 
 /* Selectors; the order of the user ones is what sysret wants. The TSS takes two GDT slots. */
 #define KERNEL_CODE_SELECTOR 0x08
