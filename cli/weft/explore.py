@@ -195,8 +195,9 @@ def complaint(outcome: Outcome, console: Sequence[str]) -> str:
 
 
 def telling(console: Sequence[str]) -> list[str]:
-    """The few lines of a console that say what went wrong; where none is known to, the last ones."""
-    return [line for line in console if _TELLING.match(line)][:TELLING_MAX] or list(console[-3:])
+    """The few lines of a console that say what went wrong, each once; else the last ones."""
+    found = dict.fromkeys(line for line in console if _TELLING.match(line))
+    return list(found)[:TELLING_MAX] or list(console[-3:])
 
 
 class Exploration:

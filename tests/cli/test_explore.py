@@ -157,6 +157,12 @@ def test_a_report_must_be_whole(lines: list[str], wrong: str) -> None:
     assert explore.complaint(Outcome("ok", "", 1.0, 0, 33), lines) == wrong
 
 
+def test_of_a_console_only_the_telling_lines_are_shown() -> None:
+    console = ["KTAP version 1", "# a.c:5: no", "# a.c:5: no", "not ok 1 a", "# Totals: pass:0 fail:1 skip:0"]
+    assert explore.telling(console) == ["# a.c:5: no", "not ok 1 a"]
+    assert explore.telling(["one", "two", "three", "four"]) == ["two", "three", "four"]
+
+
 def test_an_interrupt_ends_the_machines_and_shows_the_table(tmp_path: Path, tree: Tree) -> None:
     command = [sys.executable, str(ROOT / "weft"), "explore", "test_ipc", "--out", str(tmp_path)]
     marker = f"explore-{os.getpid()}-{time.monotonic_ns()}"

@@ -22,9 +22,9 @@ struct boot_region {
 struct boot_info {
     uint32_t cpu_count; /* 1 .. CPU_MAX */
     uint32_t region_count;
-    struct boot_region
-        regions[BOOT_REGIONS_MAX]; /* usable RAM, ascending, without kernel & initrd */
-    paddr_t initrd_start;          /* 0 size: there is none */
+    /* Usable RAM, ascending, without the kernel and the initrd. */
+    struct boot_region regions[BOOT_REGIONS_MAX];
+    paddr_t initrd_start; /* 0 size: there is none */
     uint64_t initrd_size;
     char command_line[BOOT_COMMAND_LINE_MAX]; /* NUL-terminated */
 };

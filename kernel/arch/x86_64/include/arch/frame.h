@@ -3,6 +3,9 @@
  * A user thread's registers, as entry.S leaves them at the start of its struct thread. The CPU itself
  * pushes the last five on an interrupt (TSS.rsp0 points at the frame's end), so the order is fixed
  * and the size a multiple of 16.
+ *
+ * by_syscall: bit 0, the thread came by a system call and goes back by sysret; bit 1, the call's entry
+ * was traced, so its exit will be; bits 8 and up, its number in that case.
  */
 #pragma once
 
@@ -11,10 +14,8 @@
 struct arch_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
     uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-    uint64_t
-        by_syscall; /* 0: all registers count; else rcx and r11 are dead and sysret may be used.
-                          * Bit 1: the call's entry was traced, bits 8..: its number. */
-    uint64_t error; /* pushed by the CPU for some exceptions */
+    uint64_t by_syscall; /* 0: all registers count; else rcx and r11 are dead, see below */
+    uint64_t error;      /* pushed by the CPU for some exceptions */
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
