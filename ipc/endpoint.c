@@ -65,6 +65,7 @@ static void deliver(struct thread *server, struct thread *client)
         thread_leave_cpu(TRACE_THREAD_STATE_BLOCKED_CALL);
     }
     client->state = TRACE_THREAD_STATE_TRAVELLING;
+    SCHED_POINT();
     /* [thread.owner] release: as in thread_send(); the server's mail carries the client. */
     store_release(&client->owner, server->home);
 }

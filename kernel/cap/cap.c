@@ -79,6 +79,7 @@ static void slot_clear(struct process *process, struct cap_slot *slot)
     /* Relaxed: who still finds the old handle may use the object, which outlives a quiescence walk;
      * a later filling of the slot is ordered behind this ([cap.refill]). */
     store_relaxed(&slot->handle, 0);
+    SCHED_POINT();
     if (slot->object != &process->object) {
         cap_drop(slot->object, slot->kind >> 8);
     }

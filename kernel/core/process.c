@@ -12,6 +12,7 @@
 #include "kernel/sched/switch.h"
 #include "kernel/thread.h"
 #include "smp/atomic.h"
+#include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
 #define KILLS_PER_PIECE 16
@@ -99,6 +100,7 @@ static void kill_piece(struct mail *mail)
         }
         list_remove(&thread->siblings);
         list_append(&process->threads, &thread->siblings);
+        SCHED_POINT();
         thread->ordered = true;
         process->pending++;
         thread_kill(thread);

@@ -30,6 +30,7 @@ void thread_send(struct thread *thread, cpu_t cpu, enum trace_travel travel,
         thread_leave_cpu(TRACE_THREAD_STATE_TRAVELLING);
     }
     thread->state = TRACE_THREAD_STATE_TRAVELLING;
+    SCHED_POINT();
     /* [thread.owner] release: a kill order that finds the new owner also finds `travelling`.
      * Pairs with the acquire in kill_order_arrived(). */
     store_release(&thread->owner, cpu);
@@ -225,6 +226,7 @@ static void kill_order_arrived(struct mail *mail)
      * Pairs with the release in thread_send(). */
     cpu_t owner = load_acquire(&thread->owner);
 
+    SCHED_POINT();
     if (owner != percpu(id)) {
         mail_send(mail, owner);
         return;

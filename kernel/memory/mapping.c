@@ -15,6 +15,7 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/panic.h"
+#include "smp/sched_point.h"
 #include "weft/kernel_syscalls.h"
 
 /* Page tables that mapping MEMORY_PAGES_MAX pages can need: two of each level below the root. */
@@ -181,6 +182,7 @@ static status_t memory_unmap(struct thread *caller, struct object *object)
     for (uint64_t page = 0; page < pages; page++) {
         arch_space_unmap(&process->space, address + page * PAGE_SIZE);
     }
+    SCHED_POINT();
     process->pending++;
     mapping->waiter = caller;
     caller->state = TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when the visitor is back */
