@@ -342,12 +342,12 @@ def explore(request: Request) -> int:
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-explore-") as folder:
         exploration = Exploration(request, Path(folder))
-        with Runs(exploration.plan(report.failed), exploration.judge, request.jobs) as runs:
-            try:
+        try:
+            with Runs(exploration.plan(report.failed), exploration.judge, request.jobs) as runs:
                 for result in runs:
                     report.add(result)
-            except KeyboardInterrupt:
-                report.end()
-                sys.stdout.flush()
-                raise
+        except KeyboardInterrupt:  # from the first start of a machine on
+            report.end()
+            sys.stdout.flush()
+            raise
     return report.end()
