@@ -246,3 +246,17 @@ def test_a_real_boot_is_clean(boot, tool, convert, trace_processor, tmp_path, ac
         "select b.name, count(*) from flow join slice b on b.id = slice_out group by b.name"])
     calls = tool.json("stat", capture)["events"]["ipc_deliver"]
     assert dict(rows)["send"] == calls
+
+
+def test_a_thread_that_was_described_last_and_ended_stays_one_thread(convert, trace_processor):
+    story = Story()
+    stories.cross_call(story)
+    story.at(0, "switch", state="blocked_receive", previous=PING, next=Capture.idle(0))
+    story.capture.thread(13, "brief", stories.CLIENT, cpu=0)
+    story.at(0, "wakeup", priority=1, thread=13, cause=0)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=13)
+    story.at(0, "user_instant", name=2, value=1)
+    story.at(0, "thread_exit", thread=13, status=0)
+    story.at(0, "switch", state="exited", previous=13, next=Capture.idle(0))
+    story.at(0, "doorbell_elide", to=1)  # a later event of the same packet sequence
+    assert trace_problems(convert(story), trace_processor) == []

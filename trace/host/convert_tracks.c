@@ -13,6 +13,9 @@
 #include "weft/trace_events.h"
 
 #define SEQUENCE_ID 1u
+/* The reader takes the last thread that a sequence described for that of all its later events, and so
+ * brings it back to life as a nameless second one if it has ended. A sequence without events has none. */
+#define SEQUENCE_DESCRIPTORS 2u
 #define SEQUENCE_CLEARED 1u
 #define SEQUENCE_NEEDS_STATE 2u
 #define UNKNOWN_PROCESS 0x7fffffffu /* pid for threads whose process is not known */
@@ -191,7 +194,7 @@ static void descriptor_write(struct convert *convert, const struct descriptor *d
     uint8_t packet[PACKET_SIZE], *at = packet, *content, *inner;
 
     at = proto_uint(at, PACKET_TIMESTAMP, convert->start);
-    at = proto_uint(at, PACKET_SEQUENCE, SEQUENCE_ID);
+    at = proto_uint(at, PACKET_SEQUENCE, SEQUENCE_DESCRIPTORS);
     content = proto_open(at, PACKET_DESCRIPTOR);
     at = proto_uint(content, 1, descriptor->track);
     if (descriptor->name) {
