@@ -57,6 +57,8 @@ GENERATORS = {
         "python/weft_trace_schema.py",
     ),
 }
+# What a generator reads beside its own room: traces name system calls and errors.
+GENERATORS_READ_TOO = {"trace/schema/generate.py": ("kernel/abi/abi.toml",)}
 SYMBOLS_TOOL = "kernel/core/symbols.py"
 OFFSETS_TOOL = "kernel/arch/offsets.py"
 IMAGE_TOOL = "cli/weft/image.py"
@@ -178,6 +180,7 @@ def write_generated(ninja: Ninja) -> None:
             continue
         inputs.remove(script)
         paths = [f"{GEN}/{output}" for output in outputs]
+        inputs += GENERATORS_READ_TOO.get(script, ())
         ninja.build(paths, "generate", [script], implicit=inputs)
         made += paths
     ninja.build(["generated"], "phony", made)
