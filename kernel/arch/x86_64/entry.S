@@ -19,6 +19,43 @@
 #include "arch/offsets.h"
 #include "weft/abi.h"
 
+/* The general registers, in the order of struct arch_frame. */
+        .macro  push_registers
+        pushq   %rdi
+        pushq   %rsi
+        pushq   %rdx
+        pushq   %rcx
+        pushq   %rax
+        pushq   %r8
+        pushq   %r9
+        pushq   %r10
+        pushq   %r11
+        pushq   %rbx
+        pushq   %rbp
+        pushq   %r12
+        pushq   %r13
+        pushq   %r14
+        pushq   %r15
+        .endm
+
+        .macro  pop_registers
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbp
+        popq    %rbx
+        popq    %r11
+        popq    %r10
+        popq    %r9
+        popq    %r8
+        popq    %rax
+        popq    %rcx
+        popq    %rdx
+        popq    %rsi
+        popq    %rdi
+        .endm
+
         .text
 
 /* ---- system calls ------------------------------------------------------------------------------ */
@@ -132,21 +169,7 @@ arch_return_to_user:
 .Lreturn_by_iret_status:
         movq    %rax, FRAME_RAX(%rsp)
 .Lreturn_by_iret:                               # all registers count
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rsi
-        popq    %rdi
+        pop_registers
         addq    $16, %rsp                       # by_syscall and error
         swapgs
         iretq
@@ -160,24 +183,6 @@ arch_restart_stack:                             # rdi: function that never retur
         jmpq    *%rdi
 
 /* ---- interrupts and exceptions ------------------------------------------------------------------ */
-
-        .macro  push_registers
-        pushq   %rdi
-        pushq   %rsi
-        pushq   %rdx
-        pushq   %rcx
-        pushq   %rax
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
-        pushq   %r11
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        .endm
 
         /* One stub per vector, 16 bytes apart: leaves error code and vector on the stack. */
         .balign 16
@@ -268,21 +273,7 @@ special_entry:
         swapgs
 2:      callq   x86_kernel_exception            # does not return
 1:      callq   x86_nmi                         # back: as it was, without touching GS
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rsi
-        popq    %rdi
+        pop_registers
         addq    $16, %rsp
         iretq
 
