@@ -14,7 +14,7 @@ from pathlib import Path
 
 from weft.paths import ROOT
 
-LIMIT = 6000
+LIMIT = 8000
 SUFFIXES = (".c", ".h", ".S")
 # A comment, or a literal that may look as if it held one. Literals stay, comments become nothing.
 TOKEN = re.compile(
