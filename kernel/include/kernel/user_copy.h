@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copies from user memory by walking the process's page tables and reading through the direct map.
- * The kernel never follows a user's pointer: it needs no fault handler of its own, works from any
- * CPU whichever space is loaded, and SMAP stays on throughout.
+ * Reading and writing user memory without trusting it: every page is looked up in the process's page
+ * tables, so a bad address is an error and never a fault. Any CPU. STATUS_BAD_ADDRESS: some page is
+ * not mapped or not with the needed access; what came before it has been copied. Bounded by the
+ * caller: nobody may ask for more than a page or so.
  */
 #pragma once
 
 #include "kernel/process.h"
 
-/* STATUS_BAD_ADDRESS where a byte is not mapped for reading; `to` may be partly written then. */
+/* Could `bytes` be copied? `access`: enum page_access. */
+must_use status_t user_check(const struct process *process, vaddr_t address, size_t bytes,
+                             unsigned access);
+
 must_use status_t user_copy_in(const struct process *process, vaddr_t from, void *to, size_t bytes);
+
+must_use status_t user_copy_out(const struct process *process, const void *from, vaddr_t to,
+                                size_t bytes);
+
+/* From one process's memory to another's. */
+must_use status_t user_copy_between(const struct process *source, vaddr_t from,
+                                    const struct process *target, vaddr_t to, size_t bytes);
