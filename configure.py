@@ -48,6 +48,7 @@ GENERATORS = {
         "weft/abi.h",
         "weft/kernel_syscalls.h",
         "weft/syscalls.h",
+        "weft/syscall_table.h",
         "python/weft_abi.py",
     ),
     "trace/schema/generate.py": (
