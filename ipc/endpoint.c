@@ -366,8 +366,8 @@ static status_t endpoint_create(struct thread *caller, struct object *object)
     endpoint->orphan_mail.id = endpoint->object.id;
     endpoint->readers = 1;
     trace_object_create(TRACE_OBJECT_KIND_ENDPOINT, endpoint->object.id, process->object.id);
-    status = cap_insert(process->caps, &endpoint->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0,
-                        &handle);
+    status =
+        cap_insert(process, &endpoint->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
     if (status != STATUS_OK) {
         object_release(&endpoint->object);
         return status;

@@ -169,8 +169,8 @@ static status_t notification_create(struct thread *caller, struct object *object
     notification->mail.travel = TRACE_TRAVEL_SIGNAL;
     trace_object_create(TRACE_OBJECT_KIND_NOTIFICATION, notification->object.id,
                         process->object.id);
-    status = cap_insert(process->caps, &notification->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY,
-                        0, &handle);
+    status = cap_insert(process, &notification->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0,
+                        &handle);
     if (status != STATUS_OK) {
         object_release(&notification->object);
         return status;

@@ -4,9 +4,11 @@
  */
 #include "kernel/cap.h"
 
+#include "kernel/cpu.h"
 #include "kernel/process.h"
 #include "smp/atomic.h"
 #include "smp/sched_point.h"
+#include "trace/kernel/trace.h"
 
 #define GENERATION_SHIFT 8
 #define GENERATION_MASK 0x7fffffu /* handles stay below 2^31: user space sees them as positive */
@@ -46,20 +48,91 @@ void cap_drop(struct object *object, unsigned rights)
     object_release(object);
 }
 
-status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights, uint64_t badge,
-                    uint64_t *handle)
+void cap_drop_gift(struct cap_gift *gift)
+{
+    if (gift->object != NULL) {
+        cap_drop(gift->object, gift->rights);
+        gift->object = NULL;
+    }
+}
+
+/* ---- lineage --------------------------------------------------------------------------------- */
+
+static struct cap_lineage *lineage_of(struct process *process, uint64_t handle)
+{
+    return &process->lineages[(handle & CAP_INDEX_MASK) % CAPABILITY_SLOTS];
+}
+
+bool cap_read_lineage(struct process *process, uint64_t handle, struct cap_lineage *out)
+{
+    struct cap_slot *slot = cap_slot_of(process->caps, handle);
+    struct cap_lineage *lineage = lineage_of(process, handle);
+
+    /* [cap.handle] acquire: the lineage is at least as new as this handle. Pairs with [cap.fill]. */
+    if (handle == 0 || load_acquire(&slot->handle) != handle) {
+        return false;
+    }
+    /* [cap.read] acquire: as in cap_read(). Pairs with [cap.refill]. */
+    out->id = load_acquire(&lineage->id);
+    for (unsigned i = 0; i < CAP_ANCESTORS; i++) {
+        out->ancestors[i] = load_acquire(&lineage->ancestors[i]); /* [cap.read] */
+    }
+    return load_relaxed(&slot->handle) == handle; /* Relaxed: ordered by the above. */
+}
+
+bool cap_descends(const struct cap_lineage *lineage, uint32_t id)
+{
+    for (unsigned i = 0; i < CAP_ANCESTORS && id != 0; i++) {
+        if (lineage->ancestors[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cap_revoked(const struct cap_lineage *lineage)
+{
+    return cap_descends(lineage, percpu(revoking));
+}
+
+/* Turns a lineage into that of its child, which has no id yet. */
+static bool lineage_descend(struct cap_lineage *lineage)
+{
+    for (unsigned i = 0; i < CAP_ANCESTORS; i++) {
+        if (lineage->ancestors[i] == 0) {
+            lineage->ancestors[i] = lineage->id;
+            lineage->id = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void lineage_store(struct cap_lineage *to, const struct cap_lineage *from)
+{
+    /* [cap.refill] release: as for the slot. Pairs with [cap.read]. */
+    store_release(&to->id, object_id_new());
+    for (unsigned i = 0; i < CAP_ANCESTORS; i++) {
+        store_release(&to->ancestors[i], from->ancestors[i]); /* [cap.refill] */
+    }
+}
+
+/* ---- filling --------------------------------------------------------------------------------- */
+
+static status_t slot_fill(struct process *process, const struct cap_gift *gift, uint64_t *handle)
 {
     for (unsigned index = 1; index < CAPABILITY_SLOTS; index++) {
-        struct cap_slot *slot = &table->slots[index];
+        struct cap_slot *slot = &process->caps->slots[index];
 
         if (slot->handle != 0) {
             continue;
         }
         /* [cap.refill] release: who sees one of these also sees that the handle was cleared before.
          * Pairs with [cap.read]. */
-        store_release(&slot->object, object);
-        store_release(&slot->badge, badge);
-        store_release(&slot->kind, CAP_KIND(object->class->type, rights));
+        store_release(&slot->object, gift->object);
+        store_release(&slot->badge, gift->badge);
+        store_release(&slot->kind, CAP_KIND(gift->object->class->type, gift->rights));
+        lineage_store(&process->lineages[index], &gift->lineage);
         *handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
         slot->generation++;
         /* [cap.fill] release: the slot is complete. Pairs with [cap.handle]. */
@@ -69,10 +142,71 @@ status_t cap_insert(struct cap_table *table, struct object *object, unsigned rig
     return STATUS_NO_SLOT;
 }
 
+status_t cap_insert(struct process *process, struct object *object, unsigned rights, uint64_t badge,
+                    uint64_t *handle)
+{
+    return slot_fill(
+        process, &(struct cap_gift){.object = object, .rights = rights, .badge = badge}, handle);
+}
+
 status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle)
 {
-    return cap_insert(process->caps, &process->object, rights, 0, handle);
+    return cap_insert(process, &process->object, rights, 0, handle);
 }
+
+/* ---- handing on ------------------------------------------------------------------------------ */
+
+status_t cap_take(struct process *process, uint64_t handle, uint64_t rights, uint64_t badge,
+                  struct cap_gift *out)
+{
+    struct cap cap;
+    status_t status = cap_lookup(process->caps, handle, OBJECT_NONE, RIGHT_COPY, &cap);
+
+    out->object = NULL;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if ((rights & ~(uint64_t)cap_rights(&cap)) != 0) {
+        return STATUS_NO_RIGHT;
+    }
+    if (badge != 0 && cap.badge != 0) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    if (!cap_read_lineage(process, handle, &out->lineage)) {
+        return STATUS_BAD_HANDLE;
+    }
+    if (!lineage_descend(&out->lineage)) {
+        return STATUS_DEPTH;
+    }
+    if (!cap_keep(&cap, (unsigned)rights)) {
+        return STATUS_BAD_HANDLE;
+    }
+    out->object = cap.object;
+    out->rights = (unsigned)rights;
+    out->badge = badge != 0 ? badge : cap.badge;
+    return STATUS_OK;
+}
+
+status_t cap_insert_gift(struct process *process, struct cap_gift *gift, uint64_t *handle)
+{
+    status_t status = STATUS_DEAD;
+
+    if (process->state == PROCESS_ALIVE && !cap_revoked(&gift->lineage)) {
+        status = slot_fill(process, gift, handle);
+    }
+    if (status != STATUS_OK) {
+        cap_drop_gift(gift);
+        return status;
+    }
+    trace_cap_grant((uint8_t)gift->rights, gift->object->id, process->object.id);
+    if (gift->object == &process->object) { /* on oneself, one holds no reference */
+        cap_drop(gift->object, gift->rights);
+    }
+    gift->object = NULL;
+    return STATUS_OK;
+}
+
+/* ---- removing -------------------------------------------------------------------------------- */
 
 static void slot_clear(struct process *process, struct cap_slot *slot)
 {

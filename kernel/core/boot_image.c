@@ -101,7 +101,8 @@ static void map_new(struct process *process, vaddr_t address, uint64_t pages, un
 {
     struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
 
-    if (memory == NULL || mapping_create(process, memory, address, 0, pages, access) != STATUS_OK) {
+    if (memory == NULL || mapping_create(process, memory, address, 0, pages, access,
+                                         &(struct cap_lineage){0}) != STATUS_OK) {
         panic("init does not fit into memory");
     }
     for (uint64_t done = 0; done < size; done += PAGE_SIZE) {
@@ -182,7 +183,7 @@ static void grant(struct process *process, struct weft_startup *startup, const c
     uint64_t handle;
 
     object_retain(object);
-    if (cap_insert(process->caps, object, rights, 0, &handle) != STATUS_OK) {
+    if (cap_insert(process, object, rights, 0, &handle) != STATUS_OK) {
         panic("init: no room for the first capabilities");
     }
     entry->handle = (uint32_t)handle;

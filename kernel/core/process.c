@@ -41,7 +41,8 @@ static const struct object_class process_class = {
 
 /* ---- building -------------------------------------------------------------------------------- */
 
-/* The first pages of a process: itself, its capability table, the root of its address space. */
+/* The first pages of a process: itself, its capability table and lineages, the root of its
+ * address space. */
 _Static_assert(sizeof(struct process) <= PAGE_SIZE, "a process lies in one page");
 
 status_t process_build(struct process *creator, struct pool *pool, const char *name,
@@ -49,9 +50,13 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
 {
     paddr_t page = pool_alloc_page(pool);
     paddr_t table = pool_alloc_page(pool);
+    paddr_t lineages = pool_alloc_page(pool);
     struct process *process = arch_to_virtual(page);
 
-    if (table == 0 || arch_space_init(&process->space, pool) != STATUS_OK) {
+    if (lineages == 0 || arch_space_init(&process->space, pool) != STATUS_OK) {
+        if (lineages != 0) {
+            pool_free_page(pool, lineages);
+        }
         if (table != 0) {
             pool_free_page(pool, table);
         }
@@ -61,6 +66,7 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
         return STATUS_NO_MEMORY;
     }
     process->caps = arch_to_virtual(table);
+    process->lineages = arch_to_virtual(lineages);
     process->pool = *pool;
     list_init(&process->threads);
     object_init(&process->object, &process_class, percpu(id), creator);
@@ -256,6 +262,7 @@ static void process_reclaim(struct mail *mail)
     struct pool pool = process->pool;
 
     pool_free_page(&pool, arch_to_physical(process->caps));
+    pool_free_page(&pool, arch_to_physical(process->lineages));
     pool_free_page(&pool, arch_to_physical(process)); /* it does not exist from here on */
     pool_merge(&pool, &creator->pool);
     process_object_gone(creator);

@@ -94,15 +94,15 @@ static status_t process_create(struct thread *caller, struct object *object)
     }
     /* Its handle on itself; cannot fail, as the table is empty. */
     (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
-    status = cap_insert(creator->caps, &process->object, RIGHTS_ALL, 0, &handle);
+    status = cap_insert(creator, &process->object, RIGHTS_ALL, 0, &handle);
     if (status != STATUS_OK) { /* nobody can name it: it ends and gives everything back */
         object_release(&process->object);
         return status;
     }
-    process->watcher = caller->second;
+    process->watcher = caller->second.object;
     process->watcher_bits =
-        caller->second_badge != 0 ? caller->second_badge : arch_argument(&caller->frame, 4);
-    caller->second = NULL;
+        caller->second.badge != 0 ? caller->second.badge : arch_argument(&caller->frame, 4);
+    caller->second.object = NULL;
     arch_set_result(&caller->frame, handle);
     return STATUS_OK;
 }
@@ -112,10 +112,7 @@ static status_t process_create_or_drop(struct thread *caller, struct object *obj
 {
     status_t status = process_create(caller, object);
 
-    if (caller->second != NULL) {
-        object_release(caller->second);
-        caller->second = NULL;
-    }
+    cap_drop_gift(&caller->second);
     return status;
 }
 
@@ -139,8 +136,7 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
         if (!cap_keep(&cap, 0)) {
             return STATUS_BAD_HANDLE;
         }
-        caller->second = cap.object;
-        caller->second_badge = cap.badge;
+        caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
     }
     return object_invoke(&caller->process->object, process_create_or_drop);
 }
@@ -236,19 +232,9 @@ status_t sys_thread_exit(uint64_t status)
 
 static status_t cap_copy(struct thread *caller, struct object *object)
 {
-    struct process *process = (struct process *)object;
-    struct object *granted = caller->second;
-    status_t status = STATUS_DEAD;
     uint64_t handle = 0;
+    status_t status = cap_insert_gift((struct process *)object, &caller->second, &handle);
 
-    caller->second = NULL;
-    if (process->state == PROCESS_ALIVE) {
-        status = cap_insert(process->caps, granted, caller->second_rights, caller->second_badge,
-                            &handle);
-    }
-    if (status != STATUS_OK || granted == object) { /* on oneself, one holds no reference */
-        cap_drop(granted, caller->second_rights);
-    }
     arch_set_result(&caller->frame, handle);
     return status;
 }
@@ -256,29 +242,13 @@ static status_t cap_copy(struct thread *caller, struct object *object)
 status_t sys_cap_copy(uint64_t process, uint64_t handle, uint64_t rights, uint64_t badge)
 {
     struct thread *caller = current();
-    struct cap target, cap;
+    struct cap target;
     status_t status = cap_lookup(own_caps(), process, OBJECT_PROCESS, RIGHT_MANAGE, &target);
 
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        status = cap_take(caller->process, handle, rights, badge, &caller->second);
     }
-    status = cap_lookup(own_caps(), handle, OBJECT_NONE, RIGHT_COPY, &cap);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if ((rights & ~(uint64_t)cap_rights(&cap)) != 0) {
-        return STATUS_NO_RIGHT;
-    }
-    if (badge != 0 && cap.badge != 0) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    if (!cap_keep(&cap, (unsigned)rights)) {
-        return STATUS_BAD_HANDLE;
-    }
-    caller->second = cap.object;
-    caller->second_rights = (unsigned)rights;
-    caller->second_badge = badge != 0 ? badge : cap.badge;
-    return object_invoke(target.object, cap_copy);
+    return status != STATUS_OK ? status : object_invoke(target.object, cap_copy);
 }
 
 static status_t delete_cap(struct thread *caller, struct object *object)

@@ -134,14 +134,6 @@ static void thread_dead_arrived(struct mail *mail)
     process_thread_dead(thread->process, thread);
 }
 
-static void drop_references(struct thread *thread)
-{
-    if (thread->second != NULL) {
-        cap_drop(thread->second, thread->second_rights);
-        thread->second = NULL;
-    }
-}
-
 void thread_die(struct thread *thread, uint32_t status)
 {
     cpu_t grave = thread->process->object.cpu;
@@ -152,7 +144,7 @@ void thread_die(struct thread *thread, uint32_t status)
     }
     arch_fpu_forget(thread);
     caller_bereaved(thread);
-    drop_references(thread);
+    cap_drop_gift(&thread->second);
     trace_thread_exit(thread->id, (int32_t)status);
     thread->exit_status = status;
     thread->state = TRACE_THREAD_STATE_EXITED;

@@ -39,7 +39,8 @@ static bool range_taken(const struct process *process, vaddr_t address, uint64_t
 }
 
 status_t mapping_create(struct process *process, struct memory_object *memory, vaddr_t address,
-                        uint64_t first_page, uint64_t pages, unsigned access)
+                        uint64_t first_page, uint64_t pages, unsigned access,
+                        const struct cap_lineage *lineage)
 {
     struct mapping *mapping;
 
@@ -63,6 +64,7 @@ status_t mapping_create(struct process *process, struct memory_object *memory, v
     mapping->memory = memory;
     mapping->address = address;
     mapping->pages = pages;
+    mapping->lineage = *lineage;
     mapping->shootdown.mail.id = memory->object.id;
     mapping->next = process->mappings;
     process->mappings = mapping;
@@ -86,18 +88,19 @@ bool mapping_drop_step(struct process *process, unsigned budget)
 static status_t memory_map(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
-    struct memory_object *memory = (struct memory_object *)caller->second;
+    struct memory_object *memory = (struct memory_object *)caller->second.object;
     status_t status = STATUS_DEAD;
 
-    caller->second = NULL;
-    if (process->state == PROCESS_ALIVE) {
-        status = mapping_create(process, memory, arch_argument(&caller->frame, 2),
-                                arch_argument(&caller->frame, 3), arch_argument(&caller->frame, 4),
-                                (unsigned)arch_argument(&caller->frame, 5));
+    if (process->state == PROCESS_ALIVE && !cap_revoked(&caller->second.lineage)) {
+        status =
+            mapping_create(process, memory, arch_argument(&caller->frame, 2),
+                           arch_argument(&caller->frame, 3), arch_argument(&caller->frame, 4),
+                           (unsigned)arch_argument(&caller->frame, 5), &caller->second.lineage);
     }
     if (status != STATUS_OK) {
         object_release(&memory->object);
     }
+    caller->second.object = NULL;
     return status;
 }
 
@@ -126,10 +129,12 @@ status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint
         pages > ((struct memory_object *)memory.object)->pages - first_page) {
         return STATUS_BAD_ARGUMENT;
     }
-    if (!cap_keep(&memory, 0)) {
+    if (!cap_read_lineage(caller->process, handle, &caller->second.lineage) ||
+        !cap_keep(&memory, 0)) {
         return STATUS_BAD_HANDLE;
     }
-    caller->second = memory.object;
+    caller->second.object = memory.object;
+    caller->second.rights = 0;
     return object_invoke(process.object, memory_map);
 }
 
@@ -153,11 +158,47 @@ static void shootdown_done(struct visitor *visitor)
     object_release(&mapping->memory->object);
     slab_free(&process->slab, mapping, sizeof(*mapping));
     process->pending--;
-    if (thread_arrived(waiter)) {
+    if (waiter != NULL && thread_arrived(waiter)) {
         thread_set_status(waiter, STATUS_OK);
         thread_wake(waiter, 0);
     }
     process_check_end(process);
+}
+
+/* Takes the mapping behind `link` away; `waiter`, if there is one, sleeps until no CPU reaches it. */
+static void mapping_remove(struct mapping **link, struct thread *waiter)
+{
+    struct mapping *mapping = *link;
+    struct process *process = mapping->process;
+
+    *link = mapping->next;
+    for (uint64_t page = 0; page < mapping->pages; page++) {
+        arch_space_unmap(&process->space, mapping->address + page * PAGE_SIZE);
+    }
+    SCHED_POINT();
+    process->pending++;
+    mapping->waiter = waiter;
+    if (waiter != NULL) {
+        waiter->state =
+            TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when the visitor is back */
+    }
+    mapping->shootdown.visit = shootdown_visit;
+    mapping->shootdown.done = shootdown_done;
+    quiescence_walk(&mapping->shootdown);
+}
+
+bool mapping_revoke_step(struct process *process, uint32_t id)
+{
+    struct mapping **link = &process->mappings;
+
+    while (*link != NULL && !cap_descends(&(*link)->lineage, id)) {
+        link = &(*link)->next;
+    }
+    if (*link == NULL) {
+        return true;
+    }
+    mapping_remove(link, NULL);
+    return false;
 }
 
 static status_t memory_unmap(struct thread *caller, struct object *object)
@@ -166,7 +207,6 @@ static status_t memory_unmap(struct thread *caller, struct object *object)
     vaddr_t address = arch_argument(&caller->frame, 1);
     uint64_t pages = arch_argument(&caller->frame, 2);
     struct mapping **link = &process->mappings;
-    struct mapping *mapping;
 
     if (process->state != PROCESS_ALIVE) {
         return STATUS_DEAD;
@@ -174,21 +214,10 @@ static status_t memory_unmap(struct thread *caller, struct object *object)
     while (*link != NULL && ((*link)->address != address || (*link)->pages != pages)) {
         link = &(*link)->next;
     }
-    mapping = *link;
-    if (mapping == NULL) {
+    if (*link == NULL) {
         return STATUS_BAD_ARGUMENT;
     }
-    *link = mapping->next;
-    for (uint64_t page = 0; page < pages; page++) {
-        arch_space_unmap(&process->space, address + page * PAGE_SIZE);
-    }
-    SCHED_POINT();
-    process->pending++;
-    mapping->waiter = caller;
-    caller->state = TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when the visitor is back */
-    mapping->shootdown.visit = shootdown_visit;
-    mapping->shootdown.done = shootdown_done;
-    quiescence_walk(&mapping->shootdown);
+    mapping_remove(link, caller);
     return STATUS_BLOCKED;
 }
 

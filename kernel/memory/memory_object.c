@@ -72,9 +72,9 @@ struct memory_object *memory_object_create(struct process *payer, uint32_t pages
 /* Gives an unfinished object up; it has no capability yet. */
 static status_t memory_create_failed(struct thread *caller, status_t status)
 {
-    struct object *object = caller->second;
+    struct object *object = caller->second.object;
 
-    caller->second = NULL;
+    caller->second.object = NULL;
     object_release(object);
     return status;
 }
@@ -83,7 +83,7 @@ static status_t memory_create(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     uint32_t pages = (uint32_t)arch_argument(&caller->frame, 0);
-    struct memory_object *memory = (struct memory_object *)caller->second;
+    struct memory_object *memory = (struct memory_object *)caller->second.object;
     uint64_t handle;
     status_t status;
 
@@ -92,7 +92,7 @@ static status_t memory_create(struct thread *caller, struct object *object)
         if (memory == NULL) {
             return STATUS_NO_MEMORY;
         }
-        caller->second = &memory->object;
+        caller->second.object = &memory->object;
     }
     for (unsigned i = 0; i < PIECE && memory->created < pages; i++) {
         paddr_t frame = pool_alloc_page(&process->pool);
@@ -105,12 +105,12 @@ static status_t memory_create(struct thread *caller, struct object *object)
     if (memory->created < pages) {
         return STATUS_AGAIN;
     }
-    status = cap_insert(process->caps, &memory->object,
+    status = cap_insert(process, &memory->object,
                         RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE | RIGHT_COPY, 0, &handle);
     if (status != STATUS_OK) {
         return memory_create_failed(caller, status);
     }
-    caller->second = NULL; /* the table has taken the reference over */
+    caller->second.object = NULL; /* the table has taken the reference over */
     arch_set_result(&caller->frame, handle);
     return STATUS_OK;
 }

@@ -10,6 +10,11 @@
  *
  * A handle is generation << 8 | index; a slot's generation changes each time it is filled, so a
  * handle that was deleted does not reach what comes after it (until the 23-bit generation wraps).
+ *
+ * Lineage by value. Beside each slot stand the capability's own id and those of all that it descends
+ * from, so that cap_revoke() finds descendants by looking at them, and there is no tree to keep. It
+ * costs a second page per process, and a limit: what was handed on CAP_ANCESTORS times cannot be
+ * handed on again. See kernel/cap/revoke.c.
  */
 #pragma once
 
@@ -24,6 +29,17 @@ struct cap_slot {
     struct object *object; /* (Q) holds one reference */
     uint64_t badge;        /* (Q) */
 };
+
+#define CAP_ANCESTORS 7
+
+/* Where a capability comes from. Ids are unique, 0 is nobody's. */
+struct cap_lineage {
+    uint32_t id;                       /* (Q) its own */
+    uint32_t ancestors[CAP_ANCESTORS]; /* (Q) the oldest first, then zeros */
+};
+
+_Static_assert(sizeof(struct cap_lineage) * CAPABILITY_SLOTS <= PAGE_SIZE,
+               "a process's lineages are one page");
 
 struct cap_table {
     struct cap_slot slots[CAPABILITY_SLOTS];
@@ -41,6 +57,16 @@ struct cap {
     struct object *object;
     uint64_t badge;
     uint16_t kind;
+};
+
+/* A capability on its way into a table. Kept, as cap_keep() does: it goes into cap_insert_gift() or
+ * cap_drop_gift(). A revocation catches it only if it is not kept waiting: between cap_take() and
+ * cap_insert_gift() at most one journey to another CPU may lie, and no wait. */
+struct cap_gift {
+    struct object *object; /* NULL: there is none */
+    uint64_t badge;
+    unsigned rights;
+    struct cap_lineage lineage;
 };
 
 static inline unsigned cap_rights(const struct cap *cap)
@@ -84,6 +110,29 @@ static inline bool cap_find(struct cap_table *table, uint64_t handle, uint16_t k
 must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
                              unsigned rights, struct cap *out);
 
+/* The lineage of what `handle` names; false where it names nothing any more. Any CPU on which a thread
+ * of the process runs, or where one waits. */
+must_use bool cap_read_lineage(struct process *process, uint64_t handle, struct cap_lineage *out);
+
+/* Takes a copy of a capability that allows to be copied, to hand it on: with `rights`, never more than
+ * it has, and `badge` where it has none yet (0 keeps it). STATUS_BAD_HANDLE, STATUS_NO_RIGHT,
+ * STATUS_BAD_ARGUMENT for the badge, STATUS_DEPTH. CPUs as above. */
+must_use status_t cap_take(struct process *process, uint64_t handle, uint64_t rights,
+                           uint64_t badge, struct cap_gift *out);
+
+/* Puts a gift into a free slot, or drops it: STATUS_NO_SLOT, and STATUS_DEAD where the process is
+ * ending or what the gift descends from is being revoked. Owner only. */
+must_use status_t cap_insert_gift(struct process *process, struct cap_gift *gift, uint64_t *handle);
+
+/* Gives a gift back, if there is one. Any CPU. */
+void cap_drop_gift(struct cap_gift *gift);
+
+/* Does it descend from the capability with this id? 0 is nobody's ancestor. */
+bool cap_descends(const struct cap_lineage *lineage, uint32_t id);
+
+/* Does it descend from what is being revoked here? Then nothing may be made of it any more. */
+bool cap_revoked(const struct cap_lineage *lineage);
+
 /* Keeps what a look-up has found beyond this kernel entry, to insert it with `rights` or to drop it.
  * False: it was deleted meanwhile, and perhaps was the last. Any CPU, in the entry of the look-up. */
 must_use bool cap_keep(const struct cap *cap, unsigned rights);
@@ -91,8 +140,9 @@ must_use bool cap_keep(const struct cap *cap, unsigned rights);
 /* Gives back what cap_keep() or an object's creation gave. Any CPU. */
 void cap_drop(struct object *object, unsigned rights);
 
-/* Puts a capability into a free slot. Takes over what cap_keep() gave. Owner only. */
-must_use status_t cap_insert(struct cap_table *table, struct object *object, unsigned rights,
+/* Puts the first capability to an object into a free slot: it descends from nobody. Takes over a
+ * reference if it succeeds. Owner only. */
+must_use status_t cap_insert(struct process *process, struct object *object, unsigned rights,
                              uint64_t badge, uint64_t *handle);
 
 /* Puts a process's capability to itself into its own table. It does not count as a reference: a

@@ -49,6 +49,8 @@ struct process {
     struct object *watcher;   /* (O) signalled at the end; holds a reference; may be NULL */
     uint64_t watcher_bits;    /* (O) */
     char name[NAME_MAX + 1];  /* (I) */
+
+    struct cap_lineage *lineages; /* (I) of the slots of `caps`; a page */
 };
 
 /* The process that stands for the kernel in traces: owns the idle threads, has no address space. */

@@ -54,9 +54,7 @@ struct thread {
     invoke_fn invoke;             /* (O) what it does on arrival */
     struct object *invoke_object; /* (O) */
     uint64_t badge;               /* (O) of the capability it calls with */
-    struct object *second;  /* (O) another object that the call needs; kept as cap_keep() does */
-    unsigned second_rights; /* (O) what shall be allowed with it */
-    uint64_t second_badge;  /* (O) and the badge under which */
+    struct cap_gift second;       /* (O) another capability that the call needs or hands on */
     /* -- the rest -- */
     cycles_t deadline;         /* (O) when to wake up */
     struct list_link siblings; /* (O: the process's CPU) */
