@@ -230,8 +230,8 @@ void process_start_init(void)
     struct process *process;
     struct object *image;
     struct file file;
+    struct thread *thread;
     vaddr_t entry;
-    uint32_t id;
 
     if (boot_info.initrd_size == 0) {
         panic("no boot image: give one with -initrd");
@@ -252,13 +252,15 @@ void process_start_init(void)
     map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));
     map_new(process, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_SIZE, INIT_STACK_PAGES,
             PAGE_READ | PAGE_WRITE, NULL, 0);
-    if (thread_create(process,
-                      &(struct thread_start){.cpu = 0,
-                                             .priority = INIT_PRIORITY,
-                                             .entry = entry,
-                                             .stack = INIT_STACK_TOP,
-                                             .argument = STARTUP_ADDRESS},
-                      &id) != STATUS_OK) {
+    thread = thread_create(process,
+                           &(struct thread_start){.cpu = 0,
+                                                  .priority = INIT_PRIORITY,
+                                                  .entry = entry,
+                                                  .stack = INIT_STACK_TOP,
+                                                  .argument = STARTUP_ADDRESS},
+                           false);
+    if (thread == NULL) {
         panic("no memory for the first thread");
     }
+    thread_start(thread);
 }

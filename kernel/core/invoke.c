@@ -59,6 +59,18 @@ status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_
     return status;
 }
 
+status_t invoke_continue(struct thread *thread, struct object *object, invoke_fn function,
+                         enum trace_travel travel)
+{
+    thread->invoke = function;
+    thread->invoke_object = object;
+    if (object->cpu == percpu(id)) {
+        return function(thread, object);
+    }
+    thread_send(thread, object->cpu, travel, invoke_arrived);
+    return STATUS_BLOCKED;
+}
+
 status_t object_invoke(struct object *object, invoke_fn function)
 {
     return object_invoke_as(object, function, TRACE_TRAVEL_REMOTE_CALL);

@@ -158,12 +158,6 @@ void process_end_current(enum process_cause cause, uint32_t status)
     panic("a thread of process %u outlived its process", current()->process->object.id);
 }
 
-static void thread_free(struct process *process, struct thread *thread)
-{
-    list_remove(&thread->siblings);
-    slab_free(&process->slab, thread, sizeof(*thread));
-}
-
 void process_thread_dead(struct process *process, struct thread *thread)
 {
     uint32_t status = thread->exit_status;
@@ -171,7 +165,7 @@ void process_thread_dead(struct process *process, struct thread *thread)
     thread->dead = true;
     process->thread_count--;
     if (!thread->ordered) {
-        thread_free(process, thread);
+        thread_free(thread);
     }
     if (process->thread_count == 0) {
         process_end(process, CAUSE_EXITED, status);
@@ -186,7 +180,7 @@ void process_order_done(struct thread *thread)
     process->pending--;
     thread->ordered = false;
     if (thread->dead) {
-        thread_free(process, thread);
+        thread_free(thread);
     }
     process_check_end(process);
 }

@@ -174,23 +174,33 @@ static status_t create_thread(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     uint64_t placement = arch_argument(&caller->frame, 1);
+    bool named = (placement & THREAD_UNNAMED) == 0;
     struct thread_start start = {
         .cpu = (cpu_t)(placement & 0xffff),
-        .priority = (int8_t)(placement >> 16),
+        .priority = (int8_t)(placement >> 16 & 0x7f),
         .entry = arch_argument(&caller->frame, 2),
         .stack = arch_argument(&caller->frame, 3),
         .argument = arch_argument(&caller->frame, 4),
         .cause = caller->id,
     };
-    uint32_t id;
-    status_t status;
+    struct thread *thread;
 
     if (process->state != PROCESS_ALIVE) {
         return STATUS_DEAD;
     }
-    status = thread_create(process, &start, &id);
-    arch_set_result(&caller->frame, id);
-    return status;
+    thread = thread_create(process, &start, named);
+    if (thread == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    if (!named) {
+        arch_set_result(&caller->frame, thread->id);
+        thread_start(thread);
+        return STATUS_OK;
+    }
+    caller->incoming[0] = (struct cap_gift){.object = &thread->object, .rights = RIGHTS_ALL};
+    caller->incoming_count = 1;
+    thread_start(thread);
+    return thread_collect(caller, 0, STATUS_OK);
 }
 
 status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry, uint64_t stack,
@@ -198,7 +208,8 @@ status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry,
 {
     (void)argument; /* read on the process's CPU */
     if ((placement & 0xffff) >= boot_info.cpu_count ||
-        placement >> 16 > (uint64_t)current()->priority || entry >= USER_TOP || stack > USER_TOP) {
+        (placement & ~(uint64_t)THREAD_UNNAMED) >> 16 > (uint64_t)current()->priority ||
+        entry >= USER_TOP || stack > USER_TOP) {
         return STATUS_BAD_ARGUMENT;
     }
     return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_MANAGE, create_thread);

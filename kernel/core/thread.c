@@ -8,9 +8,11 @@
 #include "kernel/boot.h"
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
+#include "kernel/invoke.h"
 #include "kernel/panic.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
+#include "kernel/user_copy.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
@@ -81,17 +83,54 @@ void thread_wake(struct thread *thread, uint32_t cause)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-status_t thread_create(struct process *process, const struct thread_start *start, uint32_t *id)
+/* Nobody names it any more, or nobody ever did. */
+static void thread_unreferenced(struct object *object)
+{
+    struct thread *thread = container_of(object, struct thread, object);
+    struct process *process = thread->process;
+
+    slab_free(&process->slab, thread->fpu, sizeof(*thread->fpu));
+    slab_free(&process->slab, thread, sizeof(*thread));
+    process_object_gone(process);
+}
+
+static const struct object_class thread_class = {
+    .type = OBJECT_THREAD,
+    .unreferenced = thread_unreferenced,
+};
+
+void thread_free(struct thread *thread)
+{
+    list_remove(&thread->siblings);
+    if (thread->named) {
+        object_release(&thread->object);
+    } else {
+        thread_unreferenced(&thread->object);
+    }
+}
+
+struct thread *thread_create(struct process *process, const struct thread_start *start, bool named)
 {
     struct thread *thread = slab_alloc(&process->slab, &process->pool, sizeof(*thread));
 
     if (thread == NULL) {
-        return STATUS_NO_MEMORY;
+        return NULL;
+    }
+    thread->fpu = slab_alloc(&process->slab, &process->pool, sizeof(*thread->fpu));
+    if (thread->fpu == NULL) {
+        slab_free(&process->slab, thread, sizeof(*thread));
+        return NULL;
+    }
+    object_init(&thread->object, &thread_class, process->object.cpu, process);
+    thread->named = named;
+    if (named) {
+        object_retain(&thread->object);
     }
     thread->process = process;
     thread->home = start->cpu;
     thread->priority = start->priority;
-    thread->id = object_id_new();
+    thread->id = thread->object.id;
+    thread->state = TRACE_THREAD_STATE_STARTING;
     thread->mail.id = thread->id;
     thread->kill_order.id = thread->id;
     thread->cause = start->cause;
@@ -99,17 +138,57 @@ status_t thread_create(struct process *process, const struct thread_start *start
     arch_frame_init(&thread->frame, start->entry, start->stack, start->argument);
     arch_fpu_init(thread);
     list_append(&process->threads, &thread->siblings);
-    process->thread_count++;
-    *id = thread->id;
-    trace_thread_create((uint8_t)start->cpu, thread->id, process->object.id);
+    return thread;
+}
+
+void thread_start(struct thread *thread)
+{
+    thread->process->thread_count++;
+    trace_thread_create((uint8_t)thread->home, thread->id, thread->process->object.id);
     trace_write_name(TRACE_NAME_KIND_THREAD, thread->id, thread->name);
-    if (start->cpu == percpu(id)) {
-        thread->owner = start->cpu;
+    if (thread->home == percpu(id)) {
+        thread->owner = thread->home;
         thread_wake(thread, thread->cause);
     } else {
-        thread_send(thread, start->cpu, TRACE_TRAVEL_START, thread_home_arrived);
+        thread_send(thread, thread->home, TRACE_TRAVEL_START, thread_home_arrived);
     }
-    return STATUS_OK;
+}
+
+/* ---- capabilities on the way ----------------------------------------------------------------- */
+
+/* At the process's CPU. */
+static status_t insert_incoming(struct thread *thread, struct object *object)
+{
+    struct process *process = (struct process *)object;
+    uint32_t handles[CAP_GIFTS_MAX] = {0};
+    unsigned count = thread->incoming_count;
+    status_t status = thread->collect_status;
+
+    thread->incoming_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t handle = 0;
+        status_t inserted = cap_insert_gift(process, &thread->incoming[i], &handle);
+
+        handles[i] = (uint32_t)handle;
+        if (inserted != STATUS_OK && thread->handles_to == 0) {
+            status = inserted;
+        }
+    }
+    if (thread->handles_to == 0) {
+        arch_set_result(&thread->frame, handles[0]);
+        return status;
+    }
+    /* If it has unmapped that memory meanwhile, it gets no handles; nobody else is harmed. */
+    (void)!user_copy_out(process, handles, thread->handles_to, count * sizeof(handles[0]));
+    return status;
+}
+
+status_t thread_collect(struct thread *thread, vaddr_t handles_to, status_t status)
+{
+    thread->handles_to = handles_to;
+    thread->collect_status = status;
+    return invoke_continue(thread, &thread->process->object, insert_incoming,
+                           TRACE_TRAVEL_CAPABILITY);
 }
 
 void thread_migrate_current(cpu_t cpu)
@@ -145,6 +224,9 @@ void thread_die(struct thread *thread, uint32_t status)
     arch_fpu_forget(thread);
     caller_bereaved(thread);
     cap_drop_gift(&thread->second);
+    while (thread->incoming_count > 0) {
+        cap_drop_gift(&thread->incoming[--thread->incoming_count]);
+    }
     trace_thread_exit(thread->id, (int32_t)status);
     thread->exit_status = status;
     thread->state = TRACE_THREAD_STATE_EXITED;

@@ -20,7 +20,7 @@ static uint64_t travel_key(uint32_t traveller, uint32_t why, uint32_t to)
 
 static bool is_thread_travel(uint32_t why)
 {
-    return why <= TRACE_TRAVEL_START;
+    return why <= TRACE_TRAVEL_START || why == TRACE_TRAVEL_CAPABILITY;
 }
 
 static void check_push(struct check *check, const struct trace_event *event)

@@ -122,8 +122,9 @@ static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t
                       struct weft_child *child)
 {
     uint64_t thread_id;
-    status_t status = weft_thread_create(process, spawn->cpu | (uint64_t)spawn->priority << 16,
-                                         entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS, &thread_id);
+    status_t status =
+        weft_thread_create(process, spawn->cpu | (uint64_t)spawn->priority << 16 | THREAD_UNNAMED,
+                           entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS, &thread_id);
     if (status == STATUS_OK) {
         child->process = process;
         child->thread_id = (uint32_t)thread_id;

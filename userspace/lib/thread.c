@@ -119,12 +119,11 @@ static status_t slot_take(struct weft_thread **out)
     return STATUS_NO_SLOT;
 }
 
-status_t weft_thread_start_id(struct weft_group *group, const char *name, uint32_t cpu,
-                              uint32_t priority, weft_thread_function *function, void *argument,
-                              uint32_t *thread_id)
+/* `placement` as weft_thread_create() takes it, and `result` as it gives it. */
+static status_t start(struct weft_group *group, const char *name, uint64_t placement,
+                      weft_thread_function *function, void *argument, uint64_t *result)
 {
     struct weft_thread *thread;
-    uint64_t id;
     status_t status = slot_take(&thread);
     if (status != STATUS_OK) {
         return status;
@@ -136,15 +135,42 @@ status_t weft_thread_start_id(struct weft_group *group, const char *name, uint32
     if (group != NULL) {
         weft_fetch_add(&group->running, 1);
     }
-    status = weft_thread_create(
-        HANDLE_SELF, cpu | (uint64_t)priority << 16, (uint64_t)weft_thread_entry,
-        stack_base(thread) + WEFT_THREAD_STACK_PAGES * WEFT_PAGE_SIZE, (uint64_t)thread, &id);
+    status = weft_thread_create(HANDLE_SELF, placement, (uint64_t)weft_thread_entry,
+                                stack_base(thread) + WEFT_THREAD_STACK_PAGES * WEFT_PAGE_SIZE,
+                                (uint64_t)thread, result);
+    if (status == STATUS_NO_SLOT) {
+        return status; /* it runs, but cannot be named */
+    }
     if (status != STATUS_OK) {
         if (group != NULL) {
             weft_fetch_add(&group->running, -1u);
         }
         /* [thread.slot] release: from here on somebody else may use the slot. */
         weft_store_release(&thread->state, SLOT_ENDED);
+    }
+    return status;
+}
+
+static uint64_t placement(uint32_t cpu, uint32_t priority)
+{
+    return cpu | (uint64_t)priority << 16;
+}
+
+status_t weft_thread_start_named(struct weft_group *group, const char *name, uint32_t cpu,
+                                 uint32_t priority, weft_thread_function *function, void *argument,
+                                 uint64_t *handle)
+{
+    return start(group, name, placement(cpu, priority), function, argument, handle);
+}
+
+status_t weft_thread_start_id(struct weft_group *group, const char *name, uint32_t cpu,
+                              uint32_t priority, weft_thread_function *function, void *argument,
+                              uint32_t *thread_id)
+{
+    uint64_t id;
+    status_t status =
+        start(group, name, placement(cpu, priority) | THREAD_UNNAMED, function, argument, &id);
+    if (status != STATUS_OK) {
         return status;
     }
     if (thread_id != NULL) {

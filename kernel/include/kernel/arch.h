@@ -107,6 +107,11 @@ _Noreturn void arch_return_to_user(void);
 /* Drops the kernel stack's contents and calls `function` on its top, forever. */
 _Noreturn void arch_restart_stack(void (*function)(void));
 
+/* Where a thread's floating-point registers are kept. */
+struct arch_fpu {
+    uint8_t bytes[512] __attribute__((aligned(16)));
+};
+
 /* Floating-point registers stay in the CPU until another thread there needs them. init: gives a new
  * thread clean ones. evict: saves them to the thread, which is about to leave this CPU for good.
  * forget: the thread is dead. */

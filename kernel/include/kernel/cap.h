@@ -59,6 +59,8 @@ struct cap {
     uint16_t kind;
 };
 
+#define CAP_GIFTS_MAX 4 /* capabilities that a thread can carry */
+
 /* A capability on its way into a table. Kept, as cap_keep() does: it goes into cap_insert_gift() or
  * cap_drop_gift(). A revocation catches it only if it is not kept waiting: between cap_take() and
  * cap_insert_gift() at most one journey to another CPU may lie, and no wait. */

@@ -26,5 +26,10 @@ status_t object_invoke(struct object *object, invoke_fn function);
 /* The same; `travel` is what the trace says of the journey. */
 status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_travel travel);
 
+/* On behalf of a thread that this CPU owns: goes on with `function` where `object` lives, here or
+ * there. Returns what the function returns; STATUS_BLOCKED too when the thread was sent there. */
+must_use status_t invoke_continue(struct thread *thread, struct object *object, invoke_fn function,
+                                  enum trace_travel travel);
+
 /* A mail handler: `function` of a thread that has arrived. */
 void invoke_arrived(struct mail *mail);

@@ -18,10 +18,15 @@
  * `caller`, the client whose call this server is working on, belongs to the server's home CPU, and
  * so does that client while it is held there; when the server itself arrives with a fresh caller
  * from an endpoint elsewhere, that client is `travelling` with it.
+ *
+ * A thread is an object as well, so that capabilities can name it: owned, like its memory, by its
+ * process's CPU. It lives and runs whether or not it is named; its memory is given back when it is
+ * dead and no capability to it is left.
  */
 #pragma once
 
 #include "arch/frame.h"
+#include "kernel/cap.h"
 #include "kernel/list.h"
 #include "kernel/process.h"
 #include "kernel/types.h"
@@ -55,15 +60,22 @@ struct thread {
     struct object *invoke_object; /* (O) */
     uint64_t badge;               /* (O) of the capability it calls with */
     struct cap_gift second;       /* (O) another capability that the call needs or hands on */
+    /* Capabilities that it carries to its process's table, see thread_collect(). */
+    struct cap_gift incoming[CAP_GIFTS_MAX]; /* (O) */
+    uint8_t incoming_count;                  /* (O) */
+    vaddr_t handles_to;                      /* (O) where user space wants the handles */
+    status_t collect_status;                 /* (O) with what it goes on afterwards */
     /* -- the rest -- */
+    struct object object;      /* what capabilities name; owned by the process's CPU */
     cycles_t deadline;         /* (O) when to wake up */
     struct list_link siblings; /* (O: the process's CPU) */
     uint64_t end_reason;       /* (O) cause << 32 | status with which it ends its process */
     uint32_t exit_status;      /* (O) */
     bool dead;                 /* (O: the process's CPU) has come home to be freed */
+    bool named;                /* (O: the process's CPU) there was a capability to it */
     bool ordered;              /* (O: the process's CPU) its kill order is under way */
     char name[NAME_MAX + 1];   /* (O) for panics; traces have it from an event */
-    uint8_t fpu[512] __attribute__((aligned(16))); /* (O) when not in the CPU's registers */
+    struct arch_fpu *fpu;      /* (O) registers, when not in the CPU; memory of its own */
 };
 
 /* The one who runs here. */
@@ -79,9 +91,16 @@ struct thread_start {
     uint32_t cause;    /* id of the thread that starts it, for the trace */
 };
 
-/* Creates a thread and starts it; *id is for traces only. The process's CPU. */
-must_use status_t thread_create(struct process *process, const struct thread_start *start,
-                                uint32_t *id);
+/* Creates a thread, which then waits for thread_start(). It keeps itself alive until it is dead; a
+ * `named` one has one more reference, for the capability to it. NULL: no memory. The process's CPU. */
+struct thread *thread_create(struct process *process, const struct thread_start *start, bool named);
+
+/* Starts it on its CPU; from here on it may be anywhere. The process's CPU. */
+void thread_start(struct thread *thread);
+
+/* It is dead, or never was started: gives its memory back, at once or when nobody names it any more.
+ * The process's CPU. */
+void thread_free(struct thread *thread);
 
 /* Makes a thread that this CPU owns runnable: here, or by sending it home. `cause`: the id of the
  * thread that did it, or 0. May set need_resched. */
@@ -100,6 +119,13 @@ void thread_send(struct thread *thread, cpu_t cpu, enum trace_travel travel,
 /* First thing when a thread has arrived: it is ours now. False: it was killed on the way; it has been
  * dealt with and must not be touched. */
 must_use bool thread_arrived(struct thread *thread);
+
+/* Inserts the capabilities that a thread carries in `incoming` into its process's table, passing by
+ * the CPU that owns it, and goes on with `status`. Their handles are stored at `handles_to` in its
+ * process's memory (uint32_t each; 0: there was no free slot); where that is 0, the first is the
+ * result, and without a slot the status is STATUS_NO_SLOT. The thread's owner. Returns what an
+ * invoke_fn returns: STATUS_BLOCKED if the thread has left. */
+must_use status_t thread_collect(struct thread *thread, vaddr_t handles_to, status_t status);
 
 /* A mail handler: a thread has come home and goes on. */
 void thread_home_arrived(struct mail *mail);

@@ -41,6 +41,12 @@ status_t weft_thread_start_id(struct weft_group *group, const char *name, uint32
                               uint32_t priority, weft_thread_function *function, void *argument,
                               uint32_t *thread_id);
 
+/* The same with a capability to the thread, which the caller deletes when it needs it no more. A
+ * thread that is killed through it does not leave its group, and keeps its stack. */
+status_t weft_thread_start_named(struct weft_group *group, const char *name, uint32_t cpu,
+                                 uint32_t priority, weft_thread_function *function, void *argument,
+                                 uint64_t *handle);
+
 static inline status_t weft_thread_start(struct weft_group *group, const char *name, uint32_t cpu,
                                          uint32_t priority, weft_thread_function *function,
                                          void *argument)
