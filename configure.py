@@ -16,6 +16,7 @@ What comes out, below build/:
     <arch>/user/<program>.elf    init, bench, one per userspace/apps/*.c, test_<x> per guest test
     <arch>/images/<name>.cpio    boot images, one per manifest
     host/weft-trace[-asan]       the trace tool; host/tests/<name> the tests that run on the host
+    host/linux-baseline          /init of the Linux that `weft bench --baseline linux` boots
 
 Invariants: paths in build.ninja are relative to the root; a compile or link command depends on
 nothing but this file, its options and the sources, so the same tree gives the same binaries.
@@ -75,6 +76,9 @@ GUEST_TEST_ROOMS = ("tests/guest", "tests/boot", "tests/kernel", "tests/ipc", "t
 HOST_TOOL_ROOM = "trace/host"
 HOST_TOOL_MAIN = "trace/host/main.c"
 HOST_TEST_ROOM = "tests/host"
+# The Linux baseline: a static program for Linux, with the statistics of our own benchmarks.
+LINUX_ROOM = "bench/linux"
+LINUX_USES = ("bench/guest/distribution.c",)
 MANIFEST_ROOMS = ("userspace/apps", "bench/guest", *GUEST_TEST_ROOMS)
 
 WARNINGS = "-Wall -Wextra -Werror"
@@ -347,6 +351,16 @@ def write_host(ninja: Ninja) -> None:
         ninja.products["tests" if sanitizer else "all"].append(binary)
 
 
+def write_linux_baseline(ninja: Ninja) -> None:
+    """The program that is /init of the Linux baseline; built when it is asked for, and for tests."""
+    sources = [*ninja.sources(LINUX_ROOM, None, (".c",)), *LINUX_USES]
+    folder = f"{BUILD}/host/obj-linux"
+    objects = [ninja.compile(source, folder, f"{COMMON} -D_GNU_SOURCE -I.") for source in sources]
+    binary = f"{BUILD}/host/linux-baseline"
+    ninja.build([binary], "link_host", objects, flags="-static")
+    ninja.products["tests"].append(binary)
+
+
 def write_tail(ninja: Ninja, options: list[str], python: str) -> None:
     """The collecting targets, and the rule that runs this script again when a room has changed."""
     everything = ninja.products["all"]
@@ -389,6 +403,7 @@ def main(arguments: list[str]) -> None:
             write_kernel(ninja, options.arch, Variant(profile, trace))
     write_images(ninja, options.arch, write_user(ninja, options.arch))
     write_host(ninja)
+    write_linux_baseline(ninja)
     write_tail(ninja, arguments, python)
 
     write_atomically(ROOT / "build.ninja", "\n".join(ninja.lines) + "\n")

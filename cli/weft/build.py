@@ -65,6 +65,11 @@ def host_tool(sanitized: bool = False) -> Path:
     return BUILD / "host" / ("weft-trace-asan" if sanitized else "weft-trace")
 
 
+def linux_baseline() -> Path:
+    """The program that is /init of the Linux that benchmarks compare with."""
+    return BUILD / "host" / "linux-baseline"
+
+
 def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
     """Bring targets (paths, or names that build.ninja knows) up to date; none: all that runs.
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Install Debian packages without asking anything.
+"""Install Debian packages without asking anything, or only fetch one.
 
 `install(packages)` runs apt-get as root, or through a sudo that needs no password. Where neither
-works it raises Failure with the exact line to run. Another apt or dpkg that is running is waited
+works it raises Failure with the exact line to run. `fetch(package, folder)` leaves the package's
+file in a folder and installs nothing; it needs root only where there are no package lists yet. Another apt or dpkg that is running is waited
 for. Package lists are fetched only when they are missing or do not fit the archive any more.
 """
 
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from weft.failure import Failure
 from weft.steps import run_step
@@ -44,6 +46,37 @@ def install(packages: Sequence[str]) -> None:
         # Lists that are older than the archive name files that are gone: fetch them, try once more.
         _update(prefix)
         _install(prefix, packages, _plan(packages) or plan)
+
+
+def dependency(package: str, pattern: str) -> str | None:
+    """The first package that `package` depends on and whose whole name matches; None: not known."""
+    try:
+        shown = subprocess.run(["apt-cache", "depends", package], capture_output=True, text=True)
+    except OSError as error:
+        raise Failure(f"no apt-cache here: {error.strerror}") from error
+    for line in shown.stdout.splitlines():
+        kind, _, name = line.strip().partition("Depends: ")
+        if kind == "" and re.fullmatch(pattern, name):
+            return name
+    return None
+
+
+def update() -> None:
+    """Fetch the package lists, or raise Failure."""
+    prefix = _privilege()
+    if prefix is None:
+        raise Failure("needs root to fetch the package lists; run apt-get update, then try again")
+    _update(prefix)
+
+
+def fetch(package: str, folder: Path) -> Path:
+    """Fetch a package's file into a folder and return its path; apt checks where it comes from."""
+    title = f"fetching the Debian package {package}"
+    run_step(title, ["apt-get", "download", "-q", package], lambda _: None, cwd=folder)
+    files = sorted(folder.glob(f"{package}_*.deb"))
+    if not files:
+        raise Failure(f"apt-get download {package} left no file")
+    return files[-1]
 
 
 def _privilege() -> list[str] | None:

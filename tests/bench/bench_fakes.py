@@ -99,6 +99,14 @@ def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list
     return [*lines, "weft: off"]
 
 
+def linux_console(names: list[str], factor: int = 10, seed: int = 1) -> list[str]:
+    """What /init of the baseline says when it is asked these: `factor` times what Weft needs."""
+    lines = [json_line({"record": "guest", "system": "Linux 6.1.0-fake", "clock_hz": CLOCK_HZ})]
+    for name in names:
+        lines.append(record(name, [factor * value for value in samples("ipc.call.cross_core", "tcg", seed)]))
+    return lines
+
+
 def json_line(data: dict[str, Any]) -> str:
     """A record of any kind."""
     return "@weft " + json.dumps(data)
@@ -120,13 +128,20 @@ class FakeLauncher:
     def prepare(self, trace: bool) -> None:
         self.prepared.append(trace)
 
+    def prepare_baseline(self) -> str:
+        return "linux-image-fake_1_amd64"
+
     def settle(self, accel: str) -> str:
         return "tcg" if accel == "auto" else accel
 
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         self.plans.append(plan)
         seed = len(self.plans) if self.vary else 1
-        lines = self.console.get(plan.mode) or console(plan.mode, plan.cpus, self.prepared[-1], seed)
+        if plan.system == "linux":
+            names = plan.command_line.rpartition("weft.only=")[2].split(",")
+            lines = self.console.get("linux") or linux_console(names, seed=seed)
+        else:
+            lines = self._weft_lines(plan, seed)
         for line in lines:
             on_line(line)
         if plan.capture:
@@ -142,6 +157,9 @@ class FakeLauncher:
             arch="x86_64",
             profile="bench" if self.prepared[-1] else "bench-notrace",
         )
+
+    def _weft_lines(self, plan: BootPlan, seed: int) -> list[str]:
+        return self.console.get(plan.mode) or console(plan.mode, plan.cpus, self.prepared[-1], seed)
 
     def convert(self, capture: Path, out: Path) -> None:
         out.write_bytes(capture.read_bytes())

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data behind `weft bench`: the catalogue of benchmarks, the suites, and the peers.
 
-    catalogue = Catalogue.load(bench_root)          # bench/benchmarks.toml, bench/reference/peers.toml
+    catalogue = Catalogue.load(bench_root)          # bench/benchmarks.toml, bench/linux/benchmarks.toml,
+                                                    # bench/reference/peers.toml
     suite = Suite.load(bench_root, "default")       # bench/suites/default.toml
 
 Every figure's words (title, question, what is timed and what is not) come from the catalogue, so
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,13 @@ class Benchmark:
     excludes: str
     peers: tuple[str, ...]
     matrix: bool = False  # made for every pair of CPUs
+    against: tuple[str, ...] = ()  # of another system: our benchmarks that it stands beside
+    contender: bool = False  # one of those from which the best is taken
+
+    @property
+    def needs_cpus(self) -> int:
+        """How many CPUs there must be."""
+        return 2 if self.scope == "all CPUs" else 1
 
 
 @dataclass(frozen=True)
@@ -85,14 +94,9 @@ class Catalogue:
         """Reads bench/benchmarks.toml and bench/reference/peers.toml."""
         benchmarks_file = bench_root / "benchmarks.toml"
         peers_file = bench_root / "reference" / "peers.toml"
-        benchmarks = {}
-        for entry in _read(benchmarks_file).get("benchmark", []):
-            benchmark = _build(Benchmark, entry, benchmarks_file)
-            if benchmark.shape not in SHAPES:
-                raise BenchError(f"{benchmarks_file}: {benchmark.name}: no such shape '{benchmark.shape}'")
-            if benchmark.name in benchmarks:
-                raise BenchError(f"{benchmarks_file}: {benchmark.name} stands there twice")
-            benchmarks[benchmark.name] = benchmark
+        benchmarks: dict[str, Benchmark] = {}
+        for path in (benchmarks_file, bench_root / "linux" / "benchmarks.toml"):
+            _load_benchmarks(path, benchmarks)
         data = _read(peers_file)
         sources = {
             key: _build(Source, {"key": key, **entry}, peers_file)
@@ -107,8 +111,19 @@ class Catalogue:
         catalogue._check_references(benchmarks_file, peers_file)
         return catalogue
 
+    def baseline(self, wanted: Sequence[str], cpus: int) -> list[Benchmark]:
+        """Those of Linux that stand beside any of `wanted` and can be measured with so many CPUs."""
+        return [
+            benchmark
+            for benchmark in self.benchmarks.values()
+            if set(benchmark.against) & set(wanted) and benchmark.needs_cpus <= cpus
+        ]
+
     def _check_references(self, benchmarks_file: Path, peers_file: Path) -> None:
         for benchmark in self.benchmarks.values():
+            for name in benchmark.against:
+                if name not in self.benchmarks:
+                    raise BenchError(f"{benchmark.name} stands beside the unknown benchmark '{name}'")
             for key in benchmark.peers:
                 if key not in self.peers:
                     raise BenchError(
@@ -143,6 +158,16 @@ class SuiteEntry:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """The same suite under other words on the kernels' command lines, or with other CPUs."""
+
+    name: str = ""
+    weft: str = ""
+    linux: str = ""
+    cpus: int = 0  # 0: the suite's
+
+
+@dataclass(frozen=True)
 class Suite:
     """What to run, where, and with which parameters for the guest."""
 
@@ -155,6 +180,10 @@ class Suite:
     guest: dict[str, Any]
     trace_total: str  # for the rings of all CPUs
     entries: tuple[SuiteEntry, ...] = field(default=())
+    runs: int = 1  # repetitions, interleaved
+    trace: bool = True  # with tracing compiled in
+    variants: tuple[Variant, ...] = (Variant(),)
+    linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
 
     @staticmethod
     def names(bench_root: Path) -> list[str]:
@@ -180,6 +209,10 @@ class Suite:
             "guest": data.get("guest", {}),
             "trace_total": data.get("trace", {}).get("total"),
             "entries": tuple(_build(SuiteEntry, entry, path) for entry in data.get("benchmark", [])),
+            "runs": head.get("runs", 1),
+            "trace": data.get("trace", {}).get("on", True),
+            "linux": data.get("baseline", {}).get("linux", Suite.linux),
+            "variants": tuple(_build(Variant, entry, path) for entry in data.get("variant", [{}])),
         }
         for key, value in values.items():
             if value is None:
@@ -205,6 +238,17 @@ class Suite:
             for entry in self.entries
             if entry.needs_cpus <= cpus and (trace or not entry.needs_trace)
         ]
+
+
+def _load_benchmarks(path: Path, benchmarks: dict[str, Benchmark]) -> None:
+    """Adds the benchmarks of a file."""
+    for entry in _read(path).get("benchmark", []):
+        benchmark = _build(Benchmark, entry, path)
+        if benchmark.shape not in SHAPES:
+            raise BenchError(f"{path}: {benchmark.name}: no such shape '{benchmark.shape}'")
+        if benchmark.name in benchmarks:
+            raise BenchError(f"{path}: {benchmark.name} stands there twice")
+        benchmarks[benchmark.name] = benchmark
 
 
 def _read(path: Path) -> dict[str, Any]:

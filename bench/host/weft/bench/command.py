@@ -28,7 +28,8 @@ from weft.bench.launcher import Launcher, QemuLauncher
 from weft.bench.progress import Progress
 from weft.bench.report import render
 from weft.bench.results import check_results, read_json, write_json
-from weft.bench.runner import Options, Runner, plan_steps
+from weft.bench.plan import Options, Plan
+from weft.bench.runner import Runner
 from weft.bench.stages import collect
 from weft.failure import Failure
 from weft.paths import OUT, ROOT
@@ -96,7 +97,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--out", type=Path, default=OUT / "bench", metavar="DIR", help="where to write (default: out/bench)"
     )
     parser.add_argument(
-        "--runs", type=int, default=1, metavar="N", help="repetitions, interleaved (default: 1)"
+        "--runs", type=int, metavar="N", help="repetitions, interleaved (default: the suite's, 1)"
+    )
+    parser.add_argument(
+        "--baseline", choices=("linux",), help="boot Linux in the same machine as well, and compare"
     )
     parser.add_argument("--no-trace", action="store_true", help="take the kernel with tracing compiled out")
     parser.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default: max)")
@@ -111,7 +115,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--docs", type=Path, metavar="FILE", help="write docs/benchmarks.md from the catalogue"
     )
     options = parser.parse_args(arguments)
-    if options.runs < 1:
+    if options.runs is not None and options.runs < 1:
         parser.error("--runs must be at least 1")
     for pair in options.set:
         if not re.fullmatch(r"\w+=\S+", pair):
@@ -148,7 +152,9 @@ def _bench(
         raise BenchError(f"suite {suite.name}: bench/benchmarks.toml does not know {', '.join(unknown)}")
     modes = suite.modes if options.accel is None else (launcher.settle(options.accel),)
     print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
-    launcher.prepare(trace=not options.no_trace)
+    trace = suite.trace and not options.no_trace
+    launcher.prepare(trace=trace)
+    package = launcher.prepare_baseline() if options.baseline else ""
     earlier = _earlier_seconds(options.out)
     _make_room(options.out)
     settled = Options(
@@ -156,15 +162,17 @@ def _bench(
         modes=modes,
         cpus=cpus,
         cpu_model=options.cpu,
-        runs=options.runs,
-        trace=not options.no_trace,
+        cpus_given=options.cpus is not None,
+        runs=options.runs or suite.runs,
+        trace=trace,
         commit=commit_of(ROOT),
         guest={**suite.guest, **dict(pair.split("=", 1) for pair in options.set)},
+        baseline=package,
     )
-    steps = plan_steps(modes, options.runs, len(suite.wanted(cpus, settled.trace)), earlier.get)
     environment = describe_host()
-    runner = Runner(settled, suite, launcher, Progress(steps, sys.stderr, time.monotonic))
-    results, details = runner.run()
+    plan = Plan(settled, suite, catalogue)
+    progress = Progress(plan.steps(earlier.get), sys.stderr, time.monotonic)
+    results, details = Runner(settled, suite, plan, launcher, progress).run()
     details |= {
         "directory": shown(options.out),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -228,7 +236,9 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
     for run in results["runs"]:
         notes = [WITH_TRACE if details["trace"] else WITHOUT_TRACE]
         print(f"\n{table.render_run(run, catalogue, notes)}")
-    if any(run["accel"] == "icount" for run in results["runs"]):
+    if results.get("ratios"):
+        print(f"\n{table.render_ratios(results['ratios'], details['baseline'])}")
+    elif any(run["accel"] == "icount" for run in results["runs"]):
         print(
             "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
         )

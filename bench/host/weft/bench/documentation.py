@@ -46,15 +46,47 @@ RESULTS = """
 One run per mode. In icount mode the unit is `instructions`; otherwise each benchmark stands there
 twice, in `cycles` of the guest's clock and in `ns`. All figures are integers.
 
+With `--baseline linux` there is one key more, `ratios` (below).
+
 With `--runs N` every mode is booted N times, interleaved. Then n is the sum, min the smallest, max
 the largest, and each percentile the lower median of the N percentiles; the report shows the spread
 of the medians. In icount mode repetitions that differ make the run fail.
+
+## Linux in the same machine
+
+`./weft bench --baseline linux` also boots Linux, by turns with Weft, in the same QEMU with the same CPUs,
+memory, accelerator and CPU model, and asks it the corresponding questions: the `linux.*` benchmarks
+above. The kernel is Debian's own package for virtual machines (`linux-image-cloud-amd64`), fetched by apt
+when it is asked for the first time and unpacked below `build/`; nothing is installed. Its only program is
+`bench/linux/*.c`, one static binary, which is `/init`.
+
+- Linux gets `mitigations=off`, `tsc=reliable` (otherwise it finds fault with the emulated counter and
+  takes the HPET, a device) and `nokaslr`. The command lines stand below the table and in `details.json`.
+- Samples, warm-up and the cost of the time stamps are treated as ours are.
+- In icount mode one host thread runs all CPUs and goes on to the next at PAUSE, HLT or an event only.
+  Linux's bring-up of CPUs waits without any of them. So it boots with `maxcpus=1`, and `/init` brings the
+  others online while a process of it spins on PAUSE. A cross-core figure is the work of all CPUs.
+- The table gives Linux / Weft, so more is better for Weft: the ratio of the medians over all rounds, and
+  the lowest and highest ratio of one round. `best of` is the fastest of pipe, futex and eventfd. It also
+  tells the load of the host before the boots: where it is above the number of the host's cores that the
+  guest leaves free, the figures of the parallel modes say more about the host than about the kernels.
+- A futex round trip across cores in which the partner answers before the client sleeps counts.
+
+`results.json` then holds `"ratios": [{"accel", "cpus", "variant", "weft", "linux", "unit", "weft_p50",
+"linux_p50", "rounds", "ratio", "low", "high"}]`.
+
+    ./weft bench --suite linux-crosscore --baseline linux
+
+is the cross-core call beside Linux's best in eight interleaved rounds of the parallel mode, once with each
+system's own way to idle and once with `idle=poll` in both.
 
 ## Suites
 
 A suite is a file in `bench/suites/`: modes, CPUs, memory, parameters for the guest, and the
 benchmarks that must come back. `./weft bench --list` shows them, `--suite NAME` takes one,
-`--set KEY=VALUE` changes a parameter for one run.
+`--set KEY=VALUE` changes a parameter for one run. `runs` says how many repetitions it wants, `on` under
+`[trace]` whether tracing is compiled in. Each `[[variant]]` is one more boot per repetition, with other
+words on the command line (`weft`, `linux`) or another number of `cpus`; its name stands in `params`.
 
 ## Adding a benchmark
 

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from weft import build
 from weft.accel import resolve_accel
+from weft.bench import linux
 from weft.bench.errors import BenchError
 from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
 from weft.paths import BUILD
@@ -33,7 +34,7 @@ LineSink = Callable[[str], None]
 
 @dataclass(frozen=True)
 class BootPlan:
-    """One boot of the bench image."""
+    """One boot of the bench image, or of the system that it is compared with."""
 
     mode: str  # icount, tcg or kvm
     cpus: int
@@ -43,6 +44,7 @@ class BootPlan:
     timeout: float
     capture: Path | None  # where the trace shall go, if one is wanted
     metadata: dict[str, Any] = field(default_factory=dict)
+    system: str = "weft"  # or linux
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class Launcher(Protocol):
     def prepare(self, trace: bool) -> None:
         """Builds what `boot` needs."""
 
+    def prepare_baseline(self) -> str:
+        """Makes the Linux to compare with present; the package that its kernel is from."""
+
     def settle(self, accel: str) -> str:
         """Turns "auto" into a mode that works here."""
 
@@ -89,6 +94,7 @@ class QemuLauncher:
         self._kernel: Path | None = None
         self._image: Path | None = None
         self._tool: Path | None = None
+        self._linux: linux.LinuxSystem | None = None
 
     def prepare(self, trace: bool) -> None:
         """Builds; Failure when that does not work."""
@@ -96,17 +102,24 @@ class QemuLauncher:
         build.build([kernel, image, *([tool] if trace else [])])
         self._kernel, self._image, self._tool = kernel, image, tool
 
+    def prepare_baseline(self) -> str:
+        """Fetches Debian's kernel if it is not there, builds the program that is its /init."""
+        self._linux = linux.prepare()
+        return self._linux.package
+
     def settle(self, accel: str) -> str:
         """Turns "auto" into kvm where a probe boot shows that it is worth having, else into tcg."""
         return resolve_accel(accel, BUILD / "kvm-probe.json")
 
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots and waits. A capture is taken of guests that failed as well, if there is one."""
-        assert self._kernel is not None
+        baseline = self._linux if plan.system == "linux" else None
+        kernel, image = (baseline.kernel, baseline.image) if baseline else (self._kernel, self._image)
+        assert kernel is not None
         try:
             config = MachineConfig(
-                kernel=self._kernel,
-                image=self._image,
+                kernel=kernel,
+                image=image,
                 cpus=plan.cpus,
                 memory=parse_size(plan.memory, "m"),
                 accel=plan.mode,

@@ -7,7 +7,12 @@ results.json is an interface that others parse; it has exactly these keys and no
      "runs": [{"arch", "cpus", "accel", "qemu", "cpu_model", "profile", "commit",
                "results": [{"name", "unit", "n", "min", "p50", "p90", "p99", "p999", "max", "params"}]}]}
 
-One run per mode; one result per name and unit, and for benchmarks that were made for many pairs of
+With a baseline there is one key more, "ratios": one element for each pair of a benchmark of ours and
+one of Linux's, or the best of several, with the medians of both, their ratio (Linux / Weft, so that
+more is better for Weft) and the lowest and highest ratio of any round. Linux's figures stand among
+the results as `linux.*`.
+
+One run per mode and number of CPUs; one result per name and unit, and for benchmarks that were made for many pairs of
 CPUs one per pair, told apart by `params`. details.json holds what the report needs besides:
 histograms, the spread over repetitions, commands, files, environment. `check_results` is the schema
 as code: the writer passes through it, and tests hold it against files that must fail.
@@ -35,6 +40,20 @@ RUN_TYPES = {
     "commit": str,
     "results": list,
 }
+RATIO_TYPES = {
+    "accel": str,
+    "cpus": int,
+    "variant": str,
+    "weft": str,
+    "linux": str,
+    "unit": str,
+    "weft_p50": int,
+    "linux_p50": int,
+    "rounds": int,
+    "ratio": float,
+    "low": float,
+    "high": float,
+}
 RESULT_TYPES = {"name": str, "unit": str, "n": int, **{key: int for key in STATISTICS}, "params": dict}
 
 
@@ -51,7 +70,11 @@ def result_entry(record: BenchRecord) -> dict[str, Any]:
 
 def check_results(data: Any) -> None:
     """Raises BenchError, naming the place, where `data` is not a weft-results-1 document."""
-    _check_keys(data, {"schema": str, "runs": list}, "results")
+    keys = {"schema": str, "runs": list}
+    ratios = data.get("ratios") if isinstance(data, dict) else None
+    _check_keys(data, keys if ratios is None else {**keys, "ratios": list}, "results")
+    for ratio in ratios or ():
+        _check_keys(ratio, RATIO_TYPES, "results: a ratio")
     if data["schema"] != RESULTS_SCHEMA:
         raise BenchError(f"results: schema is '{data['schema']}', not '{RESULTS_SCHEMA}'")
     for number, run in enumerate(data["runs"]):

@@ -1,50 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a suite: boots every mode as often as asked, collects, checks, and hands over the numbers.
+"""Runs a suite: boots every point of its plan as often as asked, collects, checks, hands over numbers.
 
-    outcome = Runner(options, suite, launcher, progress).run()      # results.json + details.json data
+    outcome = Runner(options, suite, plan, launcher, progress).run()    # results.json + details.json
 
-Order: repetitions are interleaved (icount, tcg, icount, tcg, ...), so that a change of the host's
-load meets all modes alike. The capture is taken in the last repetition. Each boot leaves its
-console and its QEMU command in the output directory, whether it went well or not, before anything
-about it is judged.
+Order: repetitions are interleaved (icount, tcg, icount, tcg, ...; with a baseline Weft and Linux by
+turns), so that a change of the host's load meets all alike. The capture is taken in the last
+repetition. Each boot leaves its console and its QEMU command in the output directory, whether it
+went well or not, before anything about it is judged.
 
 A boot is a failure when the guest does not end with status 0, says something unreadable, or does
-not deliver every benchmark of the suite. In icount mode repetitions that differ are a failure too:
-that mode's promise is that they do not.
+not deliver every benchmark of the suite. In icount mode repetitions of Weft that differ are a failure
+too: that mode's promise is that they do not. Linux does not promise it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from weft.bench.baseline import ratios
 from weft.bench.catalogue import Suite
 from weft.bench.errors import BenchError
 from weft.bench.figures import Figure, combine, differing, identity, pair_of, publish
 from weft.bench.launcher import BootOutcome, BootPlan, Launcher
-from weft.bench.progress import Progress, Step
+from weft.bench.plan import Options, Plan, Point
+from weft.bench.progress import Progress
 from weft.bench.records import BenchRecord, RecordCollector
 from weft.bench.results import DETAILS_SCHEMA, RESULTS_SCHEMA, result_entry
 
 CONSOLE_TAIL = 15
-GUESSED_SECONDS = {"icount": 3.0, "tcg": 4.0, "kvm": 3.0}
-MAIN_TRACE_ORDER = ("kvm", "tcg", "icount")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for, settled."""
-
-    out: Path
-    modes: tuple[str, ...]
-    cpus: int
-    cpu_model: str
-    runs: int
-    trace: bool
-    commit: str
-    guest: dict[str, Any]
+LINUX_SECONDS = 3  # times the suite's timeout: Linux boots for longer
 
 
 @dataclass
@@ -54,60 +41,66 @@ class Boot:
     outcome: BootOutcome
     collector: RecordCollector
     console_file: Path
+    load: float  # of the host, in the minute before
 
 
 class Runner:
     """See the module."""
 
-    def __init__(self, options: Options, suite: Suite, launcher: Launcher, progress: Progress) -> None:
+    def __init__(
+        self, options: Options, suite: Suite, plan: Plan, launcher: Launcher, progress: Progress
+    ) -> None:
         self._options = options
         self._suite = suite
+        self._plan = plan
         self._launcher = launcher
         self._progress = progress
-        self._wanted = suite.wanted(options.cpus, options.trace)
+        self._boots: dict[tuple[Point, str], list[Boot]] = {}
 
     def run(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The data of results.json and of details.json (without environment and date)."""
-        boots: dict[str, list[Boot]] = {mode: [] for mode in self._options.modes}
         for repetition in range(self._options.runs):
-            for mode in self._options.modes:
-                boots[mode].append(self._boot(mode, repetition))
+            for point in self._plan.points:
+                for system in self._plan.systems:
+                    self._boots.setdefault((point, system), []).append(
+                        self._boot(point, system, repetition)
+                    )
         self._progress.finish()
         results: dict[str, Any] = {"schema": RESULTS_SCHEMA, "runs": []}
         details: dict[str, Any] = {
             "schema": DETAILS_SCHEMA,
             "suite": self._suite.name,
             "trace": self._options.trace,
-            "command_line": self.command_line(),
+            "command_line": self._plan.command_line(self._plan.points[0], "weft"),
             "runs": [],
         }
-        for mode, done in boots.items():
-            figures = self._figures(mode, done)
-            results["runs"].append(self._results_of(mode, done[-1], figures))
-            details["runs"].append(self._details_of(mode, done, figures))
+        for run in dict.fromkeys(point.run for point in self._plan.points):
+            points = [point for point in self._plan.points if point.run == run]
+            figures = [figure for point in points for figure in self._figures_of(point)]
+            results["runs"].append(self._results_of(points[0], figures))
+            details["runs"].append(self._details_of(points[0], figures))
+        if self._options.baseline:
+            results["ratios"] = [ratio for point in self._plan.points for ratio in self._ratios(point)]
+            details["baseline"] = self._baseline_details()
         return results, details
-
-    def command_line(self) -> str:
-        """The kernel's command line: tracing first, the rest is for the guest's programs."""
-        words = [f"{key}={value}" for key, value in self._options.guest.items()]
-        if self._options.trace:
-            words.insert(0, f"trace_ring={self._suite.ring_bytes(self._options.cpus) >> 10}K")
-        return " ".join(words)
 
     # One boot
 
-    def _boot(self, mode: str, repetition: int) -> Boot:
-        suffix = f"{mode}-{repetition + 1}" if self._options.runs > 1 else mode
+    def _boot(self, point: Point, system: str, repetition: int) -> Boot:
+        suffix = self._plan.label(point, system)
+        if self._options.runs > 1:
+            suffix += f"-{repetition + 1}"
         last = repetition == self._options.runs - 1
         plan = BootPlan(
-            mode=mode,
-            cpus=self._options.cpus,
+            mode=point.mode,
+            cpus=point.cpus,
             memory=self._suite.memory,
             cpu_model=self._options.cpu_model,
-            command_line=self.command_line(),
-            timeout=self._suite.timeout_seconds,
-            capture=self.capture_path(mode) if self._options.trace and last else None,
+            command_line=self._plan.command_line(point, system),
+            timeout=self._suite.timeout_seconds * (LINUX_SECONDS if system == "linux" else 1),
+            capture=self._plan.capture_path(point) if last and system == "weft" else None,
             metadata={"commit": self._options.commit, "suite": self._suite.name},
+            system=system,
         )
         collector = RecordCollector()
         self._progress.begin("booting")
@@ -117,59 +110,86 @@ class Runner:
             if data and data.get("record") == "bench":
                 self._progress.tick(str(data.get("name")))
 
+        load = os.getloadavg()[0]
         outcome = self._launcher.boot(plan, on_line)
         console_file = self._options.out / f"console-{suffix}.log"
         console_file.write_text("".join(f"{line}\n" for line in outcome.console), encoding="utf-8")
         (self._options.out / f"command-{suffix}.txt").write_text(outcome.command + "\n", encoding="utf-8")
-        boot = Boot(outcome, collector, console_file)
-        self._judge(mode, boot)
+        boot = Boot(outcome, collector, console_file, round(load, 2))
+        self._judge(point, system, boot)
         return boot
 
-    def capture_path(self, mode: str) -> Path:
-        """trace.weft for the mode whose timeline says most, trace-<mode>.weft for the others."""
-        main = next(name for name in MAIN_TRACE_ORDER if name in self._options.modes)
-        return self._options.out / ("trace.weft" if mode == main else f"trace-{mode}.weft")
-
-    def _judge(self, mode: str, boot: Boot) -> None:
+    def _judge(self, point: Point, system: str, boot: Boot) -> None:
+        label = self._plan.label(point, system)
         log = f"(console: {boot.console_file})"
         tail = boot.outcome.console[-CONSOLE_TAIL:]
         if not boot.outcome.ok:
-            raise BenchError(f"{mode}: {boot.outcome.reason} {log}", tail)
+            raise BenchError(f"{label}: {boot.outcome.reason} {log}", tail)
         if boot.collector.problems:
-            raise BenchError(f"{mode}: {boot.collector.problems[0]} {log}")
+            raise BenchError(f"{label}: {boot.collector.problems[0]} {log}")
         there = {record.name for record in boot.collector.benchmarks}
-        missing = [name for name in self._wanted if name not in there]
+        missing = [name for name in self._plan.wanted(point, system) if name not in there]
         if missing:
-            raise BenchError(f"{mode}: the guest delivered no {', '.join(missing)} {log}", tail)
+            raise BenchError(f"{label}: the guest delivered no {', '.join(missing)} {log}", tail)
 
     # Numbers
 
-    def _figures(self, mode: str, boots: list[Boot]) -> list[Figure]:
+    def _figures_of(self, point: Point) -> list[Figure]:
+        """The figures of all systems at a point; a variant says its name in the parameters."""
+        figures = [
+            figure
+            for system in self._plan.systems
+            for figure in self._figures(point, system, self._boots[point, system])
+        ]
+        if not point.variant.name:
+            return figures
+        return [
+            replace(
+                figure,
+                record=replace(figure.record, params={**figure.record.params, "variant": point.variant.name}),
+            )
+            for figure in figures
+        ]
+
+    def _figures(self, point: Point, system: str, boots: list[Boot]) -> list[Figure]:
+        label = self._plan.label(point, system)
         columns: dict[str, list[BenchRecord]] = {}
         for boot in boots:
             for record in boot.collector.benchmarks:
                 columns.setdefault(identity(record), []).append(record)
         for key, records in columns.items():
             if len(records) != len(boots):
-                raise BenchError(f"{mode}: {key}: {len(records)} results in {len(boots)} runs")
-            if mode == "icount" and differing(records):
+                raise BenchError(f"{label}: {key}: {len(records)} results in {len(boots)} runs")
+            if point.mode == "icount" and system == "weft" and differing(records):
                 raise BenchError(
-                    f"icount: {key}: repetitions differ in {', '.join(differing(records))}, "
+                    f"{label}: {key}: repetitions differ in {', '.join(differing(records))}, "
                     "which this mode excludes"
                 )
         return [combine(records) for records in columns.values()]
 
-    def _results_of(self, mode: str, boot: Boot, figures: list[Figure]) -> dict[str, Any]:
+    def _ratios(self, point: Point) -> list[dict[str, Any]]:
+        rounds: dict[str, dict[str, list[int]]] = {}
+        for system in self._plan.systems:
+            medians = rounds.setdefault(system, {})
+            for boot in self._boots[point, system]:
+                for name in self._plan.wanted(point, system):
+                    record = next(found for found in boot.collector.benchmarks if found.name == name)
+                    medians.setdefault(name, []).append(record.p50)
+        return ratios(point, self._plan.baseline(point), rounds["weft"], rounds["linux"])
+
+    def _results_of(self, point: Point, figures: list[Figure]) -> dict[str, Any]:
+        """Linux's cycles become ns by Weft's finding of the clock: it is the same counter."""
+        boot = self._boots[point, "weft"][-1]
         clock_hz = boot.collector.find("clock_hz")
         entries = [
             result_entry(published)
             for figure in figures
-            for published in publish(figure.record, mode, clock_hz)
+            for published in publish(figure.record, point.mode, clock_hz)
         ]
         return {
             "arch": boot.outcome.arch,
-            "cpus": self._options.cpus,
-            "accel": mode,
+            "cpus": point.cpus,
+            "accel": point.mode,
             "qemu": boot.outcome.qemu,
             "cpu_model": self._options.cpu_model,
             "profile": boot.outcome.profile,
@@ -177,13 +197,16 @@ class Runner:
             "results": entries,
         }
 
-    def _details_of(self, mode: str, boots: list[Boot], figures: list[Figure]) -> dict[str, Any]:
+    def _details_of(self, point: Point, figures: list[Figure]) -> dict[str, Any]:
+        boots = self._boots[point, "weft"]
         last = boots[-1]
-        capture = self.capture_path(mode) if self._options.trace else None
+        capture = self._plan.capture_path(point)
         return {
-            "accel": mode,
+            "accel": point.mode,
+            "cpus": point.cpus,
             "command": last.outcome.command,
             "seconds": [round(boot.outcome.seconds, 1) for boot in boots],
+            "loads": [boot.load for boot in boots],
             "clock_hz": last.collector.find("clock_hz"),
             "console": [boot.console_file.name for boot in boots],
             "capture": capture.name if capture else None,
@@ -200,14 +223,19 @@ class Runner:
             ],
         }
 
-
-def plan_steps(
-    modes: tuple[str, ...], runs: int, wanted: int, earlier: Callable[[str], float | None]
-) -> list[Step]:
-    """The boots ahead, with what they took the last time or a guess."""
-    steps = []
-    for repetition in range(runs):
-        for mode in modes:
-            label = f"{mode} {repetition + 1}/{runs}" if runs > 1 else mode
-            steps.append(Step(label, earlier(mode) or GUESSED_SECONDS[mode], wanted))
-    return steps
+    def _baseline_details(self) -> dict[str, Any]:
+        """Which Linux it was, and under which circumstances."""
+        boots = [boot for (_, system), boots in self._boots.items() if system == "linux" for boot in boots]
+        guest = boots[-1].collector
+        loads = [boot.load for done in self._boots.values() for boot in done]
+        return {
+            "package": self._options.baseline,
+            "system": guest.find("system"),
+            "clock": guest.find("clock"),
+            "idle_driver": guest.find("idle_driver"),
+            "command_lines": {
+                self._plan.label(point, "linux"): self._plan.command_line(point, "linux")
+                for point in self._plan.points
+            },
+            "loads": [min(loads), max(loads)],
+        }

@@ -2,6 +2,7 @@
 """The table on the terminal: one per mode, figures beside those of other systems.
 
     print(render_run(run, catalogue, notes))
+    print(render_ratios(results["ratios"], details["baseline"]))
 
 Reference columns appear in icount mode only, where an instruction here is an instruction there.
 """
@@ -66,6 +67,33 @@ def _row(result: dict[str, Any], catalogue: Catalogue, references: list[tuple[st
         peer = catalogue.peer_of(result["name"], system)
         cells.append(number(peer.value) if peer else "-")
     return cells
+
+
+def render_ratios(ratios: list[dict[str, Any]], baseline: dict[str, Any]) -> str:
+    """Weft beside Linux, one table for each point."""
+    points: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    for ratio in ratios:
+        points.setdefault((ratio["accel"], ratio["cpus"], ratio["variant"]), []).append(ratio)
+    lines = []
+    for (mode, cpus, variant), rows in points.items():
+        title = f"Weft beside Linux, {mode}, {cpus} CPUs" + (f", {variant}" if variant else "")
+        header = ["Weft", "Linux", "Weft p50", "Linux p50", "Linux/Weft", "lowest", "highest"]
+        cells = [
+            [
+                row["weft"],
+                row["linux"],
+                number(row["weft_p50"]),
+                number(row["linux_p50"]),
+                *(f"{row[key]:.2f}" for key in ("ratio", "low", "high")),
+            ]
+            for row in rows
+        ]
+        rounds = f"{rows[0]['rounds']} interleaved rounds" if rows[0]["rounds"] > 1 else "one round"
+        lines += [title, f"  {rows[0]['unit']}, medians; {rounds}", "", *_align([header, *cells]), ""]
+    low, high = baseline["loads"]
+    lines.append(f"  {baseline['system']} ({baseline['package']}); load of the host {low:.2f} to {high:.2f}")
+    lines += [f"  {label}: {words}" for label, words in baseline["command_lines"].items()]
+    return "\n".join(lines)
 
 
 def _align(rows: list[list[str]]) -> list[str]:

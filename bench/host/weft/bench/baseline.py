@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our figures beside those of Linux: ratios with their spread.
+
+    ratios(point, pairs, ours, theirs)      # the elements of results.json's "ratios" for one point
+
+A ratio is Linux / Weft of medians: each system's p50 in a round, then the lower median over the
+rounds; more than 1 means that Weft needs less. The spread is that of the rounds: both systems of one
+round ran one after the other, so its lowest and highest ratio say what the host's load did to the
+comparison. Where several of Linux's ways compete (contenders in bench/linux/benchmarks.toml) there
+is one element more, for the best of them: in the ratio the one with the lowest median, in the spread
+the best of each round.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from weft.bench.catalogue import Benchmark
+from weft.bench.plan import Point
+
+Rounds = dict[str, list[int]]  # name: the p50 of each round
+
+
+def ratios(
+    point: Point, benchmarks: Sequence[Benchmark], ours: Rounds, theirs: Rounds
+) -> list[dict[str, Any]]:
+    """All ratios of one point, ordered by our benchmark."""
+    found = []
+    for weft in ours:
+        rows = [row for row in benchmarks if weft in row.against and row.name in theirs]
+        found += [_ratio(point, weft, row.name, ours[weft], theirs[row.name]) for row in rows]
+        contenders = [row.name for row in rows if row.contender]
+        if len(contenders) > 1:
+            found.append(_best(point, weft, contenders, ours[weft], theirs))
+    return found
+
+
+def _ratio(point: Point, weft: str, linux: str, ours: list[int], theirs: list[int]) -> dict[str, Any]:
+    each = [their / max(1, our) for our, their in zip(ours, theirs, strict=True)]
+    weft_p50, linux_p50 = statistics.median_low(ours), statistics.median_low(theirs)
+    return {
+        "accel": point.mode,
+        "cpus": point.cpus,
+        "variant": point.variant.name,
+        "weft": weft,
+        "linux": linux,
+        "unit": "instructions" if point.mode == "icount" else "cycles",
+        "weft_p50": weft_p50,
+        "linux_p50": linux_p50,
+        "rounds": len(each),
+        "ratio": round(linux_p50 / max(1, weft_p50), 2),
+        "low": round(min(each), 2),
+        "high": round(max(each), 2),
+    }
+
+
+def _best(point: Point, weft: str, names: list[str], ours: list[int], theirs: Rounds) -> dict[str, Any]:
+    """The best of several: `best of pipe, futex, eventfd`."""
+    fastest = min(names, key=lambda name: statistics.median_low(theirs[name]))
+    of_round = [min(values) for values in zip(*(theirs[name] for name in names), strict=True)]
+    spread = _ratio(point, weft, fastest, ours, of_round)
+    title = f"best of {', '.join(name.split('.')[1] for name in names)}"
+    return _ratio(point, weft, fastest, ours, theirs[fastest]) | {
+        "linux": title,
+        "low": spread["low"],
+        "high": spread["high"],
+    }

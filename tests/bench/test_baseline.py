@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`weft bench --baseline linux`: order of boots, ratios and their spread, and what must be refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+from bench_fakes import FakeLauncher, linux_console
+from weft import build
+from weft.bench import linux
+from weft.bench.catalogue import Catalogue, Suite
+from weft.bench.command import BENCH_ROOT, main
+from weft.bench.errors import BenchError
+from weft.bench.results import check_results
+from weft.paths import ROOT
+
+CROSS = ["linux.pipe.cross_core", "linux.futex.cross_core", "linux.eventfd.cross_core", "linux.socket.cross_core"]
+
+
+def load(out: Path) -> dict:
+    return json.loads((out / "results.json").read_text())
+
+
+def compare(out: Path, launcher: FakeLauncher, *arguments: str) -> int:
+    suite = ["--suite", "linux-crosscore", "--baseline", "linux"]
+    return main(["--out", str(out), *suite, *arguments], launcher)
+
+
+def test_both_systems_boot_by_turns_in_the_same_machine(tmp_path: Path) -> None:
+    launcher = FakeLauncher(vary=True)
+    assert compare(tmp_path, launcher, "--runs", "2") == 0
+    assert [plan.system for plan in launcher.plans] == ["weft", "linux"] * 4
+    for ours, theirs in zip(launcher.plans[::2], launcher.plans[1::2], strict=True):
+        assert (ours.mode, ours.cpus, ours.memory, ours.cpu_model) == (
+            theirs.mode, theirs.cpus, theirs.memory, theirs.cpu_model,
+        )  # fmt: skip
+        assert ("idle=poll" in ours.command_line) == ("idle=poll" in theirs.command_line)
+        assert ours.capture is None and theirs.capture is None
+    assert launcher.prepared == [False], "the suite leaves tracing out"
+    assert "maxcpus" not in launcher.plans[1].command_line
+
+
+def test_ratios_are_those_of_the_medians_and_the_spread_is_that_of_the_rounds(tmp_path: Path) -> None:
+    assert compare(tmp_path, FakeLauncher(vary=True), "--runs", "3") == 0
+    data = load(tmp_path)
+    rows = [row for row in data["ratios"] if row["variant"] == "default-idle"]
+    assert [row["linux"] for row in rows] == [*CROSS, "best of pipe, futex, eventfd"]
+    for row in rows:
+        assert row["weft"] == "ipc.call.cross_core" and row["rounds"] == 3
+        assert row["ratio"] == round(row["linux_p50"] / row["weft_p50"], 2)
+        assert row["low"] <= row["high"]
+    names = {result["name"] for run in data["runs"] for result in run["results"]}
+    assert names >= {*CROSS, "ipc.call.cross_core"}
+
+
+def test_the_best_is_the_fastest_of_the_contenders_and_the_socket_is_none(tmp_path: Path) -> None:
+    slow, fast, fastest = linux_console([CROSS[0], CROSS[1]], 9), linux_console([CROSS[2]], 7), CROSS[3]
+    launcher = FakeLauncher(console={"linux": [*slow, *fast[1:], *linux_console([fastest], 2)[1:]]})
+    assert compare(tmp_path, launcher, "--runs", "1") == 0
+    rows = {row["linux"]: row for row in load(tmp_path)["ratios"] if row["variant"] == "nobody-halts"}
+    assert rows["best of pipe, futex, eventfd"]["linux_p50"] == rows["linux.eventfd.cross_core"]["linux_p50"]
+    assert rows["linux.socket.cross_core"]["linux_p50"] < rows["linux.eventfd.cross_core"]["linux_p50"]
+
+
+def test_a_linux_that_does_not_deliver_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    launcher = FakeLauncher(console={"linux": linux_console(CROSS[:3])})
+    assert compare(tmp_path, launcher) == 1
+    assert "tcg-default-idle-linux: the guest delivered no linux.socket.cross_core" in capsys.readouterr().err
+
+
+def test_linux_may_differ_between_icount_runs_and_boots_with_one_cpu(tmp_path: Path) -> None:
+    launcher = FakeLauncher(vary=True)
+    assert compare(tmp_path, launcher, "--accel", "icount", "--runs", "2") == 0
+    assert "maxcpus=1" in launcher.plans[1].command_line.split()
+    assert {row["unit"] for row in load(tmp_path)["ratios"]} == {"instructions"}
+
+
+def test_without_a_baseline_there_is_no_linux(tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    assert main(["--out", str(tmp_path), "--suite", "linux-crosscore", "--runs", "1"], launcher) == 0
+    assert {plan.system for plan in launcher.plans} == {"weft"}
+    assert "ratios" not in load(tmp_path)
+
+
+def test_the_schema_refuses_damaged_ratios(tmp_path: Path) -> None:
+    assert compare(tmp_path, FakeLauncher(), "--runs", "1") == 0
+    data = load(tmp_path)
+    check_results(data)
+    for damage in ({"ratio": 3}, {"extra": 1}, {"linux": None}):
+        broken = copy.deepcopy(data)
+        broken["ratios"][0].update(damage)
+        with pytest.raises(BenchError):
+            check_results(broken)
+
+
+def test_every_question_of_the_catalogue_is_one_of_the_program() -> None:
+    catalogue = Catalogue.load(BENCH_ROOT)
+    known = {name for name, benchmark in catalogue.benchmarks.items() if benchmark.against}
+    sources = "".join(path.read_text() for path in (ROOT / "bench" / "linux").glob("*.c"))
+    assert known == set(re.findall(r'"(linux\.[\w.]+)"', sources))
+    for name in known:
+        assert name.startswith("linux.")
+        assert all(not other.startswith("linux.") for other in catalogue.benchmarks[name].against)
+
+
+def test_the_command_line_fits_with_every_question() -> None:
+    catalogue = Catalogue.load(BENCH_ROOT)
+    every = [entry.name for entry in Suite.load(BENCH_ROOT, "default").entries]
+    names = [benchmark.name for benchmark in catalogue.baseline(every, 4)]
+    words = linux.command_line("icount", 4, names, 2000, 200, "mitigations=off idle=poll")
+    assert len(words) <= 1023
+
+
+@pytest.mark.skipif(not (linux.FOLDER / "vmlinuz").is_file(), reason="no Linux was fetched (./weft bench --baseline linux)")
+def test_a_real_linux_answers_in_instructions(tmp_path: Path) -> None:
+    build.build([build.linux_baseline()])
+    arguments = ["--accel", "icount", "--cpus", "2", "--baseline", "linux", "--no-trace"]
+    few = ["--set", "samples=20", "--set", "warmup=20", "--suite", "quick"]
+    assert main(["--out", str(tmp_path), *arguments, *few]) == 0
+    rows = {(row["weft"], row["linux"]): row for row in load(tmp_path)["ratios"]}
+    assert rows["ipc.call.same_core", "best of pipe, futex, eventfd"]["ratio"] > 10
+    assert rows["ipc.call.cross_core", "best of pipe, futex, eventfd"]["ratio"] > 5
+    assert 200 < rows["syscall.null", "linux.getppid"]["linux_p50"] < 500
