@@ -57,6 +57,7 @@ DEFAULT = (
     "test_ipc_death",
     "test_notification",
     "test_races",
+    "test_revocation",
     "test_sched::threads_move",
     "test_memory::unmapping_reaches_all_cpus",
     "test_process::killing_works_in_any_state",

@@ -67,6 +67,7 @@ static void cpu_begin(void)
 {
     struct cpu *cpu = arch_this_cpu();
 
+    list_init(&cpu->processes);
     run_queue_init(&cpu->queue);
     timer_init(&cpu->timer);
     cpu->poll_bound = options.poll_min;

@@ -71,6 +71,7 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
     list_init(&process->threads);
     object_init(&process->object, &process_class, percpu(id), creator);
     process->teardown.mail.id = process->object.id;
+    list_append(&arch_this_cpu()->processes, &process->neighbours);
     __builtin_memcpy(process->name, name, NAME_MAX);
     trace_process_create(process->object.id, creator == NULL ? 0 : creator->object.id);
     trace_write_name(TRACE_NAME_KIND_PROCESS, process->object.id, process->name);
@@ -279,6 +280,7 @@ static void process_gone_check(struct process *process)
     if (process->state != PROCESS_DEAD || !process->unreferenced || process->objects != 0) {
         return;
     }
+    list_remove(&process->neighbours);
     process->object.visitor.mail.arrive = slabs_piece;
     process->object.visitor.mail.travel = TRACE_TRAVEL_DESTROY;
     mail_send(&process->object.visitor.mail, percpu(id));

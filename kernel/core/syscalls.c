@@ -273,6 +273,21 @@ status_t sys_cap_delete(uint64_t handle)
     return object_invoke(&current()->process->object, delete_cap);
 }
 
+status_t sys_cap_inspect(uint64_t handle, uint64_t what)
+{
+    struct cap cap;
+
+    if (!cap_read(own_caps(), handle, &cap)) {
+        return STATUS_BAD_HANDLE;
+    }
+    if (what > 1) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    arch_set_result(&current()->frame,
+                    what == 1 ? cap.badge : cap.kind | (uint64_t)cap.object->id << 32);
+    return STATUS_OK;
+}
+
 /* ---- console and machine --------------------------------------------------------------------- */
 
 static status_t console_write(struct thread *caller, struct object *object)

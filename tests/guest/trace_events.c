@@ -89,6 +89,19 @@ TEST(categories_can_be_switched, "the mask that was set comes back; others are r
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(weak));
 }
 
+/* ---- capabilities ----------------------------------------------------------------------------- */
+
+TEST(capabilities_come_and_go, "one is handed on, and taken back with what is mapped through it")
+{
+    uint64_t memory, copy;
+    REQUIRE_STATUS(STATUS_OK, weft_memory_create(1, &memory));
+    REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, memory, RIGHT_READ, 0, &copy));
+    EXPECT_STATUS(STATUS_OK, weft_memory_map(HANDLE_SELF, copy, WEFT_FREE_BASE, 0, 1, RIGHT_READ));
+    EXPECT_STATUS(STATUS_OK, weft_cap_revoke(memory));
+    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_cap_delete(copy));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(memory));
+}
+
 /* ---- switches, wake-ups, moves, sleep --------------------------------------------------------- */
 
 static void wander_and_sleep(void *argument)

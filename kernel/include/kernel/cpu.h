@@ -32,6 +32,7 @@ struct cpu {
     cycles_t poll_bound;               /* (O) how long to poll when idle, adapts */
     uint32_t poll_rest;                /* (O) how many times more the bound shall not grow */
     uint32_t ids;                      /* (O) ids handed out here */
+    struct list processes;             /* (O) that this CPU owns, through process.neighbours */
     uint32_t revoking;                 /* (O) id of the capability that is being revoked, or 0 */
     uint64_t random;                   /* (O) state of SCHED_POINT's generator */
     struct mailbox_queue mailbox __attribute__((aligned(CACHE_LINE))); /* (A) */

@@ -51,6 +51,9 @@ struct process {
     char name[NAME_MAX + 1];  /* (I) */
 
     struct cap_lineage *lineages; /* (I) of the slots of `caps`; a page */
+    struct list_link neighbours;  /* (O) the other processes of this CPU */
+    uint32_t swept;               /* (O) number of the last revocation that has looked at it */
+    uint32_t slots_swept;         /* (O) how far the one that is at it has come */
 };
 
 /* The process that stands for the kernel in traces: owns the idle threads, has no address space. */
