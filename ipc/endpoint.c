@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Endpoints: synchronous call and answer.
+ * Endpoints: synchronous messages, on one CPU and across.
  *
  * Theory of operation
  *
@@ -9,166 +9,37 @@
  *    each way.
  * 2. Objects. An endpoint lives on one CPU, its owner. It has two queues, of which at least one is
  *    empty: servers that wait for messages, clients that wait for servers. A server that has a
- *    client's message holds that client in `caller` until it answers, asks for the next message
- *    without an answer being due, or dies.
+ *    client's message holds that client in `caller` until it answers, saves it as a capability
+ *    (reply.c), asks for the next message without an answer being due, or dies.
  * 3. A message is never copied to a buffer: it stays in the client's saved registers until a server
  *    is there, and goes from registers to registers. Across cores the client's thread is the message:
- *    it travels to the endpoint, is held by the server, and travels home with its answer.
- * 4. Same core, fast path (sys_ipc_call, sys_ipc_reply_receive): if the partner waits here, lives here
- *    and nobody more important is ready, the CPU switches straight to it. No run queue is touched, and
- *    the partner goes on with the time slice of the one that called.
- * 5. Everything else goes through the functions endpoint_call and endpoint_receive, which run on the
- *    endpoint's CPU, for a local thread or for one that has travelled there.
+ *    it travels to the endpoint, is held by the server, and travels home with its answer. Bytes and
+ *    capabilities that go with it (transfer.c) go from one process to the other at the same moment.
+ * 4. Same core, fast path (sys_ipc_call, sys_ipc_reply_receive, here): if the partner waits here, and
+ *    lives here, the CPU switches straight to it. No run queue is touched, and the partner goes on with
+ *    the time and the priority of the one that called, who was the best.
+ * 5. Everything else goes through rendezvous.c, on the endpoint's CPU, for a local thread or for one
+ *    that has travelled there.
  * 6. A held client belongs to its server's home CPU (see kernel/thread.h). If the server's home is
  *    not the endpoint's CPU, both travel there together, in one mail: the server's.
- * 7. Ends. When a server dies its caller gets STATUS_DEAD. When the last capability to receive is
+ * 7. Several servers may wait; one that lives on the client's CPU comes first, for both may then go on
+ *    there.
+ * 8. Ends. When a server dies its caller gets STATUS_DEAD. When the last capability to receive is
  *    gone, the endpoint is orphaned: all queued clients and all later ones get STATUS_DEAD.
  *
- * Limits: a server holds one caller at a time; the queue is first-come first-served whatever the
- * priorities; a message has four words and no capabilities yet.
+ * Limits: a thread holds one caller at a time; the queues are first-come first-served whatever the
+ * priorities.
  */
 #include "ipc/endpoint.h"
 
 #include "kernel/boot.h"
-#include "kernel/caller.h"
-#include "kernel/sched/switch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/panic.h"
-#include "smp/sched_point.h"
+#include "kernel/sched/switch.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
-static struct thread *thread_of(struct list_link *link)
-{
-    return container_of(link, struct thread, link);
-}
-
-/* ---- slow path: call ------------------------------------------------------------------------- */
-
-/* Gives the client's message to a server; both are this CPU's. The client is held from here on. */
-static void deliver(struct thread *server, struct thread *client)
-{
-    bool here = server->home == percpu(id);
-
-    arch_copy_message(&server->frame, &client->frame);
-    arch_set_badge(&server->frame, client->badge);
-    server->caller = client;
-    client->server = server;
-    trace_ipc_deliver(client->home == server->home ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
-                      client->message, server->id);
-    if (here) {
-        client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
-        return;
-    }
-    if (client == current()) {
-        thread_leave_cpu(TRACE_THREAD_STATE_BLOCKED_CALL);
-    }
-    client->state = TRACE_THREAD_STATE_TRAVELLING;
-    SCHED_POINT();
-    /* [thread.owner] release: as in thread_send(); the server's mail carries the client. */
-    store_release(&client->owner, server->home);
-}
-
-/* On the endpoint's CPU, for a client that is here. */
-static status_t endpoint_call(struct thread *client, struct object *object)
-{
-    struct endpoint *endpoint = (struct endpoint *)object;
-    struct list_link *receiver;
-
-    if (endpoint->orphaned) {
-        trace_ipc_abort(-STATUS_DEAD, client->message, client->id);
-        return STATUS_DEAD;
-    }
-    receiver = list_take_first(&endpoint->receivers);
-    if (receiver == NULL) {
-        client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
-        client->waits_on = object;
-        list_append(&endpoint->callers, &client->link);
-        return STATUS_BLOCKED;
-    }
-    deliver(thread_of(receiver), client);
-    thread_set_status(thread_of(receiver), STATUS_OK);
-    thread_wake(thread_of(receiver), client->id);
-    return STATUS_BLOCKED;
-}
-
-static __attribute__((noinline)) status_t call_slow(uint64_t handle)
-{
-    struct thread *client = current();
-    struct cap cap;
-    status_t status = cap_lookup(client->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    client->badge = cap.badge;
-    client->server = NULL;
-    if (CONFIG_TRACE) {
-        client->message = trace_message_id();
-    }
-    trace_ipc_call(cap.object->cpu == percpu(id) ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
-                   client->message, cap.object->id);
-    return object_invoke_as(cap.object, endpoint_call, TRACE_TRAVEL_IPC_CALL);
-}
-
-/* ---- slow path: answer and receive ----------------------------------------------------------- */
-
-static void reply(struct thread *server)
-{
-    struct thread *client = server->caller;
-
-    arch_copy_message(&client->frame, &server->frame);
-    trace_ipc_reply(client->home == percpu(id) ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
-                    client->message, client->id);
-    caller_release(server, STATUS_OK);
-}
-
-/* On the endpoint's CPU, for a server that is here. */
-static status_t endpoint_receive(struct thread *server, struct object *object)
-{
-    struct endpoint *endpoint = (struct endpoint *)object;
-    struct list_link *client = list_take_first(&endpoint->callers);
-
-    if (endpoint->orphaned) {
-        return STATUS_DEAD;
-    }
-    if (client == NULL) {
-        server->state = TRACE_THREAD_STATE_BLOCKED_RECEIVE;
-        server->waits_on = object;
-        list_append(&endpoint->receivers, &server->link);
-        return STATUS_BLOCKED;
-    }
-    deliver(server, thread_of(client));
-    return STATUS_OK;
-}
-
-static __attribute__((noinline)) status_t reply_receive_slow(uint64_t handle)
-{
-    struct thread *server = current();
-    struct cap cap;
-    status_t status = cap_lookup(server->process->caps, handle, OBJECT_ENDPOINT, RIGHT_READ, &cap);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (server->caller != NULL) {
-        reply(server);
-    }
-    /* A message waited here already, but who got the answer may be more important. */
-    return sched_preemption_point(object_invoke(cap.object, endpoint_receive));
-}
-
-status_t sys_ipc_reply(uint64_t unused, uint64_t word0, uint64_t word1, uint64_t word2,
-                       uint64_t word3)
-{
-    (void)unused, (void)word0, (void)word1, (void)word2, (void)word3; /* they are in the frame */
-    if (current()->caller == NULL) {
-        return STATUS_NO_CALLER;
-    }
-    reply(current());
-    return sched_preemption_point(STATUS_OK);
-}
+#define WAKES_PER_PIECE 16 /* of those that wait at an orphaned endpoint */
 
 /* ---- fast path ------------------------------------------------------------------------------- */
 
@@ -197,8 +68,8 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
         goto slow;
     }
     server = thread_of(link);
-    /* It runs on this CPU too. */
-    if (unlikely(server->home != percpu(id))) {
+    /* It runs on this CPU too, and waits for nothing else. */
+    if (unlikely(server->fast_home != percpu(id))) {
         goto slow;
     }
     /* Nobody more important is ready. */
@@ -209,6 +80,7 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     list_remove(link);
     client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
     client->server = server;
+    client->ipc = 0;
     server->caller = client;
     server->state = TRACE_THREAD_STATE_RUNNABLE;
     server->frame.rdi = cap.badge;
@@ -226,7 +98,7 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     return STATUS_OK; /* the server's status: it is current now */
 
 slow:
-    return call_slow(handle);
+    return rendezvous_call(handle);
 }
 
 status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,
@@ -247,8 +119,8 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     if (unlikely(client == NULL)) {
         goto slow;
     }
-    /* It lives on this CPU, and so does the client. */
-    if (unlikely(endpoint->object.cpu != percpu(id)) || unlikely(client->home != percpu(id))) {
+    /* It lives on this CPU, and so does the client, who waits for nothing else. */
+    if (unlikely(endpoint->object.cpu != percpu(id)) || unlikely(client->fast_home != percpu(id))) {
         goto slow;
     }
     /* No other client waits, so that we shall block. */
@@ -261,6 +133,7 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     }
 
     server->caller = NULL;
+    server->ipc = 0;
     server->state = TRACE_THREAD_STATE_BLOCKED_RECEIVE;
     server->waits_on = &endpoint->object;
     list_append(&endpoint->receivers, &server->link);
@@ -278,7 +151,7 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     return STATUS_OK; /* the client's status: it is current now */
 
 slow:
-    return reply_receive_slow(handle);
+    return rendezvous_reply_receive(handle);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -289,27 +162,32 @@ static void wake_dead(struct thread *thread, bool client)
     if (client) {
         trace_ipc_abort(-STATUS_DEAD, thread->message, thread->id);
     }
+    rendezvous_wait_over(thread);
     thread_set_status(thread, STATUS_DEAD);
     thread_wake(thread, 0);
 }
 
-static void endpoint_orphaned(struct object *object)
+static bool endpoint_orphaned(struct object *object)
 {
     struct endpoint *endpoint = (struct endpoint *)object;
+    unsigned budget = WAKES_PER_PIECE;
     struct list_link *link;
 
     endpoint->orphaned = true;
-    while ((link = list_take_first(&endpoint->callers)) != NULL) {
+    for (; budget > 0 && (link = list_take_first(&endpoint->callers)) != NULL; budget--) {
         wake_dead(thread_of(link), true);
     }
-    while ((link = list_take_first(&endpoint->receivers)) != NULL) {
+    for (; budget > 0 && (link = list_take_first(&endpoint->receivers)) != NULL; budget--) {
         wake_dead(thread_of(link), false);
     }
+    return list_empty(&endpoint->callers) && list_empty(&endpoint->receivers);
 }
 
 static void orphan_arrived(struct mail *mail)
 {
-    endpoint_orphaned(&container_of(mail, struct endpoint, orphan_mail)->object);
+    if (!endpoint_orphaned(&container_of(mail, struct endpoint, orphan_mail)->object)) {
+        mail_send(mail, percpu(id));
+    }
 }
 
 static bool endpoint_granted(struct object *object, unsigned rights)
@@ -336,6 +214,7 @@ static void endpoint_withdrawn(struct object *object, unsigned rights)
 static void endpoint_forget(struct thread *thread)
 {
     list_remove(&thread->link);
+    rendezvous_wait_over(thread);
 }
 
 static const struct object_class endpoint_class = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Endpoints: synchronous call and answer. See ipc/endpoint.c for the theory of operation.
+ * Endpoints: synchronous messages. See ipc/endpoint.c for the theory of operation; rendezvous.c has
+ * the slow paths, transfer.c what a message carries besides its words.
  */
 #pragma once
 
@@ -11,8 +12,33 @@
 struct endpoint {
     struct object object;    /* first */
     struct list receivers;   /* (O) servers that wait for a message */
-    struct list callers;     /* (O) clients that wait for a server */
+    struct list callers;     /* (O) clients that wait for a server, senders among them */
     uint32_t readers;        /* (A) capabilities to receive, also those that cap_keep() counts */
     bool orphaned;           /* (O) none is left, and none can come: calls fail */
     struct mail orphan_mail; /* tells the owner that the last one went */
 };
+
+static inline struct thread *thread_of(struct list_link *link)
+{
+    return container_of(link, struct thread, link);
+}
+
+/* The slow paths of the two system calls that have a fast one. */
+status_t rendezvous_call(uint64_t handle);
+status_t rendezvous_reply_receive(uint64_t handle);
+
+/* Calls off what else could have ended the wait of a thread. */
+void rendezvous_call_off(struct thread *thread);
+
+/* The wait of a thread for a message or an answer is over: whatever else could have ended it is
+ * called off, and the fast path may switch to it again. The thread's owner. */
+static inline void rendezvous_wait_over(struct thread *thread)
+{
+    if (unlikely(thread->fast_home == FAST_NEVER)) {
+        rendezvous_call_off(thread);
+    }
+}
+
+/* Gives a client its answer out of the registers of `server`, which is this CPU's, as the client is.
+ * Nobody holds the client any more. */
+void rendezvous_answer(struct thread *server, struct thread *client);

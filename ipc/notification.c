@@ -4,17 +4,28 @@
  *
  * The waiter is a thread that lies on the notification's CPU, wherever its home is. Bits set on that
  * CPU are taken at once; bits set elsewhere are there at once too, but who takes them hears of it by
- * mail.
+ * mail. A waiter may wait for a message at an endpoint of the same CPU as well, and is queued there;
+ * whichever comes first ends both waits.
  */
 #include "ipc/notification.h"
 
+#include "ipc/endpoint.h"
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
 #include "smp/signal_word.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
+
+/* A waiter that waits for a message as well. Owner. */
+static __attribute__((noinline)) void wake_receiver(struct thread *waiter, uint64_t bits)
+{
+    waiter->waits_on->class->forget(waiter);
+    thread_set_status(waiter, WEFT_IPC_NOTIFIED);
+    arch_set_badge(&waiter->frame, bits);
+}
 
 /* Wakes the waiter with bits. Owner. */
 static void wake_waiter(struct notification *notification, uint64_t bits)
@@ -23,8 +34,12 @@ static void wake_waiter(struct notification *notification, uint64_t bits)
 
     notification->waiter = NULL;
     trace_notification_deliver(notification->object.id, waiter->id);
-    thread_set_status(waiter, STATUS_OK);
-    arch_set_result(&waiter->frame, bits);
+    if (likely(waiter->waits_also == NULL)) {
+        thread_set_status(waiter, STATUS_OK);
+        arch_set_result(&waiter->frame, bits);
+    } else {
+        wake_receiver(waiter, bits);
+    }
     /* Relaxed: only the trace looks at it. */
     thread_wake(waiter, load_relaxed(&notification->signaller));
 }
@@ -72,10 +87,53 @@ status_t sys_notification_signal(uint64_t handle, uint64_t bits)
     struct cap cap;
 
     if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE), &cap))) {
-        return cap_lookup(caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
+        return cap_refusal(caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE);
     }
     notification_signal(cap.object, cap.badge != 0 ? cap.badge : bits);
     return sched_preemption_point(STATUS_OK);
+}
+
+/* On the notification's CPU. STATUS_BLOCKED: there are no bits yet, and nobody waits. */
+static status_t bits_take(struct notification *notification, struct thread *thread, uint64_t *bits)
+{
+    if (notification->orphaned) {
+        return STATUS_DEAD;
+    }
+    if (notification->waiter != NULL) {
+        return STATUS_BUSY;
+    }
+    *bits = signal_word_take(&notification->word);
+    if (*bits == 0) {
+        return STATUS_BLOCKED;
+    }
+    trace_notification_deliver(notification->object.id, thread->id);
+    return STATUS_OK;
+}
+
+status_t notification_join(struct object *object, struct thread *thread)
+{
+    struct notification *notification = (struct notification *)object;
+    uint64_t bits;
+    status_t status = bits_take(notification, thread, &bits);
+
+    if (status == STATUS_BLOCKED) {
+        notification->waiter = thread;
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        arch_set_badge(&thread->frame, bits);
+        return WEFT_IPC_NOTIFIED;
+    }
+    return status;
+}
+
+void notification_leave(struct object *object, struct thread *thread)
+{
+    struct notification *notification = (struct notification *)object;
+
+    if (notification->waiter == thread) {
+        notification->waiter = NULL;
+    }
 }
 
 /* On the notification's CPU, for a thread that is here. */
@@ -83,36 +141,24 @@ static status_t notification_wait(struct thread *caller, struct object *object)
 {
     struct notification *notification = (struct notification *)object;
     uint64_t bits;
+    status_t status = bits_take(notification, caller, &bits);
 
-    if (notification->orphaned) {
-        return STATUS_DEAD;
-    }
-    if (notification->waiter != NULL) {
-        return STATUS_BUSY;
-    }
-    bits = signal_word_take(&notification->word);
-    if (bits != 0) {
-        trace_notification_deliver(notification->object.id, caller->id);
+    if (status == STATUS_OK) {
         arch_set_result(&caller->frame, bits);
-        return STATUS_OK;
+    } else if (status == STATUS_BLOCKED) {
+        caller->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
+        caller->waits_on = object;
+        notification->waiter = caller;
     }
-    caller->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
-    caller->waits_on = object;
-    notification->waiter = caller;
-    return STATUS_BLOCKED;
+    return status;
 }
 
-status_t sys_notification_wait(uint64_t handle)
+/* For the current thread, which has the right to. */
+static inline __attribute__((always_inline)) status_t
+wait_current(struct notification *notification)
 {
     struct thread *thread = current();
-    struct cap_table *caps = thread->process->caps;
-    struct notification *notification;
-    struct cap cap;
 
-    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ), &cap))) {
-        return cap_lookup(caps, handle, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
-    }
-    notification = (struct notification *)cap.object;
     /* The common case, at once: it lives here, and no bit is set. (Relaxed: a bit that comes in right
      * now was set elsewhere, and its mail will find the waiter.) */
     if (likely(notification->object.cpu == percpu(id)) && likely(notification->waiter == NULL) &&
@@ -125,17 +171,48 @@ status_t sys_notification_wait(uint64_t handle)
     return object_invoke(&notification->object, notification_wait);
 }
 
-static void notification_orphaned(struct object *object)
+status_t sys_notification_wait(uint64_t handle)
+{
+    struct cap_table *caps = current()->process->caps;
+    struct cap cap;
+
+    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ), &cap))) {
+        return cap_refusal(caps, handle, OBJECT_NOTIFICATION, RIGHT_READ);
+    }
+    return wait_current((struct notification *)cap.object);
+}
+
+status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t wait)
+{
+    struct cap_table *caps = current()->process->caps;
+    struct cap there, back;
+
+    if (unlikely(!cap_find(caps, signal, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE), &there))) {
+        return cap_refusal(caps, signal, OBJECT_NOTIFICATION, RIGHT_WRITE);
+    }
+    if (unlikely(!cap_find(caps, wait, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ), &back))) {
+        return cap_refusal(caps, wait, OBJECT_NOTIFICATION, RIGHT_READ);
+    }
+    notification_signal(there.object, there.badge != 0 ? there.badge : bits);
+    return sched_preemption_point(wait_current((struct notification *)back.object));
+}
+
+static bool notification_orphaned(struct object *object)
 {
     struct notification *notification = (struct notification *)object;
-    struct thread *waiter = notification->waiter;
+    struct thread *waiter;
 
     notification->orphaned = true; /* a thread may still be on its way here to wait */
-    if (waiter != NULL) {
+    if (notification->waiter != NULL) {
+        waiter = notification->waiter;
         notification->waiter = NULL;
+        if (waiter->waits_also != NULL) {
+            wake_receiver(waiter, 0);
+        }
         thread_set_status(waiter, STATUS_DEAD);
         thread_wake(waiter, 0);
     }
+    return true;
 }
 
 static void notification_forget(struct thread *thread)

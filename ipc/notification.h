@@ -16,3 +16,11 @@ struct notification {
     uint32_t signaller;    /* (A) id of who signalled last, for the trace */
     struct mail mail;      /* travels to the owner when bits were set elsewhere */
 };
+
+/* A thread that is about to wait for a message lets this notification end its wait, too: STATUS_OK.
+ * WEFT_IPC_NOTIFIED: bits were set already; the thread has them. Errors: STATUS_BUSY, STATUS_DEAD. The
+ * notification's CPU, which owns the thread. */
+must_use status_t notification_join(struct object *object, struct thread *thread);
+
+/* And takes that back, or has got a message. */
+void notification_leave(struct object *object, struct thread *thread);

@@ -106,8 +106,8 @@ def check(abi: Abi) -> None:
         names.add(call.name)
         if len(call.args) > ARGUMENTS_MAX or len(set(call.args)) != len(call.args):
             raise AbiError(f"{where}: too many arguments, or one name twice")
-        if call.ipc and call.args[1:] != IPC_WORDS:
-            raise AbiError(f"{where}: an ipc call takes a handle and {len(IPC_WORDS)} words")
+        if call.ipc and call.args[1:] not in (IPC_WORDS, [*IPC_WORDS, "ipc"]):
+            raise AbiError(f"{where}: an ipc call takes a handle, {len(IPC_WORDS)} words and no more than `ipc`")
         if call.on not in ("caller", "process", "object"):
             raise AbiError(f"{where}: `on` is none of caller, process, object")
         for argument in call.args:
@@ -175,6 +175,33 @@ _Static_assert(sizeof(struct weft_startup) <= 4096, "the startup data fits one p
 """
 
 
+IPC = """\
+/* What a message carries besides its words, in memory of the calling thread. `send` parts go with the
+ * message or the answer that the call sends, `receive` parts are for the one that it gets. The kernel
+ * fills only receive_handles, when handles came; how much came is in the status (see below). */
+struct weft_ipc {
+    uint64_t deadline;      /* clock value at which the wait ends with timed_out; 0: never */
+    uint32_t flags;         /* WEFT_IPC_NO_WAIT or 0 */
+    uint32_t notification;  /* receiving: bits of this one end the wait, too; 0: none */
+    uint64_t send_address;
+    uint64_t receive_address;
+    uint32_t send_bytes;    /* up to ipc_bytes_max */
+    uint32_t receive_bytes; /* room there: longer messages are cut */
+    uint32_t send_count;    /* up to ipc_handles_max */
+    uint32_t receive_count; /* how many are welcome: the others are not given */
+    uint32_t send_handles[IPC_HANDLES_MAX];
+    uint32_t send_rights[IPC_HANDLES_MAX]; /* what the receiver's copies shall allow */
+    uint32_t receive_handles[IPC_HANDLES_MAX]; /* 0: the receiver's table had no place for it */
+};
+
+/* Of a status that is not negative: what came with the message. */
+#define WEFT_IPC_BYTES(status) ((uint32_t)(status) & 0xffff)
+#define WEFT_IPC_HANDLES_SHIFT 16
+#define WEFT_IPC_HANDLES(status) ((uint32_t)(status) >> WEFT_IPC_HANDLES_SHIFT & 0xff)
+#define WEFT_IPC_NOTIFIED (1 << 24) /* no message, but bits of the notification */
+"""
+
+
 def abi_header(abi: Abi) -> str:
     lines = header("The numbers and structures that kernel and user space share.")
     lines += ["/* Constants: usable in assembly too. */"]
@@ -196,7 +223,7 @@ def abi_header(abi: Abi) -> str:
                   [(key, value, "") for key, value in abi.objects.items()])
     lines += enum("trace_kind", "TRACE_KIND_",
                   [(key, value, "") for key, value in abi.trace_kinds.items()])
-    lines += [STARTUP, "#endif"]
+    lines += [STARTUP, IPC, "#endif"]
     return "\n".join(lines) + "\n"
 
 
@@ -261,7 +288,26 @@ IPC_STUBS = {
         "uint64_t handle, struct weft_message *message, uint64_t *badge_out",
         "weft_syscall_receive(SYSCALL_IPC_REPLY_RECEIVE, handle, message->words, badge_out)"),
     "ipc_reply": ("const struct weft_message *message",
-                  "weft_syscall_reply(SYSCALL_IPC_REPLY, message->words)"),
+                  "weft_syscall_reply(SYSCALL_IPC_REPLY, 0, message->words, NULL)"),
+    "ipc_call_with": (
+        "uint64_t handle, struct weft_message *message, struct weft_ipc *ipc",
+        "weft_syscall_call_with(SYSCALL_IPC_CALL_WITH, handle, message->words, ipc)"),
+    "ipc_send": (
+        "uint64_t handle, const struct weft_message *message, struct weft_ipc *ipc",
+        "weft_syscall_reply(SYSCALL_IPC_SEND, handle, message->words, ipc)"),
+    "ipc_receive": (
+        "uint64_t handle, struct weft_message *message, uint64_t *badge_out, struct weft_ipc *ipc",
+        "weft_syscall_receive_with(SYSCALL_IPC_RECEIVE, handle, message->words, badge_out, ipc)"),
+    "ipc_reply_with": (
+        "const struct weft_message *message, struct weft_ipc *ipc",
+        "weft_syscall_reply(SYSCALL_IPC_REPLY_WITH, 0, message->words, ipc)"),
+    "ipc_reply_receive_with": (
+        "uint64_t handle, struct weft_message *message, uint64_t *badge_out, struct weft_ipc *ipc",
+        "weft_syscall_receive_with(SYSCALL_IPC_REPLY_RECEIVE_WITH, handle, message->words, badge_out,"
+        " ipc)"),
+    "ipc_reply_to": (
+        "uint64_t handle, const struct weft_message *message, struct weft_ipc *ipc",
+        "weft_syscall_reply(SYSCALL_IPC_REPLY_TO, handle, message->words, ipc)"),
 }
 
 

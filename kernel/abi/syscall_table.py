@@ -41,6 +41,10 @@ def argument_type(abi: Abi, call: Syscall, argument: str) -> str:
     """What type of object an argument should be a capability for."""
     if argument in abi.objects:
         return argument
+    if argument in ("signal", "wait"):
+        return "notification"
+    if call.name == "ipc_reply_to":
+        return "reply"
     if argument != "handle":
         return "none"
     family = call.name.partition("_")[0]

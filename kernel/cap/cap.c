@@ -25,6 +25,15 @@ status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type t
     return (cap_rights(out) & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
 }
 
+status_t cap_refusal(struct cap_table *table, uint64_t handle, enum object_type type,
+                     unsigned rights)
+{
+    struct cap cap;
+    status_t status = cap_lookup(table, handle, type, rights, &cap);
+
+    return status == STATUS_OK ? STATUS_BAD_HANDLE : status; /* it has been filled just now */
+}
+
 bool cap_keep(const struct cap *cap, unsigned rights)
 {
     struct object *object = cap->object;

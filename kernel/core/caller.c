@@ -5,8 +5,26 @@
 #include "kernel/caller.h"
 
 #include "kernel/cpu.h"
+#include "kernel/invoke.h"
 #include "smp/atomic.h"
 #include "trace/kernel/trace.h"
+
+void caller_go_on(struct thread *client, uint32_t cause, status_t status)
+{
+    client->cause = cause;
+    if (unlikely(client->incoming_count > 0)) {
+        status = thread_collect(client, client->handles_to, status);
+        if (status == STATUS_BLOCKED) {
+            return; /* it goes home by way of its process */
+        }
+    }
+    thread_set_status(client, status);
+    if (client->home == percpu(id)) {
+        thread_wake(client, cause);
+    } else {
+        thread_send(client, client->home, TRACE_TRAVEL_IPC_REPLY, thread_home_arrived);
+    }
+}
 
 void caller_release(struct thread *server, status_t status)
 {
@@ -14,13 +32,7 @@ void caller_release(struct thread *server, status_t status)
 
     server->caller = NULL;
     client->server = NULL;
-    client->cause = server->id;
-    thread_set_status(client, status);
-    if (client->home == percpu(id)) {
-        thread_wake(client, server->id);
-    } else {
-        thread_send(client, client->home, TRACE_TRAVEL_IPC_REPLY, thread_home_arrived);
-    }
+    caller_go_on(client, server->id, status);
 }
 
 void caller_arrived(struct thread *server)

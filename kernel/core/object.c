@@ -68,8 +68,9 @@ static void object_destroy(struct mail *mail)
 {
     struct object *object = container_of(mail, struct object, visitor.mail);
 
-    if (object->class->orphaned != NULL) {
-        object->class->orphaned(object);
+    if (object->class->orphaned != NULL && !object->class->orphaned(object)) {
+        mail_send(mail, percpu(id));
+        return;
     }
     object->visitor.visit = NULL;
     object->visitor.done = object_quiescent;

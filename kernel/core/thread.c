@@ -128,6 +128,7 @@ struct thread *thread_create(struct process *process, const struct thread_start 
     }
     thread->process = process;
     thread->home = start->cpu;
+    thread->fast_home = start->cpu;
     thread->priority = start->priority;
     thread->id = thread->object.id;
     thread->state = TRACE_THREAD_STATE_STARTING;
@@ -165,6 +166,9 @@ static status_t insert_incoming(struct thread *thread, struct object *object)
     status_t status = thread->collect_status;
 
     thread->incoming_count = 0;
+    if (thread->home == percpu(id)) {
+        caller_arrived(thread); /* it may come from a message, with who sent it */
+    }
     for (unsigned i = 0; i < count; i++) {
         uint64_t handle = 0;
         status_t inserted = cap_insert_gift(process, &thread->incoming[i], &handle);
@@ -200,6 +204,7 @@ void thread_migrate_current(cpu_t cpu)
     caller_follows(thread, cpu);
     thread->cause = thread->id;
     thread->home = cpu;
+    thread->fast_home = cpu;
     thread_send(thread, cpu, TRACE_TRAVEL_START, thread_home_arrived);
     schedule();
 }
@@ -271,6 +276,7 @@ static void kill_here(struct thread *thread)
     case TRACE_THREAD_STATE_BLOCKED_CALL:
         trace_ipc_abort(-STATUS_CANCELLED, thread->message, thread->id);
         /* fall through */
+    case TRACE_THREAD_STATE_BLOCKED_SEND:
     case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
     case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
         if (thread->server != NULL) {

@@ -179,6 +179,33 @@ TEST(messages_go_and_are_given_up,
     }
 }
 
+static void send_and_call(void *argument)
+{
+    struct weft_message message = {{1}};
+    EXPECT_STATUS(STATUS_OK, weft_ipc_send((uint64_t)argument, &message, NULL));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call((uint64_t)argument, &message));
+}
+
+TEST(other_messages_go, "one way, and with an answer that its server has put off")
+{
+    struct weft_group group;
+    struct weft_message message;
+    uint64_t endpoint, badge, saved;
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));
+    REQUIRE_STATUS(STATUS_OK,
+                   weft_thread_start(&group, "sender", other_cpu(), WEFT_PRIORITY_DEFAULT,
+                                     send_and_call, (void *)endpoint));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_receive(endpoint, &message, &badge, NULL));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_receive(endpoint, &message, &badge, NULL));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply_save(&saved));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply_to(saved, &message, NULL));
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(saved));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
+}
+
 static void wait_for_signal(void *argument)
 {
     uint64_t bits;

@@ -112,7 +112,7 @@ static void check_event(struct check *check, const struct trace_event *event)
             check_sched(check, event);
         }
         break;
-    case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_NOTIFICATION_DELIVER:
+    case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_IPC_SAVE:
         if (check->sighted & TRACE_CATEGORY_IPC) {
             check_ipc(check, event);
         }

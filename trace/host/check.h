@@ -31,7 +31,8 @@ struct check_thread {
     uint32_t travels;             /* pushes of this thread that were not taken yet */
     enum check_progress progress; /* of the message that it waits for */
     uint32_t message;
-    uint32_t server; /* thread index, of a delivered message */
+    uint32_t server; /* thread index, of a delivered message; ID_NONE: anybody may answer */
+    bool one_way;    /* the message ends with its delivery */
     bool in_syscall;
     uint8_t syscall;
 };

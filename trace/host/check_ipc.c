@@ -4,7 +4,8 @@
  *
  * 1. A message is sent by a thread that waits for no other answer, under an id that is not in use.
  * 2. It is delivered once, after its call; answered or aborted once; an answer comes after the
- *    delivery, from the server that got it, and names the client that called.
+ *    delivery, from the server that got it (unless that has saved the caller for anybody to answer),
+ *    and names the client that called. One that is sent one way ends with its delivery.
  * 3. A notification is not delivered more often than it was signalled. (Signals may merge. One that is
  *    recorded between another CPU's taking of the bits and its record of the delivery belongs to the
  *    next delivery: so they are counted, not matched.)
@@ -39,7 +40,9 @@ static void check_call(struct check *check, const struct trace_event *event)
         return;
     }
     thread = &check->threads[client];
-    if (thread->progress != PROGRESS_NONE) {
+    if (thread->progress == PROGRESS_ANSWERED) { /* and it has not even stopped running */
+        id_table_remove(&check->messages, thread->message);
+    } else if (thread->progress != PROGRESS_NONE) {
         violation(check, event, "message 0x%x: thread %u (%s) still waits for message 0x%x",
                   event_a(event), check->names.threads[client].id, check_name(check, client),
                   thread->message);
@@ -48,6 +51,7 @@ static void check_call(struct check *check, const struct trace_event *event)
     thread->progress = PROGRESS_CALLED;
     thread->message = event_a(event);
     thread->server = ID_NONE;
+    thread->one_way = event->id == TRACE_EVENT_IPC_SEND;
     id_table_put(&check->messages, event_a(event), client);
 }
 
@@ -74,6 +78,9 @@ static void check_deliver(struct check *check, const struct trace_event *event)
     if (client && client->progress != PROGRESS_CALLED) {
         violation(check, event, "message 0x%x: delivered, but it was %s already", event_a(event),
                   progress_name(client->progress));
+    } else if (client && client->one_way) {
+        client->progress = PROGRESS_NONE;
+        id_table_remove(&check->messages, client->message);
     } else if (client) {
         client->progress = PROGRESS_DELIVERED;
         client->server = server;
@@ -102,13 +109,25 @@ static void check_reply(struct check *check, const struct trace_event *event)
     if (client->progress != PROGRESS_DELIVERED) {
         violation(check, event, "message 0x%x: answered, but it was only %s", event_a(event),
                   progress_name(client->progress));
-    } else if (current != ID_NONE && client->server != current) {
+    } else if (current != ID_NONE && client->server != ID_NONE && client->server != current) {
         violation(check, event, "message 0x%x: delivered to thread %u (%s), answered by %u (%s)",
                   event_a(event), check->names.threads[client->server].id,
                   check_name(check, client->server), check->names.threads[current].id,
                   check_name(check, current));
     }
     client->progress = PROGRESS_ANSWERED;
+}
+
+static void check_save(struct check *check, const struct trace_event *event)
+{
+    struct check_thread *client = client_of(check, event, "saved");
+
+    if (client && client->progress != PROGRESS_DELIVERED) {
+        violation(check, event, "message 0x%x: saved, but it was only %s", event_a(event),
+                  progress_name(client->progress));
+    } else if (client) {
+        client->server = ID_NONE;
+    }
 }
 
 static void check_abort(struct check *check, const struct trace_event *event)
@@ -154,6 +173,7 @@ void check_ipc(struct check *check, const struct trace_event *event)
 {
     switch (event->id) {
     case TRACE_EVENT_IPC_CALL:
+    case TRACE_EVENT_IPC_SEND:
         check_call(check, event);
         break;
     case TRACE_EVENT_IPC_DELIVER:
@@ -161,6 +181,9 @@ void check_ipc(struct check *check, const struct trace_event *event)
         break;
     case TRACE_EVENT_IPC_REPLY:
         check_reply(check, event);
+        break;
+    case TRACE_EVENT_IPC_SAVE:
+        check_save(check, event);
         break;
     case TRACE_EVENT_IPC_ABORT:
         check_abort(check, event);

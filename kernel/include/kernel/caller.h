@@ -9,6 +9,10 @@
 
 #include "kernel/thread.h"
 
+/* Sends a client that waits for an answer home with a status. `cause`: who gave it, for the trace. The
+ * CPU that owns the client; nobody holds it any more. */
+void caller_go_on(struct thread *client, uint32_t cause, status_t status);
+
 /* Lets the server's client go, with a status. The server's home CPU. */
 void caller_release(struct thread *server, status_t status);
 

@@ -112,6 +112,11 @@ static inline bool cap_find(struct cap_table *table, uint64_t handle, uint16_t k
 must_use status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
                              unsigned rights, struct cap *out);
 
+/* What is wrong with a handle that cap_find() refused. Apart from it, so that the copy there can stay in
+ * registers. */
+must_use status_t cap_refusal(struct cap_table *table, uint64_t handle, enum object_type type,
+                              unsigned rights);
+
 /* The lineage of what `handle` names; false where it names nothing any more. Any CPU on which a thread
  * of the process runs, or where one waits. */
 must_use bool cap_read_lineage(struct process *process, uint64_t handle, struct cap_lineage *out);

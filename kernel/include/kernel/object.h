@@ -29,8 +29,9 @@ struct object_class {
      * for good), or went away. Any CPU. */
     bool (*granted)(struct object *object, unsigned rights);
     void (*withdrawn)(struct object *object, unsigned rights);
-    /* The last reference is gone: end the waits of all that wait on it. Owner. */
-    void (*orphaned)(struct object *object);
+    /* The last reference is gone: end the waits of those that wait on it, some at a time; true when
+     * there are no more. Owner. */
+    bool (*orphaned)(struct object *object);
     /* A thread that is blocked on it was killed: forget it. Owner. */
     void (*forget)(struct thread *thread);
     /* Bits are signalled on it. Any CPU. */

@@ -36,11 +36,22 @@
 /* What a thread that was sent to an object's CPU is to do there (kernel/invoke.h). */
 typedef status_t (*invoke_fn)(struct thread *caller, struct object *object);
 
+/* In thread.fast_home: the IPC fast path must not switch to this thread while it is blocked, as more
+ * than a message ends its wait. */
+#define FAST_NEVER (~0u)
+
+/* How its message travels, beside the words. */
+enum ipc_flags {
+    IPC_ONE_WAY = 1, /* it waits until somebody has the message, not for an answer */
+    IPC_NO_WAIT = 2, /* it does not wait for somebody who has not come yet */
+};
+
 struct thread {
     struct arch_frame frame; /* first: entry code saves user registers here */
     /* -- what the IPC path touches, close together -- */
     struct process *process; /* (I) */
     cpu_t home;              /* (O) where it runs */
+    cpu_t fast_home;         /* (O) the same, or FAST_NEVER: see below */
     cpu_t owner;             /* (A) who may change it; release before the push, see above */
     uint8_t state;           /* (O) enum trace_thread_state */
     int8_t priority;         /* (I) 0 .. PRIORITIES - 1; of an idle thread -1 */
@@ -52,7 +63,8 @@ struct thread {
     struct list_link link;   /* (O) the run queue, endpoint queue or sleepers' list it is in */
     struct thread *caller;   /* (O: home) client that waits for this thread's answer */
     struct thread *server;   /* (O) thread whose `caller` it is while its call is served */
-    struct object *waits_on; /* (O) endpoint or notification it is blocked on */
+    struct object *waits_on; /* (O) endpoint, notification or reply it is blocked on */
+    vaddr_t ipc;             /* (O) its struct weft_ipc for the message under way; 0: none */
     /* -- journeys -- */
     struct mail mail;
     struct mail kill_order;
@@ -65,6 +77,8 @@ struct thread {
     uint8_t incoming_count;                  /* (O) */
     vaddr_t handles_to;                      /* (O) where user space wants the handles */
     status_t collect_status;                 /* (O) with what it goes on afterwards */
+    uint8_t ipc_flags;                       /* (O) enum ipc_flags */
+    struct object *waits_also; /* (O) notification that ends its wait for a message, too */
     /* -- the rest -- */
     struct object object;      /* what capabilities name; owned by the process's CPU */
     cycles_t deadline;         /* (O) when to wake up */

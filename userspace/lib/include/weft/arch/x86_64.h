@@ -178,15 +178,54 @@ static inline status_t weft_syscall_receive(uint64_t number, uint64_t handle, ui
     return status;
 }
 
-static inline status_t weft_syscall_reply(uint64_t number, const uint64_t words[4])
+/* The same with the address of a struct weft_ipc in r9. */
+static inline status_t weft_syscall_call_with(uint64_t number, uint64_t handle, uint64_t words[4],
+                                              const void *ipc)
+{
+    status_t status;
+    register uint64_t r10 __asm__("r10") = words[2];
+    register uint64_t r8 __asm__("r8") = words[3];
+    register uint64_t r9 __asm__("r9") = (uint64_t)ipc;
+    __asm__ volatile("syscall"
+                     : "=a"(status), "+S"(words[0]), "+d"(words[1]), "+r"(r10), "+r"(r8)
+                     : "0"(number), "D"(handle), "r"(r9)
+                     : "rcx", "r11", "memory");
+    words[2] = r10;
+    words[3] = r8;
+    return status;
+}
+
+static inline status_t weft_syscall_receive_with(uint64_t number, uint64_t handle,
+                                                 uint64_t words[4], uint64_t *badge,
+                                                 const void *ipc)
+{
+    status_t status;
+    register uint64_t r10 __asm__("r10") = words[2];
+    register uint64_t r8 __asm__("r8") = words[3];
+    register uint64_t r9 __asm__("r9") = (uint64_t)ipc;
+    __asm__ volatile("syscall"
+                     : "=a"(status), "+D"(handle), "+S"(words[0]), "+d"(words[1]), "+r"(r10),
+                       "+r"(r8)
+                     : "0"(number), "r"(r9)
+                     : "rcx", "r11", "memory");
+    *badge = handle;
+    words[2] = r10;
+    words[3] = r8;
+    return status;
+}
+
+/* A message that goes out, with no answer. */
+static inline status_t weft_syscall_reply(uint64_t number, uint64_t handle, const uint64_t words[4],
+                                          const void *ipc)
 {
     status_t status;
     uint64_t rdx = words[1];
     register uint64_t r10 __asm__("r10") = words[2];
     register uint64_t r8 __asm__("r8") = words[3];
+    register uint64_t r9 __asm__("r9") = (uint64_t)ipc;
     __asm__ volatile("syscall"
                      : "=a"(status), "+d"(rdx), "+r"(r10), "+r"(r8)
-                     : "0"(number), "D"(0ull), "S"(words[0])
+                     : "0"(number), "D"(handle), "S"(words[0]), "r"(r9)
                      : "rcx", "r11", "memory");
     return status;
 }

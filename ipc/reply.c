@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reply capabilities: a caller that its server holds, as an object that can be handed on.
+ *
+ * The object lives on the home CPU of the server that made it, which owns the held client; from then
+ * on the client waits at the object as at an endpoint, and the server is free for the next message.
+ * The first answer empties the object. When nobody can answer any more, the client gets STATUS_DEAD.
+ */
+#include "ipc/endpoint.h"
+#include "ipc/transfer.h"
+#include "kernel/caller.h"
+#include "kernel/cpu.h"
+#include "kernel/invoke.h"
+#include "trace/kernel/trace.h"
+#include "weft/kernel_syscalls.h"
+
+struct reply {
+    struct object object;  /* first */
+    struct thread *client; /* (O) who waits for the answer; NULL: nobody (any more) */
+    bool orphaned;         /* (O) nobody can answer any more */
+};
+
+/* The client goes on with a status. */
+static void reply_release(struct reply *reply, status_t status)
+{
+    struct thread *client = reply->client;
+
+    reply->client = NULL;
+    caller_go_on(client, current()->id, status);
+}
+
+static void reply_dead(struct reply *reply)
+{
+    trace_ipc_abort(-STATUS_DEAD, reply->client->message, reply->client->id);
+    rendezvous_wait_over(reply->client);
+    reply_release(reply, STATUS_DEAD);
+}
+
+static bool reply_orphaned(struct object *object)
+{
+    struct reply *reply = (struct reply *)object;
+
+    reply->orphaned = true; /* the client may still be on its way here */
+    if (reply->client != NULL) {
+        reply_dead(reply);
+    }
+    return true;
+}
+
+static void reply_forget(struct thread *thread)
+{
+    ((struct reply *)thread->waits_on)->client = NULL;
+    rendezvous_wait_over(thread);
+}
+
+static const struct object_class reply_class = {
+    .type = OBJECT_REPLY,
+    .size = sizeof(struct reply),
+    .orphaned = reply_orphaned,
+    .forget = reply_forget,
+};
+
+/* ---- saving ------------------------------------------------------------------------------------ */
+
+/* At the server's home: the client changes hands. It may have been killed meanwhile; then there is
+ * nobody to answer, as for one that is killed later. */
+static status_t reply_fill(struct thread *server, struct object *object)
+{
+    struct reply *reply = (struct reply *)object;
+    struct thread *client = server->caller;
+
+    if (client == NULL) {
+        return STATUS_OK;
+    }
+    server->caller = NULL;
+    client->server = NULL;
+    client->waits_on = object;
+    reply->client = client;
+    trace_ipc_save(client->message, object->id);
+    if (reply->orphaned) {
+        reply_dead(reply);
+    }
+    return STATUS_OK;
+}
+
+/* At the server's process: the object and its capability. */
+static status_t reply_create(struct thread *server, struct object *object)
+{
+    struct process *process = (struct process *)object;
+    struct reply *reply = slab_alloc(&process->slab, &process->pool, sizeof(*reply));
+    uint64_t handle;
+    status_t status;
+
+    if (reply == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    object_init(&reply->object, &reply_class, server->home, process);
+    trace_object_create(TRACE_OBJECT_KIND_REPLY, reply->object.id, process->object.id);
+    status = cap_insert(process, &reply->object, RIGHT_WRITE | RIGHT_COPY, 0, &handle);
+    if (status != STATUS_OK) {
+        object_release(&reply->object);
+        return status;
+    }
+    arch_set_result(&server->frame, handle);
+    return invoke_continue(server, &reply->object, reply_fill, TRACE_TRAVEL_RETURN_HOME);
+}
+
+status_t sys_ipc_reply_save(void)
+{
+    if (current()->caller == NULL) {
+        return STATUS_NO_CALLER;
+    }
+    return object_invoke(&current()->process->object, reply_create);
+}
+
+/* ---- answering --------------------------------------------------------------------------------- */
+
+static status_t reply_to(struct thread *answerer, struct object *object)
+{
+    struct reply *reply = (struct reply *)object;
+    struct thread *client = reply->client;
+    status_t status;
+
+    if (client == NULL) {
+        return STATUS_NO_CALLER;
+    }
+    status = transfer(answerer, client);
+    rendezvous_answer(answerer, client);
+    reply_release(reply, status);
+    return STATUS_OK;
+}
+
+status_t sys_ipc_reply_to(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,
+                          uint64_t word3, uint64_t ipc)
+{
+    uint64_t notification;
+    struct cap cap;
+    status_t status = cap_lookup(current()->process->caps, handle, OBJECT_REPLY, RIGHT_WRITE, &cap);
+
+    (void)word0, (void)word1, (void)word2, (void)word3; /* they are in the frame */
+    if (status == STATUS_OK) {
+        status = transfer_prepare(current(), ipc, &notification);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return sched_preemption_point(object_invoke(cap.object, reply_to));
+}
