@@ -202,8 +202,9 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
         return
     folder = f"{BUILD}/{arch}/{variant.name}"
     target = TARGETS[arch]
-    # Frame pointers are what a backtrace follows; a leaf is named by its own address.
-    frame = " -fno-omit-frame-pointer" + ("" if variant.profile == "test" else " -momit-leaf-frame-pointer")
+    # Frame pointers are what a backtrace follows. In a bench kernel, whose instructions are counted, a
+    # panic names the function where it is and no more.
+    frame = " -fno-omit-frame-pointer" if variant.profile == "test" else " -fomit-frame-pointer"
     flags = (
         f"{target.target} {FREESTANDING} {target.kernel}{frame} {variant.defines(arch)}"
         f" -Ikernel/include -I. -Ikernel/arch/{arch}/include -I{GEN} -I{folder}/gen"

@@ -96,6 +96,7 @@ void bench_ipc_call_same_core(void);
 void bench_ipc_call_cross_core(void);
 void bench_ipc_call_matrix(void);
 void bench_ipc_notify_same_core(void);
+void bench_ipc_notify_same_core_two_calls(void);
 void bench_ipc_notify_cross_core(void);
 void bench_trace_event(void);
 
@@ -103,4 +104,5 @@ void bench_trace_event(void);
 _Noreturn void bench_role_server(void);
 _Noreturn void bench_role_yielder(void);
 _Noreturn void bench_role_responder(void);
+_Noreturn void bench_role_responder_two_calls(void);
 _Noreturn void bench_role_sleeper(void);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ipc.notify.same_core: what do two processes on one CPU pay to take turns by notifications?
+ * What do two processes on one CPU pay to take turns by notifications?
+ *
+ * ipc.notify.same_core: with notification_signal_wait, one system call on each side.
+ * ipc.notify.same_core.two_calls: with notification_signal and notification_wait.
  *
  * Timed: the round trip on CPU 0: signal the partner, wait; the partner wakes, signals back, waits;
  * until the first one is awake again. Two signals, two waits, two changes of the address space; hot.
@@ -11,6 +14,22 @@
 #include "weft/startup.h"
 
 static void loop_turns(struct bench_loop *loop)
+{
+    uint64_t there = loop->handles[0];
+    uint64_t back = loop->handles[1];
+    uint64_t failed = 0;
+    for (uint64_t i = 0; i < loop->total; i++) {
+        uint64_t bits;
+        uint64_t before = weft_timestamp();
+        status_t status = weft_notification_signal_wait(there, 1, back, &bits);
+        uint64_t after = weft_timestamp();
+        loop->samples[i] = after - before;
+        failed |= (uint64_t)status | (bits ^ 2);
+    }
+    loop->failed = failed;
+}
+
+static void loop_turns_two_calls(struct bench_loop *loop)
 {
     uint64_t there = loop->handles[0];
     uint64_t back = loop->handles[1];
@@ -31,6 +50,18 @@ _Noreturn void bench_role_responder(void)
 {
     uint64_t there = weft_capability("there");
     uint64_t back = weft_capability("back");
+    uint64_t bits;
+    status_t status = weft_notification_wait(there, &bits);
+    while (status == STATUS_OK) {
+        status = weft_notification_signal_wait(back, bits + 1, there, &bits);
+    }
+    weft_fail("the responder cannot answer");
+}
+
+_Noreturn void bench_role_responder_two_calls(void)
+{
+    uint64_t there = weft_capability("there");
+    uint64_t back = weft_capability("back");
     for (;;) {
         uint64_t bits;
         status_t woken = weft_notification_wait(there, &bits);
@@ -41,7 +72,8 @@ _Noreturn void bench_role_responder(void)
     }
 }
 
-void bench_ipc_notify_same_core(void)
+static void take_turns(const char *name, const char *responder,
+                       void (*turns)(struct bench_loop *loop))
 {
     struct bench_partner partner;
     struct bench_loop loop = {.handles = {bench_notification(0), bench_notification(0)}};
@@ -49,11 +81,21 @@ void bench_ipc_notify_same_core(void)
         {"there", loop.handles[0], RIGHT_READ, 0},
         {"back", loop.handles[1], RIGHT_WRITE, 0},
     };
-    bench_partner_start(&partner, "responder", 0, grants, 2);
-    bench_measure(&loop, "ipc.notify.same", 0, bench_options.samples, loop_turns);
+    bench_partner_start(&partner, responder, 0, grants, 2);
+    bench_measure(&loop, "ipc.notify.same", 0, bench_options.samples, turns);
     bench_partner_end(&partner);
     (void)weft_cap_delete(loop.handles[0]);
     (void)weft_cap_delete(loop.handles[1]);
     bench_correct(&loop, 1);
-    bench_report("ipc.notify.same_core", &loop, "\"cpu\":0");
+    bench_report(name, &loop, "\"cpu\":0");
+}
+
+void bench_ipc_notify_same_core(void)
+{
+    take_turns("ipc.notify.same_core", "responder", loop_turns);
+}
+
+void bench_ipc_notify_same_core_two_calls(void)
+{
+    take_turns("ipc.notify.same_core.two_calls", "responder_two_calls", loop_turns_two_calls);
 }

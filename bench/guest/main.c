@@ -25,6 +25,7 @@ static const struct {
     {"ipc.call.cross_core", bench_ipc_call_cross_core},
     {"ipc.call.matrix", bench_ipc_call_matrix},
     {"ipc.notify.same_core", bench_ipc_notify_same_core},
+    {"ipc.notify.same_core.two_calls", bench_ipc_notify_same_core_two_calls},
     {"ipc.notify.cross_core", bench_ipc_notify_cross_core},
     {"trace.event", bench_trace_event},
 };
@@ -33,9 +34,8 @@ static const struct {
     const char *name;
     _Noreturn void (*run)(void);
 } roles[] = {
-    {"server", bench_role_server},
-    {"yielder", bench_role_yielder},
-    {"responder", bench_role_responder},
+    {"server", bench_role_server},       {"yielder", bench_role_yielder},
+    {"responder", bench_role_responder}, {"responder_two_calls", bench_role_responder_two_calls},
     {"sleeper", bench_role_sleeper},
 };
 
