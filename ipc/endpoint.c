@@ -32,9 +32,9 @@
  */
 #include "ipc/endpoint.h"
 
-#include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/range.h"
 #include "kernel/sched/switch.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
@@ -255,10 +255,9 @@ static status_t endpoint_create(struct thread *caller, struct object *object)
     return STATUS_OK;
 }
 
-status_t sys_endpoint_create(uint64_t cpu)
+status_t sys_endpoint_create(uint64_t place)
 {
-    if (cpu >= boot_info.cpu_count) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    return object_invoke(&current()->process->object, endpoint_create);
+    status_t status = range_check_cpu((uint32_t)place, place >> 32);
+
+    return status != STATUS_OK ? status : invoke_on_self(endpoint_create);
 }

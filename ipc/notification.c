@@ -10,9 +10,9 @@
 #include "ipc/notification.h"
 
 #include "ipc/endpoint.h"
-#include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/range.h"
 #include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
 #include "smp/signal_word.h"
@@ -256,10 +256,9 @@ static status_t notification_create(struct thread *caller, struct object *object
     return STATUS_OK;
 }
 
-status_t sys_notification_create(uint64_t cpu)
+status_t sys_notification_create(uint64_t place)
 {
-    if (cpu >= boot_info.cpu_count) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    return object_invoke(&current()->process->object, notification_create);
+    status_t status = range_check_cpu((uint32_t)place, place >> 32);
+
+    return status != STATUS_OK ? status : invoke_on_self(notification_create);
 }

@@ -110,7 +110,7 @@ status_t sys_ipc_reply_save(void)
     if (current()->caller == NULL) {
         return STATUS_NO_CALLER;
     }
-    return object_invoke(&current()->process->object, reply_create);
+    return invoke_on_self(reply_create);
 }
 
 /* ---- answering --------------------------------------------------------------------------------- */

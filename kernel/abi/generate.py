@@ -33,7 +33,7 @@ IPC_WORDS = [f"word{index}" for index in range(4)]
 STATUSES_MAX = 64  # a set of negated statuses fits a word
 
 # What kinds of arguments there are: a new one needs values in tests/guest/fuzz_values.h too.
-ARGUMENT_KINDS = ("handle", "word", "number", "bits", "time", "cpu", "placement", "address", "code",
+ARGUMENT_KINDS = ("handle", "word", "number", "bits", "time", "cpu", "place", "placement", "address", "code",
                   "stack", "bytes", "pages")
 
 
@@ -163,7 +163,7 @@ struct weft_startup {
     char name[16];        /* of the process, NUL-terminated if shorter */
     char arguments[WEFT_ARGUMENTS_MAX]; /* one line, NUL-terminated */
     uint32_t capability_count;
-    uint32_t padding;
+    uint32_t cpus; /* handle of its capability to CPUs, or 0 */
     struct weft_startup_capability {
         char name[WEFT_CAPABILITY_NAME_MAX]; /* NUL-terminated */
         uint32_t handle;
@@ -267,9 +267,12 @@ def call_comment(call: Syscall) -> list[str]:
     return [*lines, current + " */"]
 
 
+PLACES = ("place", "placement")  # arguments that need a capability to CPUs in their upper half
+
+
 def plain_stub(call: Syscall) -> list[str]:
     parameters = [f"uint64_t {name}" for name in call.args]
-    values = "".join(f", {name}" for name in call.args)
+    values = "".join(f", weft_place({name})" if name in PLACES else f", {name}" for name in call.args)
     if call.result:
         out = call.result.replace(" ", "_") + "_out"
         parameters.append(f"uint64_t *{out}")
@@ -318,6 +321,11 @@ def user_header(abi: Abi) -> str:
         "/* The words of a message. Where a stub takes a pointer, the words go in and the answer (or",
         " * the next message) comes back; the compiler keeps them in registers. */",
         "struct weft_message {", "    uint64_t words[MESSAGE_WORDS];", "};", "",
+        "/* A place without a capability to CPUs in its upper half gets the one that the process was",
+        " * given. */",
+        "static inline uint64_t weft_place(uint64_t place)", "{",
+        "    const struct weft_startup *startup = (const struct weft_startup *)STARTUP_ADDRESS;", "",
+        "    return place >> 32 != 0 ? place : place | (uint64_t)startup->cpus << 32;", "}", "",
         "/* Every stub returns STATUS_OK or a negative enum status. What comes back through a",
         " * pointer is meaningful only after STATUS_OK. */", ""]
     for call in abi.syscalls:

@@ -165,6 +165,12 @@ status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *han
 
 /* ---- handing on ------------------------------------------------------------------------------ */
 
+static bool may_badge(const struct cap *cap, uint64_t badge)
+{
+    return cap->object->class->narrow != NULL ? cap->object->class->narrow(badge, cap->badge)
+                                              : cap->badge == 0;
+}
+
 status_t cap_take(struct process *process, uint64_t handle, uint64_t rights, uint64_t badge,
                   struct cap_gift *out)
 {
@@ -178,7 +184,7 @@ status_t cap_take(struct process *process, uint64_t handle, uint64_t rights, uin
     if ((rights & ~(uint64_t)cap_rights(&cap)) != 0) {
         return STATUS_NO_RIGHT;
     }
-    if (badge != 0 && cap.badge != 0) {
+    if (badge != 0 && !may_badge(&cap, badge)) {
         return STATUS_BAD_ARGUMENT;
     }
     if (!cap_read_lineage(process, handle, &out->lineage)) {

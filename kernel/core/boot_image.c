@@ -12,11 +12,14 @@
 #include "kernel/mapping.h"
 #include "kernel/panic.h"
 #include "kernel/process.h"
+#include "kernel/range.h"
 #include "kernel/thread.h"
 
 #define INIT_PRIORITY (PRIORITIES - 1)
 #define INIT_STACK_TOP 0x7fff00000000ull
 #define INIT_STACK_PAGES 16u
+#define PORTS 0x10000u
+#define INTERRUPTS 256u
 
 /* ---- cpio ------------------------------------------------------------------------------------ */
 
@@ -177,13 +180,13 @@ static struct object *image_object(struct process *process)
 }
 
 static void grant(struct process *process, struct weft_startup *startup, const char *name,
-                  struct object *object, unsigned rights)
+                  struct object *object, unsigned rights, uint64_t badge)
 {
     struct weft_startup_capability *entry = &startup->capabilities[startup->capability_count++];
     uint64_t handle;
 
     object_retain(object);
-    if (cap_insert(process, object, rights, 0, &handle) != STATUS_OK) {
+    if (cap_insert(process, object, rights, badge, &handle) != STATUS_OK) {
         panic("init: no room for the first capabilities");
     }
     entry->handle = (uint32_t)handle;
@@ -191,6 +194,13 @@ static void grant(struct process *process, struct weft_startup *startup, const c
     for (unsigned i = 0; name[i] != '\0'; i++) {
         entry->name[i] = name[i];
     }
+}
+
+static void grant_range(struct process *process, struct weft_startup *startup, const char *name,
+                        enum object_type type, uint64_t count)
+{
+    grant(process, startup, name, range_object(type),
+          RIGHT_READ | RIGHT_WRITE | RIGHT_COPY | RIGHT_MANAGE, RANGE(0, count));
 }
 
 static void startup_fill(struct process *process, struct weft_startup *startup,
@@ -207,10 +217,15 @@ static void startup_fill(struct process *process, struct weft_startup *startup,
     __builtin_memcpy(startup->name, "init", 5);
     __builtin_memcpy(startup->arguments, boot_info.command_line, BOOT_COMMAND_LINE_MAX);
     /* In the order of the fixed handles of the ABI. */
-    grant(process, startup, "self", &process->object, RIGHTS_ALL);
-    grant(process, startup, "console", &console, RIGHT_WRITE | RIGHT_COPY);
-    grant(process, startup, "machine", &machine, RIGHT_MANAGE | RIGHT_COPY);
-    grant(process, startup, "initrd", image, RIGHT_READ | RIGHT_COPY);
+    grant(process, startup, "self", &process->object, RIGHTS_ALL, 0);
+    grant(process, startup, "console", &console, RIGHT_WRITE | RIGHT_COPY, 0);
+    grant(process, startup, "machine", &machine, RIGHT_MANAGE | RIGHT_COPY, 0);
+    grant(process, startup, "initrd", image, RIGHT_READ | RIGHT_COPY, 0);
+    grant_range(process, startup, "cpus", OBJECT_CPUS, boot_info.cpu_count);
+    grant_range(process, startup, "ports", OBJECT_PORTS, PORTS);
+    grant_range(process, startup, "interrupts", OBJECT_INTERRUPTS, INTERRUPTS);
+    grant_range(process, startup, "physical", OBJECT_PHYSICAL, UINT32_MAX);
+    startup->cpus = HANDLE_CPUS;
 }
 
 static void pool_fill(struct pool *pool)

@@ -75,3 +75,20 @@ status_t object_invoke(struct object *object, invoke_fn function)
 {
     return object_invoke_as(object, function, TRACE_TRAVEL_REMOTE_CALL);
 }
+
+status_t self_check(void)
+{
+    struct cap cap;
+
+    return likely(cap_find(current()->process->caps, HANDLE_SELF,
+                           CAP_KIND(OBJECT_PROCESS, RIGHT_MANAGE), &cap))
+               ? STATUS_OK
+               : STATUS_BAD_HANDLE;
+}
+
+status_t invoke_on_self(invoke_fn function)
+{
+    status_t status = self_check();
+
+    return status != STATUS_OK ? status : object_invoke(&current()->process->object, function);
+}

@@ -8,6 +8,7 @@
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/range.h"
 #include "kernel/user_copy.h"
 #include "smp/quiescence.h"
 #include "trace/kernel/trace.h"
@@ -57,6 +58,9 @@ status_t sys_sleep(uint64_t deadline)
 {
     struct thread *thread = current();
 
+    if (self_check() != STATUS_OK) {
+        return STATUS_BAD_HANDLE;
+    }
     if (deadline <= arch_cycles()) {
         return STATUS_OK;
     }
@@ -138,7 +142,7 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
         }
         caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
     }
-    return object_invoke(&caller->process->object, process_create_or_drop);
+    return invoke_on_self(process_create_or_drop);
 }
 
 static status_t process_status(struct thread *caller, struct object *object)
@@ -206,9 +210,13 @@ static status_t create_thread(struct thread *caller, struct object *object)
 status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry, uint64_t stack,
                            uint64_t argument)
 {
+    status_t status = range_check_cpu(placement & 0xffff, placement >> 32);
+
     (void)argument; /* read on the process's CPU */
-    if ((placement & 0xffff) >= boot_info.cpu_count ||
-        (placement & ~(uint64_t)THREAD_UNNAMED) >> 16 > (uint64_t)current()->priority ||
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (((uint32_t)placement & ~THREAD_UNNAMED) >> 16 > (uint32_t)current()->priority ||
         entry >= USER_TOP || stack > USER_TOP) {
         return STATUS_BAD_ARGUMENT;
     }
@@ -217,21 +225,27 @@ status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry,
 
 status_t sys_thread_name(uint64_t name0, uint64_t name1)
 {
+    if (self_check() != STATUS_OK) {
+        return STATUS_BAD_HANDLE;
+    }
     name_from_words(current()->name, name0, name1);
     trace_write_name(TRACE_NAME_KIND_THREAD, current()->id, current()->name);
     return STATUS_OK;
 }
 
-status_t sys_thread_migrate(uint64_t cpu)
+status_t sys_thread_migrate(uint64_t place)
 {
-    if (cpu >= boot_info.cpu_count) {
-        return STATUS_BAD_ARGUMENT;
+    cpu_t cpu = (cpu_t)place;
+    status_t status = range_check_cpu((uint32_t)place, place >> 32);
+
+    if (status != STATUS_OK) {
+        return status;
     }
     if (cpu == percpu(id)) {
         return STATUS_OK;
     }
     thread_set_status(current(), STATUS_OK);
-    thread_migrate_current((cpu_t)cpu);
+    thread_migrate_current(cpu);
 }
 
 status_t sys_thread_exit(uint64_t status)
@@ -333,6 +347,9 @@ status_t sys_trace_user(uint64_t kind, uint64_t name, uint64_t value)
                        TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER,
                    "the kinds count from the first user event on");
 
+    if (unlikely(self_check() != STATUS_OK)) {
+        return STATUS_BAD_HANDLE;
+    }
     if (unlikely(kind > TRACE_KIND_COUNTER)) {
         return STATUS_BAD_ARGUMENT;
     }
@@ -345,6 +362,9 @@ status_t sys_trace_name(uint64_t name, uint64_t name0, uint64_t name1)
 {
     char text[NAME_MAX + 1];
 
+    if (self_check() != STATUS_OK) {
+        return STATUS_BAD_HANDLE;
+    }
     name_from_words(text, name0, name1);
     trace_name(TRACE_NAME_KIND_USER << 4 | TRACE_NAME_OWNER, (uint32_t)name,
                current()->process->object.id);

@@ -120,7 +120,7 @@ status_t sys_memory_create(uint64_t pages)
     if (pages == 0 || pages > MEMORY_PAGES_MAX) {
         return STATUS_BAD_ARGUMENT;
     }
-    return object_invoke(&current()->process->object, memory_create);
+    return invoke_on_self(memory_create);
 }
 
 status_t sys_memory_write(uint64_t handle, uint64_t offset, uint64_t address, uint64_t length)

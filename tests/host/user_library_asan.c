@@ -257,10 +257,13 @@ static void test_manifest_good(struct manifest *manifest)
                                "  give door rights=rm badge=0x7 as=gate\n"
                                "  give console\n"
                                "include second\n"
-                               "process two program=second";
+                               "process two program=second cpus=1-9\n"
+                               "  give ports range=0x60-0x6f rights=rc\n"
+                               "  give interrupts range=4\n"
+                               "process three program=third cpus=8-9";
     unsigned line;
     CHECK(read_text(text, manifest, &line) == NULL);
-    CHECK(manifest->process_count == 2);
+    CHECK(manifest->process_count == 3);
     const struct manifest_process *one = &manifest->processes[0];
     CHECK(strcmp(one->name, "one") == 0 && strcmp(one->program, "first") == 0);
     CHECK(one->cpu == 1 && one->priority == 5 && one->pages == 99 && one->wait);
@@ -272,6 +275,12 @@ static void test_manifest_good(struct manifest *manifest)
     CHECK(door->kind == KIND_ENDPOINT && door->cpu == 2); /* 6 modulo 4 CPUs */
     const struct manifest_process *two = &manifest->processes[1];
     CHECK(!two->wait && two->priority == WEFT_PRIORITY_DEFAULT && two->arguments[0] == '\0');
+    CHECK(one->cpus == 0 && two->cpus == (1 | 3ull << 32)); /* as far as there are CPUs */
+    CHECK(manifest->processes[2].cpus == (3 | 1ull << 32));
+    CHECK(two->grant_count == 2 && two->grants[0].badge == (0x60 | 16ull << 32));
+    CHECK(two->grants[0].rights == (RIGHT_READ | RIGHT_COPY));
+    CHECK(two->grants[1].badge == (4 | 1ull << 32));
+    CHECK(manifest->objects[two->grants[1].object].kind == KIND_INTERRUPTS);
 }
 
 static void test_manifest_bad(struct manifest *manifest)
@@ -293,6 +302,13 @@ static void test_manifest_bad(struct manifest *manifest)
         {"process a program=x priority=63\n", 1},
         {"process a program=x pages=4294967296\n", 1},
         {"process a program=x colour=red\n", 1},
+        {"process a program=x cpus=\n", 1},
+        {"process a program=x cpus=2-1\n", 1},
+        {"process a program=x cpus=1-\n", 1},
+        {"process a program=x cpus=0-4294967295\n", 1},
+        {"process a program=x\ngive console range=1-2\n", 2},
+        {"process a program=x\ngive ports range\n", 2},
+        {"process a program=x\ngive ports range=-\n", 2},
         {"give console\n", 1},
         {"arguments x\n", 1},
         {"\nprocess a program=x\ngive nothing\n", 3},

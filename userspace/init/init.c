@@ -10,21 +10,26 @@
  *     notification NAME [cpu=N]
  *     memory NAME pages=N                 declare an object; cpu is where it lives, default 0
  *
- *     process NAME program=FILE [cpu=N] [priority=N] [pages=N] [wait]
- *                                         a process; FILE is an entry of the boot image; pages is
+ *     process NAME program=FILE [cpu=N] [cpus=A-B] [priority=N] [pages=N] [wait]
+ *                                         a process; FILE is an entry of the boot image; cpu is where
+ *                                         it starts, cpus where it may place threads and objects
+ *                                         (capability `cpus`, default all of them); pages is
  *                                         its memory quota beyond its image (default 256); init
  *                                         waits for those marked `wait`. The following lines, up to
  *                                         the next process, belong to it:
  *     arguments TEXT                      what it finds as arguments; {arguments} in it stands for
  *                                         the words of the kernel's command line that the kernel
  *                                         itself does not know
- *     give OBJECT [rights=LETTERS] [badge=N] [as=NAME]
+ *     give OBJECT [rights=LETTERS] [badge=N] [range=A-B] [as=NAME]
  *                                         a capability, found under OBJECT's name or NAME. Letters:
  *                                         r read, w write, x execute, c copy, m manage. OBJECT is a
  *                                         declared one, or
  *                                             console   default wc
  *                                             machine   default m
  *                                             initrd    default rc: the boot image
+ *                                             ports, interrupts, physical
+ *                                                       default rw: parts of the machine, with range
+ *                                                       only those from A to B (physical: pages)
  *                                         declared objects default to rw. Every process holds the
  *                                         capability `self` to itself in any case.
  *
@@ -103,6 +108,15 @@ static status_t create_object(const struct manifest_object *object, uint64_t *ha
     case KIND_INITRD:
         *handle = HANDLE_INITRD;
         return STATUS_OK;
+    case KIND_PORTS:
+        *handle = HANDLE_PORTS;
+        return STATUS_OK;
+    case KIND_INTERRUPTS:
+        *handle = HANDLE_INTERRUPTS;
+        return STATUS_OK;
+    case KIND_PHYSICAL:
+        *handle = HANDLE_PHYSICAL;
+        return STATUS_OK;
     }
     return STATUS_BAD_ARGUMENT;
 }
@@ -131,6 +145,7 @@ static void start_process(const struct weft_archive *archive, uint32_t index, ui
         .program = process->program,
         .arguments = process->arguments,
         .cpu = process->cpu,
+        .cpus = process->cpus,
         .priority = process->priority,
         .pages = process->pages,
         .notification = supervisor,

@@ -86,6 +86,40 @@ static const char *read_cpu(const struct reader *reader, const char *text, uint3
     return problem;
 }
 
+/* `FIRST-LAST`, or one number. */
+static const char *read_range(char *text, uint64_t *out)
+{
+    char *second = text ? strchr(text, '-') : NULL;
+    uint64_t first, last;
+    if (second != NULL) {
+        *second++ = '\0';
+    }
+    const char *problem = read_number(text, UINT32_MAX - 1, &first);
+    if (problem == NULL) {
+        problem = read_number(second ? second : text, UINT32_MAX - 1, &last);
+    }
+    if (problem == NULL && last < first) {
+        problem = "a range ends before it begins";
+    }
+    if (problem == NULL) {
+        *out = first | (last - first + 1) << 32;
+    }
+    return problem;
+}
+
+/* A range of CPUs, as far as this machine has them: at least one. */
+static const char *read_cpus(const struct reader *reader, char *text, uint64_t *out)
+{
+    const char *problem = read_range(text, out);
+    if (problem == NULL) {
+        uint64_t first = (uint32_t)*out, last = first + (*out >> 32) - 1;
+        last = last < reader->cpu_count ? last : reader->cpu_count - 1;
+        first = first < last ? first : last;
+        *out = first | (last - first + 1) << 32;
+    }
+    return problem;
+}
+
 static int find_object(const struct manifest *manifest, const char *name)
 {
     for (uint32_t i = 0; i < manifest->object_count; i++) {
@@ -141,6 +175,9 @@ static const char *read_process_word(struct reader *reader, struct manifest_proc
     }
     if (strcmp(word, "cpu") == 0) {
         return read_cpu(reader, value, &process->cpu);
+    }
+    if (strcmp(word, "cpus") == 0) {
+        return read_cpus(reader, value, &process->cpus);
     }
     if (strcmp(word, "priority") == 0) {
         problem = read_number(value, PRIORITY_TOP, &number);
@@ -224,13 +261,16 @@ static const char *read_grant(struct reader *reader, struct words *words)
     }
     struct manifest_grant grant = {.object = (uint32_t)object};
     const char *problem = copy_name(grant.name, name);
-    grant.rights = default_rights(reader->manifest->objects[object].kind);
+    enum manifest_kind kind = reader->manifest->objects[object].kind;
+    grant.rights = default_rights(kind);
     for (char *word; problem == NULL && (word = next_word(words)) != NULL;) {
         char *value = split_value(word);
         if (strcmp(word, "rights") == 0) {
             problem = read_rights(value, &grant.rights);
         } else if (strcmp(word, "badge") == 0) {
             problem = read_number(value, UINT64_MAX, &grant.badge);
+        } else if (strcmp(word, "range") == 0 && kind >= KIND_PORTS) {
+            problem = read_range(value, &grant.badge);
         } else if (strcmp(word, "as") == 0) {
             problem = copy_name(grant.name, value);
         } else {
@@ -314,6 +354,9 @@ static void add_special_objects(struct manifest *manifest)
         {.name = "console", .kind = KIND_CONSOLE},
         {.name = "machine", .kind = KIND_MACHINE},
         {.name = "initrd", .kind = KIND_INITRD},
+        {.name = "ports", .kind = KIND_PORTS},
+        {.name = "interrupts", .kind = KIND_INTERRUPTS},
+        {.name = "physical", .kind = KIND_PHYSICAL},
     };
     memcpy(manifest->objects, special, sizeof(special));
     manifest->object_count = sizeof(special) / sizeof(special[0]);

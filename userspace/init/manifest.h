@@ -20,6 +20,9 @@ enum manifest_kind {
     KIND_CONSOLE,
     KIND_MACHINE,
     KIND_INITRD,
+    KIND_PORTS,
+    KIND_INTERRUPTS,
+    KIND_PHYSICAL,
 };
 
 struct manifest_object {
@@ -33,7 +36,7 @@ struct manifest_grant {
     char name[MANIFEST_NAME_MAX]; /* under which the process finds it */
     uint32_t object;              /* index into manifest.objects */
     uint32_t rights;
-    uint64_t badge;
+    uint64_t badge; /* of a resource: its range, first | count << 32 */
 };
 
 struct manifest_process {
@@ -41,6 +44,7 @@ struct manifest_process {
     char program[MANIFEST_NAME_MAX];
     char arguments[1024];
     uint32_t cpu;
+    uint64_t cpus; /* a range, first | count << 32; 0: all */
     uint32_t priority;
     uint64_t pages;
     _Bool wait;

@@ -95,11 +95,33 @@ static status_t grant(uint64_t process, const struct weft_spawn *spawn)
             return status;
         }
         note_capability(given->name, handle, given->rights);
+        if (strcmp(given->name, "cpus") == 0) {
+            page.cpus = (uint32_t)handle;
+        }
         if (strcmp(given->name, "initrd") == 0) {
             page.initrd_size = weft_startup()->initrd_size;
         }
     }
     return STATUS_OK;
+}
+
+/* The right to place things on CPUs, unless it was among the grants. */
+static status_t grant_cpus(uint64_t process, const struct weft_spawn *spawn)
+{
+    uint64_t own = weft_startup()->cpus, kind, handle;
+    if (page.cpus != 0 || own == 0) {
+        return STATUS_OK;
+    }
+    status_t status = weft_cap_inspect(own, 0, &kind);
+    uint32_t rights = (uint32_t)kind >> 8;
+    if (status == STATUS_OK) {
+        status = weft_cap_copy(process, own, rights, spawn->cpus, &handle);
+    }
+    if (status == STATUS_OK) {
+        note_capability("cpus", handle, rights);
+        page.cpus = (uint32_t)handle;
+    }
+    return status;
 }
 
 static status_t place_startup(uint64_t process, const struct weft_spawn *spawn)
@@ -144,6 +166,9 @@ static status_t build(uint64_t process, struct weft_spawn *spawn, const struct w
         status = grant(process, spawn);
     }
     if (status == STATUS_OK) {
+        status = grant_cpus(process, spawn);
+    }
+    if (status == STATUS_OK) {
         spawn->reason = "its start-up page cannot be made";
         status = place_startup(process, spawn);
     }
@@ -159,7 +184,7 @@ status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn
 {
     struct weft_file file;
     struct weft_elf elf;
-    if (spawn->grant_count >= WEFT_CAPABILITIES_MAX) { /* one is `self` */
+    if (spawn->grant_count + 2 > WEFT_CAPABILITIES_MAX) { /* `self` and `cpus` */
         spawn->reason = "it is given too many capabilities";
         return STATUS_BAD_ARGUMENT;
     }

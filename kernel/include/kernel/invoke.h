@@ -31,5 +31,13 @@ status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_
 must_use status_t invoke_continue(struct thread *thread, struct object *object, invoke_fn function,
                                   enum trace_travel travel);
 
+/* The same on the caller's own process, for what costs that something: only with its capability to
+ * itself (self_check). */
+status_t invoke_on_self(invoke_fn function);
+
+/* Does the current process hold the capability to itself with the right to manage? STATUS_BAD_HANDLE
+ * if not: then it can only fault, yield and end. */
+must_use status_t self_check(void);
+
 /* A mail handler: `function` of a thread that has arrived. */
 void invoke_arrived(struct mail *mail);

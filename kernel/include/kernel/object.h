@@ -29,6 +29,9 @@ struct object_class {
      * for good), or went away. Any CPU. */
     bool (*granted)(struct object *object, unsigned rights);
     void (*withdrawn)(struct object *object, unsigned rights);
+    /* May a copy of a capability with the badge `have` get the badge `want`? NULL: only where there is
+     * none yet. Any CPU. */
+    bool (*narrow)(uint64_t want, uint64_t have);
     /* The last reference is gone: end the waits of those that wait on it, some at a time; true when
      * there are no more. Owner. */
     bool (*orphaned)(struct object *object);

@@ -24,7 +24,8 @@
 #include "weft/layout.h"
 #include "weft/archive.h"
 
-/* One capability for the new process. It holds itself (HANDLE_SELF, "self") in any case. */
+/* One capability for the new process. It holds itself (HANDLE_SELF, "self") in any case, and CPUs
+ * ("cpus") if the caller does. */
 struct weft_grant {
     const char *name;
     uint64_t handle;
@@ -38,7 +39,9 @@ struct weft_spawn {
     const char *arguments; /* NULL: none */
     uint32_t cpu;
     uint32_t priority;
-    uint64_t pages;        /* quota that moves from the caller's */
+    uint64_t cpus;  /* where it may place threads and objects: first | count << 32; 0: where the
+                            * caller may. Without meaning where `grants` has a "cpus". */
+    uint64_t pages; /* quota that moves from the caller's */
     uint64_t notification; /* signalled with `bits` when the process ends; 0: none */
     uint64_t bits;
     const struct weft_grant *grants;

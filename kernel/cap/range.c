@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Resource ranges; the header is the manual.
+ */
+#include "kernel/range.h"
+
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+
+/* Does the first range lie within the second? An empty one lies nowhere. */
+static bool range_within(uint64_t inner, uint64_t outer)
+{
+    uint64_t first = (uint32_t)inner, count = inner >> 32;
+    uint64_t from = (uint32_t)outer, size = outer >> 32;
+
+    return count > 0 && first >= from && count <= size && first - from <= size - count;
+}
+
+static const struct object_class classes[] = {
+    {.type = OBJECT_CPUS, .narrow = range_within},
+    {.type = OBJECT_PORTS, .narrow = range_within},
+    {.type = OBJECT_INTERRUPTS, .narrow = range_within},
+    {.type = OBJECT_PHYSICAL, .narrow = range_within},
+};
+
+/* Parts of the machine: the kernel's own reference keeps them for ever. */
+static struct object ranges[sizeof(classes) / sizeof(classes[0])];
+
+struct object *range_object(enum object_type type)
+{
+    struct object *object = &ranges[type - OBJECT_CPUS];
+
+    if (object->class == NULL) {
+        object->class = &classes[type - OBJECT_CPUS];
+        object->references = 1;
+        object->id = object_id_new();
+    }
+    return object;
+}
+
+status_t range_check(struct cap_table *table, uint64_t handle, enum object_type type,
+                     unsigned rights, uint64_t first, uint64_t count)
+{
+    struct cap cap;
+    status_t status = cap_lookup(table, handle, type, rights, &cap);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return first <= UINT32_MAX && count <= UINT32_MAX &&
+                   range_within(RANGE(first, count), cap.badge)
+               ? STATUS_OK
+               : STATUS_NO_RIGHT;
+}
+
+status_t range_check_cpu(uint64_t cpu, uint64_t cpus)
+{
+    if (cpu >= boot_info.cpu_count) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    return range_check(current()->process->caps, cpus, OBJECT_CPUS, RIGHT_WRITE, cpu, 1);
+}
