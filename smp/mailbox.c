@@ -9,6 +9,8 @@
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
+#define AGAIN_PAUSE_US 40u
+
 void mail_send(struct mail *mail, cpu_t cpu)
 {
     trace_mailbox_push(cpu, mail->id, mail->travel);
@@ -26,6 +28,40 @@ void mail_send(struct mail *mail, cpu_t cpu)
         trace_doorbell_elide(cpu, 1);
         break;
     }
+}
+
+void mail_again(struct mail *mail)
+{
+    struct again *again = &arch_this_cpu()->again;
+
+    if (current()->idle && !percpu(need_resched)) {
+        /* Without a doorbell: the idle loop looks before it halts, and lets interrupts in. */
+        trace_mailbox_push((uint8_t)percpu(id), mail->id, mail->travel);
+        (void)mailbox_queue_push(&arch_this_cpu()->mailbox, &mail->node);
+        trace_doorbell_elide((uint8_t)percpu(id), 0);
+        return;
+    }
+    mail->node.next = NULL;
+    if (again->first == NULL) {
+        again->first = mail;
+        timer_set_again(arch_cycles() + arch_clock_hz / 1000000 * AGAIN_PAUSE_US);
+    } else {
+        again->last->node.next = &mail->node;
+    }
+    again->last = mail;
+}
+
+void mail_again_due(void)
+{
+    struct again *again = &arch_this_cpu()->again;
+    struct mail *mail = again->first;
+    struct mailbox_node *next = mail->node.next;
+
+    again->first = next != NULL ? container_of(next, struct mail, node) : NULL;
+    if (next != NULL) {
+        timer_set_again(arch_cycles() + arch_clock_hz / 1000000 * AGAIN_PAUSE_US);
+    }
+    mail_send(mail, percpu(id));
 }
 
 void mailbox_drain(void)

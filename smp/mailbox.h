@@ -22,9 +22,23 @@ struct mail {
     uint8_t travel;                    /* enum trace_travel, why it travels */
 };
 
+/* Mail of this CPU to itself that waits until user code had its turn. (O) */
+struct again {
+    struct mail *first;
+    struct mail *last; /* if there is a first */
+};
+
 /* Pushes `mail` to the mailbox of `cpu`, which may be this one (to go on later, after others had
  * their turn). From here on the receiver may do anything to the object that contains it. */
 void mail_send(struct mail *mail, cpu_t cpu);
+
+/* For what goes on in pieces: the same to this CPU's own mailbox, at once if it is idle, otherwise after
+ * user code had some 40 us to itself. So whatever takes long never takes a CPU from its threads
+ * for more than a piece at a time. Other mail may overtake it meanwhile. */
+void mail_again(struct mail *mail);
+
+/* From the timer: the pause is over. Sends what waited longest. */
+void mail_again_due(void);
 
 /* Runs the handlers of all that has arrived. */
 void mailbox_drain(void);

@@ -17,8 +17,9 @@
  * 4. The first walk goes to all CPUs in turn. On each it sets `revoking`, then goes through the tables
  *    of that CPU's processes in pieces (mail to itself, others have their turn in between). A process
  *    that is done goes to the end of the list, so that the next one is always the first; one that is
- *    built meanwhile is empty and stays free of descendants. Mappings are unmapped; their own visitors
- *    (kernel/memory/mapping.c) tell the other CPUs, and go the same way before ours.
+ *    built meanwhile is empty and stays free of descendants. Mappings are unmapped, and the second
+ *    walk makes every CPU forget them; when their memory may be used again is the matter of their
+ *    process (kernel/memory/mapping.c).
  * 5. In flight. After the first walk no table holds a descendant, but a thread may have taken one
  *    before (cap_take) and be on its way to insert it. It was taken in a kernel path that had ended
  *    before the second walk's visitor was opened on that CPU, so it was pushed before that visitor
@@ -108,11 +109,19 @@ static void settled(struct visitor *visitor)
     quiescence_walk(visitor);
 }
 
+static void flush_visit(struct visitor *visitor)
+{
+    (void)visitor;
+    if (revocation.unmapped != 0) {
+        arch_tlb_flush();
+    }
+}
+
 static void swept(struct mail *mail)
 {
     struct visitor *visitor = container_of(mail, struct visitor, mail);
 
-    visitor->visit = NULL;
+    visitor->visit = flush_visit;
     visitor->done = settled;
     quiescence_walk(visitor);
 }
@@ -131,8 +140,8 @@ static bool sweep_piece(void)
         return true;
     }
     /* Nobody runs in a process that is being torn down, and its mappings go anyway. */
-    if (!process->tearing_down && !mapping_revoke_step(process, revocation.id)) {
-        revocation.unmapped++;
+    if (process->slots_swept == 0 && !process->tearing_down &&
+        !mapping_revoke_step(process, revocation.id, &revocation.unmapped)) {
         return false;
     }
     revocation.removed +=
@@ -149,17 +158,18 @@ static bool sweep_piece(void)
 
 static void sweep(struct mail *mail)
 {
-    cpu_t next = percpu(id);
+    cpu_t next = (percpu(id) + 1) % boot_info.cpu_count;
 
     percpu(revoking) = revocation.id;
     SCHED_POINT();
     if (sweep_piece()) {
-        next = (next + 1) % boot_info.cpu_count;
         if (next == 0) {
             mail->arrive = swept;
         }
+        mail_send(mail, next);
+        return;
     }
-    mail_send(mail, next);
+    mail_again(mail);
 }
 
 /* ---- one after the other --------------------------------------------------------------------- */

@@ -103,15 +103,15 @@ static void map_new(struct process *process, vaddr_t address, uint64_t pages, un
                     const void *data, uint64_t size)
 {
     struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
+    struct mapping_plan plan = {memory, address, 0, pages, access};
 
-    if (memory == NULL || mapping_create(process, memory, address, 0, pages, access,
-                                         &(struct cap_lineage){0}) != STATUS_OK) {
+    if (memory == NULL || mapping_create(process, &plan) != STATUS_OK) {
         panic("init does not fit into memory");
     }
     for (uint64_t done = 0; done < size; done += PAGE_SIZE) {
         uint64_t part = size - done < PAGE_SIZE ? size - done : PAGE_SIZE;
 
-        __builtin_memcpy(arch_to_virtual(memory->frames[done / PAGE_SIZE]),
+        __builtin_memcpy(arch_to_virtual(memory_frame(memory, done / PAGE_SIZE)),
                          (const char *)data + done, part);
     }
 }
@@ -167,13 +167,9 @@ static struct object machine = {.class = &machine_class, .references = 1};
 static struct object *image_object(struct process *process)
 {
     static struct memory_object image;
-    uint64_t pages = align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE;
 
-    image.frames = boot_alloc(pages * sizeof(paddr_t));
-    for (uint64_t page = 0; page < pages; page++) {
-        image.frames[page] = boot_info.initrd_start + page * PAGE_SIZE;
-    }
-    image.pages = (uint32_t)pages;
+    image.base = boot_info.initrd_start;
+    image.pages = (uint32_t)(align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE);
     object_init(&image.object, &memory_class, 0, process);
     object_retain(&image.object); /* the kernel's own: it never dies */
     return &image.object;

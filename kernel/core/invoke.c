@@ -5,30 +5,53 @@
 #include "kernel/invoke.h"
 
 #include "kernel/arch.h"
+#include "kernel/cap.h"
 #include "kernel/cpu.h"
 #include "smp/sched_point.h"
 
-static void invoke_again(struct thread *thread)
+/* Sends the thread to itself, to go on later. Other than on one journey, an object could meanwhile be
+ * gone, so the thread holds a reference for as long as this lasts. False: it is gone already. */
+static bool invoke_again(struct thread *thread, bool held)
 {
-    thread_send(thread, percpu(id), TRACE_TRAVEL_REMOTE_CALL, invoke_arrived);
+    if (!held && !count_up_unless_zero(&thread->invoke_object->references)) {
+        cap_drop_gift(&thread->second);
+        return false;
+    }
+    thread->invoke_held = true;
+    if (thread == current()) {
+        thread_leave_cpu(TRACE_THREAD_STATE_TRAVELLING);
+    }
+    thread->state = TRACE_THREAD_STATE_TRAVELLING;
+    thread->mail.arrive = invoke_arrived;
+    thread->mail.travel = TRACE_TRAVEL_REMOTE_CALL;
+    mail_again(&thread->mail);
+    return true;
 }
 
 void invoke_arrived(struct mail *mail)
 {
     struct thread *thread = container_of(mail, struct thread, mail);
+    struct object *object = thread->invoke_object;
+    bool held = thread->invoke_held;
     status_t status;
 
     if (!thread_arrived(thread)) {
         return;
     }
     SCHED_POINT();
-    status = thread->invoke(thread, thread->invoke_object);
+    thread->invoke_held = false;
+    status = thread->invoke(thread, object);
+    if (status == STATUS_AGAIN) {
+        if (invoke_again(thread, held)) {
+            return;
+        }
+        status = STATUS_DEAD;
+    }
+    if (held) {
+        object_release(object);
+    }
     if (status == STATUS_BLOCKED) {
         return; /* not ours to touch any more */
-    }
-    if (status == STATUS_AGAIN) {
-        invoke_again(thread);
-        return;
     }
     thread_set_status(thread, status);
     thread_wake(thread, 0);
@@ -47,8 +70,10 @@ status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_
     }
     status = function(caller, object);
     if (status == STATUS_AGAIN) {
-        invoke_again(caller);
-        schedule();
+        if (invoke_again(caller, false)) {
+            schedule();
+        }
+        return STATUS_DEAD;
     }
     if (status == STATUS_BLOCKED) {
         if (current() == caller) {

@@ -42,8 +42,9 @@ static void object_reclaim(struct mail *mail)
     struct object *object = container_of(mail, struct object, visitor.mail);
     struct process *payer = object->payer;
 
-    if (object->class->reclaim != NULL) {
-        object->class->reclaim(object);
+    if (object->class->reclaim != NULL && !object->class->reclaim(object)) {
+        mail_again(mail);
+        return;
     }
     slab_free(&payer->slab, object, object->class->size);
     process_object_gone(payer);

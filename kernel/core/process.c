@@ -69,6 +69,7 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
     process->lineages = arch_to_virtual(lineages);
     process->pool = *pool;
     list_init(&process->threads);
+    mapping_init(process);
     object_init(&process->object, &process_class, percpu(id), creator);
     process->teardown.mail.id = process->object.id;
     list_append(&arch_this_cpu()->processes, &process->neighbours);
@@ -117,7 +118,7 @@ static void kill_piece(struct mail *mail)
         return;
     }
     process->pending++;
-    mail_send(mail, percpu(id));
+    mail_again(mail);
 }
 
 void process_end(struct process *process, enum process_cause cause, uint32_t status)
@@ -194,7 +195,7 @@ static void tables_piece(struct mail *mail)
 
     if (!mapping_drop_step(process, MAPPINGS_PER_PIECE) ||
         !arch_space_destroy_step(&process->space, &process->pool, TABLES_PER_PIECE)) {
-        mail_send(mail, percpu(id));
+        mail_again(mail);
         return;
     }
     process->state = PROCESS_DEAD;
@@ -230,7 +231,7 @@ static void caps_piece(struct mail *mail)
     cap_delete_range(process, process->slots_closed, SLOTS_PER_PIECE);
     process->slots_closed += SLOTS_PER_PIECE;
     if (process->slots_closed < CAPABILITY_SLOTS) {
-        mail_send(mail, percpu(id));
+        mail_again(mail);
         return;
     }
     process->teardown.visit = unload_visit;
@@ -254,12 +255,15 @@ static void process_reclaim(struct mail *mail)
 {
     struct process *process = container_of(mail, struct process, object.visitor.mail);
     struct process *creator = process->object.payer;
-    struct pool pool = process->pool;
 
-    pool_free_page(&pool, arch_to_physical(process->caps));
-    pool_free_page(&pool, arch_to_physical(process->lineages));
-    pool_free_page(&pool, arch_to_physical(process)); /* it does not exist from here on */
-    pool_merge(&pool, &creator->pool);
+    (void)pool_move(&process->pool, &creator->pool, process->pool.free_pages);
+    if (process->pool.free_pages != 0) {
+        mail_again(mail);
+        return;
+    }
+    pool_free_page(&creator->pool, arch_to_physical(process->caps));
+    pool_free_page(&creator->pool, arch_to_physical(process->lineages));
+    pool_free_page(&creator->pool, arch_to_physical(process)); /* it does not exist from here on */
     process_object_gone(creator);
 }
 
@@ -268,7 +272,7 @@ static void slabs_piece(struct mail *mail)
     struct process *process = container_of(mail, struct process, object.visitor.mail);
 
     if (!slab_destroy_step(&process->slab, &process->pool, SLABS_PER_PIECE)) {
-        mail_send(mail, percpu(id));
+        mail_again(mail);
         return;
     }
     mail->arrive = process_reclaim;

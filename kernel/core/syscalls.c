@@ -14,19 +14,9 @@
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
-#define PROCESS_PAGES_MIN 8 /* below this nothing could run in it */
-
 static struct cap_table *own_caps(void)
 {
     return current()->process->caps;
-}
-
-/* Joins the two words in which a name of up to 16 characters travels. */
-static void name_from_words(char name[NAME_MAX + 1], uint64_t name0, uint64_t name1)
-{
-    __builtin_memcpy(name, &name0, 8);
-    __builtin_memcpy(name + 8, &name1, 8);
-    name[NAME_MAX] = '\0';
 }
 
 /* A call on an object that needs no more than a handle. */
@@ -76,73 +66,6 @@ status_t sys_sleep(uint64_t deadline)
 status_t sys_process_exit(uint64_t status)
 {
     process_end_current(CAUSE_EXITED, (uint32_t)status);
-}
-
-static status_t process_create(struct thread *caller, struct object *object)
-{
-    struct process *creator = (struct process *)object;
-    struct pool pool = {0};
-    struct process *process = NULL;
-    char name[NAME_MAX + 1];
-    uint64_t handle, own_handle;
-    status_t status;
-
-    name_from_words(name, arch_argument(&caller->frame, 1), arch_argument(&caller->frame, 2));
-    status = pool_move(&creator->pool, &pool, arch_argument(&caller->frame, 0));
-    if (status == STATUS_OK) {
-        status = process_build(creator, &pool, name, &process);
-    }
-    if (status != STATUS_OK) {
-        pool_merge(&pool, &creator->pool);
-        return status; /* `second` is dropped with the call, see sys_process_create() */
-    }
-    /* Its handle on itself; cannot fail, as the table is empty. */
-    (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
-    status = cap_insert(creator, &process->object, RIGHTS_ALL, 0, &handle);
-    if (status != STATUS_OK) { /* nobody can name it: it ends and gives everything back */
-        object_release(&process->object);
-        return status;
-    }
-    process->watcher = caller->second.object;
-    process->watcher_bits =
-        caller->second.badge != 0 ? caller->second.badge : arch_argument(&caller->frame, 4);
-    caller->second.object = NULL;
-    arch_set_result(&caller->frame, handle);
-    return STATUS_OK;
-}
-
-/* Runs the above and drops the watcher if it was not used, wherever the call ends. */
-static status_t process_create_or_drop(struct thread *caller, struct object *object)
-{
-    status_t status = process_create(caller, object);
-
-    cap_drop_gift(&caller->second);
-    return status;
-}
-
-status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint64_t notification,
-                            uint64_t bits)
-{
-    struct thread *caller = current();
-
-    (void)name0, (void)name1, (void)bits; /* read on the process's CPU */
-    if (pages < PROCESS_PAGES_MIN) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    if (notification != 0) {
-        struct cap cap;
-        status_t status =
-            cap_lookup(own_caps(), notification, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
-
-        if (status != STATUS_OK) {
-            return status;
-        }
-        if (!cap_keep(&cap, 0)) {
-            return STATUS_BAD_HANDLE;
-        }
-        caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
-    }
-    return invoke_on_self(process_create_or_drop);
 }
 
 static status_t process_status(struct thread *caller, struct object *object)

@@ -232,6 +232,9 @@ void thread_die(struct thread *thread, uint32_t status)
     while (thread->incoming_count > 0) {
         cap_drop_gift(&thread->incoming[--thread->incoming_count]);
     }
+    if (thread->invoke_held) {
+        object_release(thread->invoke_object);
+    }
     trace_thread_exit(thread->id, (int32_t)status);
     thread->exit_status = status;
     thread->state = TRACE_THREAD_STATE_EXITED;

@@ -2,12 +2,23 @@
  *
  * Mapping and unmapping; the header is the manual.
  *
- * TLB shootdown. Unmapping clears the page table entries, then the mapping visits every CPU; each
- * that has the space loaded forgets its translations. Nobody spins: the thread that asked waits like
- * for any other journey, and is woken when the visitor is back. Only then the reference to the
- * memory goes, so no CPU can reach a page that has been given to somebody else.
+ * Theory of operation
  *
- * Limit: at most MEMORY_PAGES_MAX pages at once, so that the work is bounded.
+ * 1. States. A mapping is made (`done` grows to `pages`), stands, is cleared (`done` falls to 0), and
+ *    leaves: out of the page tables, it waits for the shootdown. Until that is over it keeps its place
+ *    in the tree, so that nothing else is mapped where some CPU may still remember it.
+ * 2. Pieces. Making and clearing take PIECE entries of page tables at once; who asked goes on with
+ *    the next piece when others had their turn. Whoever clears a mapping ends its making: the maker
+ *    finds that it is not its `waiter` any more. If a maker or clearer is killed, the rest can be
+ *    unmapped by anybody.
+ * 3. Shootdown. Mappings that leave wait in a list of their process. A visitor takes up to BATCH of
+ *    them along and walks to every CPU; each that has the space loaded forgets its translations. One
+ *    walk is under way per process; what comes meanwhile waits for the next, and shares it. Nobody
+ *    spins: the thread that asked waits like for any other journey, and is woken when the visitor is
+ *    back. Only then the reference to the memory goes, so no CPU can reach a page that has been given
+ *    to somebody else.
+ * 4. Large pages. Where POOL_BLOCK pages in a row are one block of frames, and both are aligned, one
+ *    entry maps them; never where single pages have been mapped before, as their table stays.
  */
 #include "kernel/mapping.h"
 
@@ -18,8 +29,9 @@
 #include "smp/sched_point.h"
 #include "weft/kernel_syscalls.h"
 
-/* Page tables that mapping MEMORY_PAGES_MAX pages can need: two of each level below the root. */
-#define TABLES_MAX 6
+#define PIECE 128u       /* entries of page tables */
+#define BATCH 32u        /* mappings that one shootdown serves */
+#define REVOKE_PIECE 32u /* mappings that are looked at */
 
 static bool range_valid(vaddr_t address, uint64_t pages)
 {
@@ -27,81 +39,282 @@ static bool range_valid(vaddr_t address, uint64_t pages)
            pages <= MEMORY_PAGES_MAX && pages * PAGE_SIZE <= USER_TOP - address;
 }
 
-static bool range_taken(const struct process *process, vaddr_t address, uint64_t pages)
+/* The last mapping that begins at or before an address; NULL: none. */
+static struct mapping *mapping_before(const struct process *process, vaddr_t address)
 {
-    for (const struct mapping *m = process->mappings; m != NULL; m = m->next) {
-        if (address < m->address + m->pages * PAGE_SIZE &&
-            m->address < address + pages * PAGE_SIZE) {
-            return true;
-        }
-    }
-    return false;
+    struct tree_node *node = tree_at_or_before(&process->mappings, address);
+
+    return node != NULL ? container_of(node, struct mapping, node) : NULL;
 }
 
-status_t mapping_create(struct process *process, struct memory_object *memory, vaddr_t address,
-                        uint64_t first_page, uint64_t pages, unsigned access,
-                        const struct cap_lineage *lineage)
+/* The one that begins there; NULL: none. */
+static struct mapping *mapping_at(const struct process *process, vaddr_t address)
 {
+    struct mapping *mapping = mapping_before(process, address);
+
+    return mapping != NULL && mapping->node.key == address ? mapping : NULL;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static status_t mapping_begin(struct process *process, const struct mapping_plan *plan,
+                              struct mapping **out)
+{
+    struct mapping *last = mapping_before(process, plan->address + (plan->pages - 1) * PAGE_SIZE);
     struct mapping *mapping;
 
-    if (range_taken(process, address, pages)) {
+    if (last != NULL && last->node.key + last->pages * PAGE_SIZE > plan->address) {
         return STATUS_EXISTS;
     }
-    /* All that can run out is checked before the first page is mapped: there is no way back then. */
-    if (process->pool.free_pages < TABLES_MAX + 1) {
+    mapping = slab_alloc(&process->slab, &process->pool, sizeof(*mapping));
+    if (mapping == NULL) {
         return STATUS_NO_MEMORY;
     }
-    mapping = slab_alloc(&process->slab, &process->pool, sizeof(*mapping));
-    for (uint64_t page = 0; page < pages; page++) {
-        status_t status =
-            arch_space_map(&process->space, &process->pool, address + page * PAGE_SIZE,
-                           memory->frames[first_page + page], access);
-
-        ASSERT(status == STATUS_OK);
-        (void)status;
-    }
-    mapping->process = process;
-    mapping->memory = memory;
-    mapping->address = address;
-    mapping->pages = pages;
-    mapping->lineage = *lineage;
-    mapping->shootdown.mail.id = memory->object.id;
-    mapping->next = process->mappings;
-    process->mappings = mapping;
+    mapping->memory = plan->memory;
+    mapping->first_page = plan->first_page;
+    mapping->pages = plan->pages;
+    mapping->access = plan->access | plan->memory->access;
+    mapping->node.key = plan->address;
+    tree_insert(&process->mappings, &mapping->node);
+    *out = mapping;
     return STATUS_OK;
+}
+
+/* Maps the next page, or a block. */
+static status_t map_next(struct process *process, struct mapping *mapping)
+{
+    vaddr_t address = mapping->node.key + mapping->done * PAGE_SIZE;
+    paddr_t frame = memory_frame(mapping->memory, mapping->first_page + mapping->done);
+    bool in_blocks = mapping->memory->base != 0 || mapping->memory->unit_shift != 0;
+    status_t status = STATUS_EXISTS;
+
+    if (in_blocks && mapping->pages - mapping->done >= POOL_BLOCK &&
+        (address | frame) % (POOL_BLOCK * PAGE_SIZE) == 0) {
+        status = arch_space_map(&process->space, &process->pool, address, frame,
+                                mapping->access | PAGE_LARGE);
+        mapping->done += status == STATUS_OK ? POOL_BLOCK : 0;
+    }
+    if (status == STATUS_EXISTS) {
+        status = arch_space_map(&process->space, &process->pool, address, frame, mapping->access);
+        mapping->done += status == STATUS_OK ? 1 : 0;
+    }
+    return status;
+}
+
+static status_t mapping_fill(struct process *process, struct mapping *mapping)
+{
+    status_t status = STATUS_OK;
+
+    for (unsigned i = 0; i < PIECE && mapping->done < mapping->pages && status == STATUS_OK; i++) {
+        status = map_next(process, mapping);
+    }
+    return status == STATUS_OK && mapping->done < mapping->pages ? STATUS_AGAIN : status;
+}
+
+status_t mapping_create(struct process *process, const struct mapping_plan *plan)
+{
+    struct mapping *mapping;
+    status_t status = mapping_begin(process, plan, &mapping);
+
+    if (status == STATUS_OK) {
+        do {
+            status = mapping_fill(process, mapping);
+        } while (status == STATUS_AGAIN);
+    }
+    return status;
+}
+
+/* ---- taking away ----------------------------------------------------------------------------- */
+
+static void mapping_forget(struct process *process, struct mapping *mapping)
+{
+    tree_remove(&process->mappings, &mapping->node);
+    object_release(&mapping->memory->object);
+    slab_free(&process->slab, mapping, sizeof(*mapping));
+}
+
+/* Whoever makes it, or takes it away because that failed, does so no longer. */
+static void mapping_end(struct mapping *mapping)
+{
+    mapping->waiter = NULL;
+    mapping->status = STATUS_OK;
+}
+
+/* Clears page tables, from the end; true when nothing of the mapping is in them any more. */
+static bool mapping_clear(struct process *process, struct mapping *mapping)
+{
+    for (unsigned i = 0; i < PIECE && mapping->done > 0; i++) {
+        unsigned pages =
+            arch_space_unmap(&process->space, mapping->node.key + (mapping->done - 1) * PAGE_SIZE);
+
+        ASSERT(pages > 0 && pages <= mapping->done);
+        mapping->done -= pages;
+    }
+    return mapping->done == 0;
+}
+
+static void shootdown_visit(struct visitor *visitor)
+{
+    if (percpu(space_owner) == container_of(visitor, struct process, shootdown)) {
+        arch_tlb_flush();
+    }
+}
+
+static void shootdown_start(struct process *process)
+{
+    for (unsigned i = 0; i < BATCH && !list_empty(&process->leaving); i++) {
+        list_append(&process->flushing, list_take_first(&process->leaving));
+    }
+    process->shootdown.mail.id = process->object.id;
+    quiescence_walk(&process->shootdown);
+}
+
+static void shootdown_done(struct visitor *visitor)
+{
+    struct process *process = container_of(visitor, struct process, shootdown);
+    struct list_link *link;
+
+    while ((link = list_take_first(&process->flushing)) != NULL) {
+        struct mapping *mapping = container_of(link, struct mapping, link);
+        struct thread *waiter = mapping->waiter;
+        status_t status = mapping->status;
+
+        mapping_forget(process, mapping);
+        process->pending--;
+        if (waiter != NULL && thread_arrived(waiter)) {
+            thread_set_status(waiter, status);
+            thread_wake(waiter, 0);
+        }
+    }
+    if (!list_empty(&process->leaving)) {
+        shootdown_start(process);
+    }
+    process_check_end(process);
+}
+
+/* A cleared mapping waits for the next shootdown, and with it `waiter`, if there is one. */
+static void mapping_leave(struct process *process, struct mapping *mapping, struct thread *waiter)
+{
+    SCHED_POINT();
+    mapping->leaving = true;
+    mapping->waiter = waiter;
+    if (waiter != NULL) {
+        waiter->state =
+            TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when the visitor is back */
+    }
+    process->pending++;
+    list_append(&process->leaving, &mapping->link);
+    if (list_empty(&process->flushing)) {
+        shootdown_start(process);
+    }
+}
+
+void mapping_init(struct process *process)
+{
+    list_init(&process->leaving);
+    list_init(&process->flushing);
+    process->shootdown.visit = shootdown_visit;
+    process->shootdown.done = shootdown_done;
 }
 
 bool mapping_drop_step(struct process *process, unsigned budget)
 {
-    for (; process->mappings != NULL && budget > 0; budget--) {
-        struct mapping *mapping = process->mappings;
-
-        process->mappings = mapping->next;
-        object_release(&mapping->memory->object);
-        slab_free(&process->slab, mapping, sizeof(*mapping));
+    for (; !tree_empty(&process->mappings) && budget > 0; budget--) {
+        mapping_forget(process, container_of(tree_first(&process->mappings), struct mapping, node));
     }
-    return process->mappings == NULL;
+    return tree_empty(&process->mappings);
 }
 
-/* ---- map ------------------------------------------------------------------------------------- */
+/* The first mapping that the revocation has not looked at. */
+static struct mapping *revoke_next(const struct process *process)
+{
+    struct tree_node *node = tree_at_or_before(&process->mappings, process->revoke_at);
+
+    if (node == NULL) {
+        node = tree_first(&process->mappings);
+    } else if (node->key < process->revoke_at) {
+        node = tree_next(node);
+    }
+    return node != NULL ? container_of(node, struct mapping, node) : NULL;
+}
+
+bool mapping_revoke_step(struct process *process, uint32_t id, uint32_t *unmapped)
+{
+    for (unsigned i = 0; i < REVOKE_PIECE; i++) {
+        struct mapping *mapping = revoke_next(process);
+
+        if (mapping == NULL) {
+            process->revoke_at = 0;
+            return true;
+        }
+        if (!mapping->leaving && cap_descends(&mapping->lineage, id)) {
+            mapping_end(mapping);
+            if (!mapping_clear(process, mapping)) {
+                return false;
+            }
+            mapping_leave(process, mapping, NULL);
+            ++*unmapped;
+        }
+        process->revoke_at = mapping->node.key + 1;
+    }
+    return false;
+}
+
+/* ---- system calls ---------------------------------------------------------------------------- */
+
+/* Begins a mapping, or finds the one that this thread has begun: then its memory is not `second` any
+ * more. */
+static status_t map_begin(struct thread *caller, struct process *process, struct mapping **out)
+{
+    struct mapping_plan plan = {
+        .memory = (struct memory_object *)caller->second.object,
+        .address = arch_argument(&caller->frame, 2),
+        .first_page = arch_argument(&caller->frame, 3),
+        .pages = arch_argument(&caller->frame, 4),
+        .access = (unsigned)arch_argument(&caller->frame, 5),
+    };
+    status_t status;
+
+    if (process->state != PROCESS_ALIVE ||
+        (plan.memory != NULL && cap_revoked(&caller->second.lineage))) {
+        return STATUS_DEAD;
+    }
+    if (plan.memory == NULL) {
+        *out = mapping_at(process, plan.address);
+        return *out != NULL && (*out)->waiter == caller ? STATUS_OK : STATUS_CANCELLED;
+    }
+    status = mapping_begin(process, &plan, out);
+    if (status == STATUS_OK) {
+        (*out)->lineage = caller->second.lineage;
+        (*out)->waiter = caller;
+        caller->second.object = NULL; /* the mapping has its reference now */
+    }
+    return status;
+}
 
 static status_t memory_map(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
-    struct memory_object *memory = (struct memory_object *)caller->second.object;
-    status_t status = STATUS_DEAD;
+    struct mapping *mapping;
+    status_t status = map_begin(caller, process, &mapping);
 
-    if (process->state == PROCESS_ALIVE && !cap_revoked(&caller->second.lineage)) {
-        status =
-            mapping_create(process, memory, arch_argument(&caller->frame, 2),
-                           arch_argument(&caller->frame, 3), arch_argument(&caller->frame, 4),
-                           (unsigned)arch_argument(&caller->frame, 5), &caller->second.lineage);
-    }
     if (status != STATUS_OK) {
-        object_release(&memory->object);
+        cap_drop_gift(&caller->second);
+        return status;
     }
-    caller->second.object = NULL;
-    return status;
+    if (mapping->status == STATUS_OK) {
+        status = mapping_fill(process, mapping);
+        mapping->waiter = status == STATUS_OK ? NULL : caller;
+        if (status != STATUS_NO_MEMORY) {
+            return status;
+        }
+        mapping->status = STATUS_NO_MEMORY; /* what is there already goes again */
+    }
+    if (!mapping_clear(process, mapping)) {
+        return STATUS_AGAIN;
+    }
+    mapping_leave(process, mapping, caller);
+    return STATUS_BLOCKED;
 }
 
 status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint64_t first_page,
@@ -138,86 +351,22 @@ status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint
     return object_invoke(process.object, memory_map);
 }
 
-/* ---- unmap ----------------------------------------------------------------------------------- */
-
-static void shootdown_visit(struct visitor *visitor)
-{
-    struct mapping *mapping = container_of(visitor, struct mapping, shootdown);
-
-    if (percpu(space_owner) == mapping->process) {
-        arch_tlb_flush();
-    }
-}
-
-static void shootdown_done(struct visitor *visitor)
-{
-    struct mapping *mapping = container_of(visitor, struct mapping, shootdown);
-    struct process *process = mapping->process;
-    struct thread *waiter = mapping->waiter;
-
-    object_release(&mapping->memory->object);
-    slab_free(&process->slab, mapping, sizeof(*mapping));
-    process->pending--;
-    if (waiter != NULL && thread_arrived(waiter)) {
-        thread_set_status(waiter, STATUS_OK);
-        thread_wake(waiter, 0);
-    }
-    process_check_end(process);
-}
-
-/* Takes the mapping behind `link` away; `waiter`, if there is one, sleeps until no CPU reaches it. */
-static void mapping_remove(struct mapping **link, struct thread *waiter)
-{
-    struct mapping *mapping = *link;
-    struct process *process = mapping->process;
-
-    *link = mapping->next;
-    for (uint64_t page = 0; page < mapping->pages; page++) {
-        arch_space_unmap(&process->space, mapping->address + page * PAGE_SIZE);
-    }
-    SCHED_POINT();
-    process->pending++;
-    mapping->waiter = waiter;
-    if (waiter != NULL) {
-        waiter->state =
-            TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when the visitor is back */
-    }
-    mapping->shootdown.visit = shootdown_visit;
-    mapping->shootdown.done = shootdown_done;
-    quiescence_walk(&mapping->shootdown);
-}
-
-bool mapping_revoke_step(struct process *process, uint32_t id)
-{
-    struct mapping **link = &process->mappings;
-
-    while (*link != NULL && !cap_descends(&(*link)->lineage, id)) {
-        link = &(*link)->next;
-    }
-    if (*link == NULL) {
-        return true;
-    }
-    mapping_remove(link, NULL);
-    return false;
-}
-
 static status_t memory_unmap(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
-    vaddr_t address = arch_argument(&caller->frame, 1);
-    uint64_t pages = arch_argument(&caller->frame, 2);
-    struct mapping **link = &process->mappings;
+    struct mapping *mapping = mapping_at(process, arch_argument(&caller->frame, 1));
 
     if (process->state != PROCESS_ALIVE) {
         return STATUS_DEAD;
     }
-    while (*link != NULL && ((*link)->address != address || (*link)->pages != pages)) {
-        link = &(*link)->next;
-    }
-    if (*link == NULL) {
+    if (mapping == NULL || mapping->leaving || mapping->pages != arch_argument(&caller->frame, 2)) {
         return STATUS_BAD_ARGUMENT;
     }
-    mapping_remove(link, caller);
+    mapping_end(mapping);
+    if (!mapping_clear(process, mapping)) {
+        return STATUS_AGAIN;
+    }
+    mapping_leave(process, mapping, caller);
     return STATUS_BLOCKED;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory objects: creating, filling, mapping; the header is the manual.
+ * Memory objects: making their frames, filling them, taking them apart; the header is the manual.
  *
- * All that takes long is done in pieces of PIECE pages (STATUS_AGAIN), with the progress kept in the
- * calling thread. A mapping keeps its memory object alive through a struct mapping in the process.
+ * All that takes long is done in pieces of PIECE pages or units (STATUS_AGAIN, or the object's mail to
+ * itself), with the progress kept in the object.
  */
 #include "kernel/memory_object.h"
 
@@ -15,16 +15,107 @@
 #include "weft/kernel_syscalls.h"
 
 #define PIECE 16u
+#define BLOCK_SHIFT 9u
 
-static void memory_reclaim(struct object *object)
+_Static_assert(1u << BLOCK_SHIFT == POOL_BLOCK, "a large object's unit is a block");
+_Static_assert(LIST_UNITS * sizeof(paddr_t) == PAGE_SIZE, "a list is one page");
+
+static uint64_t units(const struct memory_object *memory)
+{
+    return memory->pages >> memory->unit_shift;
+}
+
+/* Where the frame of a unit is noted. */
+static paddr_t *unit_slot(struct memory_object *memory, uint64_t unit)
+{
+    paddr_t *list = memory->list;
+
+    if (units(memory) > LIST_UNITS) {
+        list = arch_to_virtual(list[unit / LIST_UNITS]);
+    }
+    return &list[unit % LIST_UNITS];
+}
+
+/* The page of lists in which this unit begins a new list; NULL: it does not. */
+static paddr_t *new_list(struct memory_object *memory, uint64_t unit)
+{
+    return units(memory) > LIST_UNITS && unit % LIST_UNITS == 0 ? &memory->list[unit / LIST_UNITS]
+                                                                : NULL;
+}
+
+static bool unit_add(struct memory_object *memory, struct pool *pool, uint64_t unit)
+{
+    paddr_t *list = new_list(memory, unit);
+    paddr_t frame;
+
+    if (list != NULL) {
+        *list = pool_alloc_page(pool);
+        if (*list == 0) {
+            return false;
+        }
+    }
+    frame = memory->unit_shift == 0 ? pool_alloc_page(pool) : pool_alloc_run(pool, POOL_BLOCK);
+    if (frame == 0) {
+        if (list != NULL) {
+            pool_free_page(pool, *list);
+        }
+        return false;
+    }
+    *unit_slot(memory, unit) = frame;
+    return true;
+}
+
+/* Makes the next page; false: no memory. What does not come as a single page is not zero yet. */
+static bool page_add(struct memory_object *memory, struct pool *pool)
+{
+    uint32_t page = memory->done;
+    uint64_t unit = page >> memory->unit_shift;
+
+    if (memory->base == 0 && page == unit << memory->unit_shift && !unit_add(memory, pool, unit)) {
+        return false;
+    }
+    if (memory->base != 0 || memory->unit_shift != 0) {
+        __builtin_memset(arch_to_virtual(memory_frame(memory, page)), 0, PAGE_SIZE);
+    }
+    memory->done++;
+    return true;
+}
+
+/* Backwards, so that pages come back in the order in which pools join them. */
+static void unit_free(struct memory_object *memory, struct pool *pool)
+{
+    uint64_t unit = (memory->done - 1) >> memory->unit_shift;
+    paddr_t *list = new_list(memory, unit);
+
+    pool_add(pool, *unit_slot(memory, unit), 1ull << memory->unit_shift);
+    memory->done = (uint32_t)(unit << memory->unit_shift);
+    if (list != NULL) {
+        pool_free_page(pool, *list);
+    }
+}
+
+static bool memory_reclaim(struct object *object)
 {
     struct memory_object *memory = (struct memory_object *)object;
-    struct process *payer = object->payer;
+    struct pool *pool = &object->payer->pool;
 
-    for (uint32_t page = 0; page < memory->created; page++) {
-        pool_free_page(&payer->pool, memory->frames[page]);
+    if (memory_is_device(memory)) {
+        return true;
     }
-    pool_free_page(&payer->pool, arch_to_physical(memory->frames));
+    if (memory->base != 0) {
+        pool_add(pool, memory->base, memory->pages);
+        return true;
+    }
+    for (unsigned i = 0; i < PIECE && memory->done > 0; i++) {
+        unit_free(memory, pool);
+    }
+    if (memory->done > 0) {
+        return false;
+    }
+    if (memory->list != NULL) {
+        pool_free_page(pool, arch_to_physical(memory->list));
+    }
+    return true;
 }
 
 const struct object_class memory_class = {
@@ -33,40 +124,45 @@ const struct object_class memory_class = {
     .reclaim = memory_reclaim,
 };
 
-static struct memory_object *memory_object_new(struct process *payer, uint32_t pages)
+struct memory_object *memory_object_new(struct process *payer, uint32_t pages)
 {
     struct memory_object *memory = slab_alloc(&payer->slab, &payer->pool, sizeof(*memory));
+
+    if (memory != NULL) {
+        memory->pages = pages;
+        object_init(&memory->object, &memory_class, payer->object.cpu, payer);
+        trace_object_create(TRACE_OBJECT_KIND_MEMORY, memory->object.id, payer->object.id);
+    }
+    return memory;
+}
+
+/* Finds the run of a contiguous object, or a page for the list of another. */
+static bool frames_begin(struct memory_object *memory, struct pool *pool, uint64_t kind)
+{
     paddr_t list;
 
-    if (memory == NULL) {
-        return NULL;
+    if ((kind & MEMORY_CONTIGUOUS) != 0) {
+        memory->base = pool_alloc_run(pool, memory->pages);
+        return memory->base != 0;
     }
-    list = pool_alloc_page(&payer->pool);
-    if (list == 0) {
-        slab_free(&payer->slab, memory, sizeof(*memory));
-        return NULL;
-    }
-    memory->frames = arch_to_virtual(list);
-    memory->pages = pages;
-    object_init(&memory->object, &memory_class, payer->object.cpu, payer);
-    trace_object_create(TRACE_OBJECT_KIND_MEMORY, memory->object.id, payer->object.id);
-    return memory;
+    memory->unit_shift = (kind & MEMORY_LARGE) != 0 ? BLOCK_SHIFT : 0;
+    list = pool_alloc_page(pool);
+    memory->list = list != 0 ? arch_to_virtual(list) : NULL;
+    return list != 0;
 }
 
 struct memory_object *memory_object_create(struct process *payer, uint32_t pages)
 {
     struct memory_object *memory = memory_object_new(payer, pages);
+    bool done = memory != NULL && frames_begin(memory, &payer->pool, 0);
 
-    while (memory != NULL && memory->created < pages) {
-        paddr_t frame = pool_alloc_page(&payer->pool);
-
-        if (frame == 0) {
-            object_release(&memory->object);
-            return NULL;
-        }
-        memory->frames[memory->created++] = frame;
+    while (done && memory->done < pages) {
+        done = page_add(memory, &payer->pool);
     }
-    return memory;
+    if (!done && memory != NULL) {
+        object_release(&memory->object);
+    }
+    return done ? memory : NULL;
 }
 
 /* Gives an unfinished object up; it has no capability yet. */
@@ -82,27 +178,27 @@ static status_t memory_create_failed(struct thread *caller, status_t status)
 static status_t memory_create(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
-    uint32_t pages = (uint32_t)arch_argument(&caller->frame, 0);
+    uint64_t kind = arch_argument(&caller->frame, 0);
     struct memory_object *memory = (struct memory_object *)caller->second.object;
     uint64_t handle;
     status_t status;
 
     if (memory == NULL) {
-        memory = memory_object_new(process, pages);
+        memory = memory_object_new(process, (uint32_t)kind);
         if (memory == NULL) {
             return STATUS_NO_MEMORY;
         }
-        caller->second.object = &memory->object;
-    }
-    for (unsigned i = 0; i < PIECE && memory->created < pages; i++) {
-        paddr_t frame = pool_alloc_page(&process->pool);
-
-        if (frame == 0) {
+        caller->second = (struct cap_gift){.object = &memory->object};
+        if (!frames_begin(memory, &process->pool, kind)) {
             return memory_create_failed(caller, STATUS_NO_MEMORY);
         }
-        memory->frames[memory->created++] = frame;
     }
-    if (memory->created < pages) {
+    for (unsigned i = 0; i < PIECE && memory->done < memory->pages; i++) {
+        if (!page_add(memory, &process->pool)) {
+            return memory_create_failed(caller, STATUS_NO_MEMORY);
+        }
+    }
+    if (memory->done < memory->pages) {
         return STATUS_AGAIN;
     }
     status = cap_insert(process, &memory->object,
@@ -117,7 +213,11 @@ static status_t memory_create(struct thread *caller, struct object *object)
 
 status_t sys_memory_create(uint64_t pages)
 {
-    if (pages == 0 || pages > MEMORY_PAGES_MAX) {
+    uint64_t kind = pages & (MEMORY_LARGE | MEMORY_CONTIGUOUS);
+
+    pages &= ~kind;
+    if (pages == 0 || pages > MEMORY_PAGES_MAX ||
+        ((kind & MEMORY_LARGE) != 0 && pages % POOL_BLOCK != 0)) {
         return STATUS_BAD_ARGUMENT;
     }
     return invoke_on_self(memory_create);
@@ -134,14 +234,14 @@ status_t sys_memory_write(uint64_t handle, uint64_t offset, uint64_t address, ui
         return status;
     }
     memory = (struct memory_object *)cap.object;
-    if (length > MEMORY_COPY_MAX || offset > memory->pages * PAGE_SIZE ||
-        length > memory->pages * PAGE_SIZE - offset) {
+    if (memory_is_device(memory) || length > MEMORY_COPY_MAX ||
+        offset > memory->pages * PAGE_SIZE || length > memory->pages * PAGE_SIZE - offset) {
         return STATUS_BAD_ARGUMENT;
     }
     while (length > 0) {
         size_t in_page = PAGE_SIZE - offset % PAGE_SIZE;
         size_t part = length < in_page ? length : in_page;
-        char *to = arch_to_virtual(memory->frames[offset / PAGE_SIZE]);
+        char *to = arch_to_virtual(memory_frame(memory, offset / PAGE_SIZE));
 
         status = user_copy_in(process, address, to + offset % PAGE_SIZE, part);
         if (status != STATUS_OK) {

@@ -152,6 +152,7 @@ static bool idle_poll(cycles_t start)
     struct mailbox_queue *mailbox = &arch_this_cpu()->mailbox;
 
     if (!mailbox_queue_poll_begin(mailbox)) {
+        arch_interrupt_window(); /* the mail may be from itself (mail_again()), without end */
         return true;
     }
     while (arch_cycles() - start < percpu(poll_bound)) {

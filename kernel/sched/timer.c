@@ -36,6 +36,9 @@ static void timer_update(void)
     if (sleeper != NULL && (next == 0 || sleeper->deadline < next)) {
         next = sleeper->deadline;
     }
+    if (percpu(timer.again) != 0 && (next == 0 || percpu(timer.again) < next)) {
+        next = percpu(timer.again);
+    }
     if (next != 0 && next != percpu(timer.armed)) {
         percpu(timer.armed) = next;
         arch_timer_arm(next);
@@ -64,6 +67,12 @@ void timer_sleep(struct thread *thread)
     timer_update();
 }
 
+void timer_set_again(cycles_t deadline)
+{
+    percpu(timer.again) = deadline;
+    timer_update();
+}
+
 static uint32_t wake_sleepers(cycles_t now)
 {
     struct thread *sleeper;
@@ -86,6 +95,10 @@ void timer_expired(void)
 
     percpu(timer.armed) = 0;
     trace_timer(woken, slice_ended);
+    if (percpu(timer.again) != 0 && percpu(timer.again) <= now) {
+        percpu(timer.again) = 0;
+        mail_again_due();
+    }
     if (slice_ended) {
         percpu(timer.slice_end) = 0;
         if (percpu(timer.slice_thread) == current()->id || percpu(timer.spared)) {

@@ -9,9 +9,10 @@
  * map covers what boot_info calls usable, and the initrd, in 2 MiB pages; memory-mapped devices,
  * ACPI tables and low memory are not in it.
  *
- * Spaces. One four-level table per process, 4 KiB pages only. The owner is the only one to write;
- * other CPUs may walk the table at the same time, in hardware or in arch_space_lookup(), because
- * entries are single words and a table, once linked, stays until the space is destroyed.
+ * Spaces. One four-level table per process, with pages of 4 KiB and, where a whole block is mapped,
+ * 2 MiB. The owner is the only one to write; other CPUs may walk the table at the same time, in
+ * hardware or in arch_space_lookup(), because entries are single words and a table, once linked,
+ * stays until the space is destroyed. A large entry is never split: mappings go as a whole.
  */
 #include "arch/platform.h"
 #include "arch/registers.h"
@@ -24,9 +25,12 @@
 #define ENTRY_PRESENT (1ull << 0)
 #define ENTRY_WRITABLE (1ull << 1)
 #define ENTRY_USER (1ull << 2)
+/* What the bits of a page's memory type mean is in the PAT, see features_enable(). */
+#define ENTRY_WRITE_COMBINED (1ull << 3)
 #define ENTRY_UNCACHED (1ull << 3 | 1ull << 4)
 #define ENTRY_LARGE (1ull << 7)
 #define ENTRY_GLOBAL (1ull << 8)
+#define ENTRY_DEVICE (1ull << 9) /* ours: PAGE_DEVICE */
 #define ENTRY_NO_EXECUTE (1ull << 63)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
 
@@ -54,18 +58,21 @@ static uint64_t *table_entry(paddr_t table, uint64_t address, unsigned level)
     return &entries[address >> (12 + 9 * level) & (ENTRIES - 1)];
 }
 
-/* The entry of an address at a level, if the tables above it exist; else NULL. */
-static uint64_t *entry_find(paddr_t root, uint64_t address, unsigned level)
+/* The entry that maps an address, at the level that it says; NULL where a table is missing. */
+static uint64_t *entry_find(paddr_t root, uint64_t address, unsigned *level)
 {
     uint64_t *entry = table_entry(root, address, TOP_LEVEL);
 
-    for (unsigned at = TOP_LEVEL; at > level; at--) {
+    for (*level = TOP_LEVEL; *level > LEVEL_PAGE; (*level)--) {
         /* [paging.walk] acquire: the linked table's contents are seen. Pairs with [paging.link]. */
         uint64_t value = load_acquire(entry);
         if (!(value & ENTRY_PRESENT)) {
             return NULL;
         }
-        entry = table_entry(value & ENTRY_ADDRESS, address, at - 1);
+        if (*level == LEVEL_LARGE && (value & ENTRY_LARGE)) {
+            return entry;
+        }
+        entry = table_entry(value & ENTRY_ADDRESS, address, *level - 1);
     }
     return entry;
 }
@@ -171,16 +178,26 @@ status_t arch_space_init(struct arch_space *space, struct pool *pool)
     return STATUS_OK;
 }
 
+static uint64_t entry_bits(unsigned access)
+{
+    uint64_t bits = ENTRY_PRESENT | ENTRY_USER;
+
+    ASSERT(!(access & PAGE_WRITE) || !(access & PAGE_EXECUTE));
+    bits |= access & PAGE_WRITE ? ENTRY_WRITABLE : 0;
+    bits |= access & PAGE_EXECUTE ? 0 : ENTRY_NO_EXECUTE;
+    bits |= access & PAGE_DEVICE ? ENTRY_DEVICE : 0;
+    bits |= access & PAGE_UNCACHED ? ENTRY_UNCACHED : 0;
+    bits |= access & PAGE_WRITE_COMBINED ? ENTRY_WRITE_COMBINED : 0;
+    return bits | (access & PAGE_LARGE ? ENTRY_LARGE : 0);
+}
+
 status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address, paddr_t frame,
                         unsigned access)
 {
-    ASSERT(address < USER_TOP && address % PAGE_SIZE == 0 && frame % PAGE_SIZE == 0);
-    ASSERT(!(access & PAGE_WRITE) || !(access & PAGE_EXECUTE));
-    uint64_t bits = ENTRY_PRESENT | ENTRY_USER;
-    bits |= access & PAGE_WRITE ? ENTRY_WRITABLE : 0;
-    bits |= access & PAGE_EXECUTE ? 0 : ENTRY_NO_EXECUTE;
+    unsigned level = access & PAGE_LARGE ? LEVEL_LARGE : LEVEL_PAGE;
+    uint64_t *entry = entry_make(space->root, address, level, pool);
 
-    uint64_t *entry = entry_make(space->root, address, LEVEL_PAGE, pool);
+    ASSERT(address < USER_TOP && (address | frame) % (level ? LARGE_PAGE : PAGE_SIZE) == 0);
     if (entry == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -189,43 +206,54 @@ status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t add
     }
     /* [paging.map] release: who finds the frame sees what was put into it before. Pairs with
      * [paging.lookup]. */
-    store_release(entry, frame | bits);
+    store_release(entry, frame | entry_bits(access));
     return STATUS_OK;
 }
 
-bool arch_space_unmap(struct arch_space *space, vaddr_t address)
+unsigned arch_space_unmap(struct arch_space *space, vaddr_t address)
 {
-    uint64_t *entry = entry_find(space->root, address, LEVEL_PAGE);
+    unsigned level;
+    uint64_t *entry = entry_find(space->root, address, &level);
 
     ASSERT(address < USER_TOP);
     if (entry == NULL || !(*entry & ENTRY_PRESENT)) {
-        return false;
+        return 0;
     }
     /* Relaxed: the caller's TLB flush, not this store, is what others wait for. */
     store_relaxed(entry, 0);
-    return true;
+    return level == LEVEL_LARGE ? POOL_BLOCK : 1;
 }
 
 bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t *frame,
                        unsigned *access)
 {
+    unsigned level;
+    uint64_t *entry, value;
+
     if (address >= USER_TOP) {
         return false;
     }
-    uint64_t *entry = entry_find(space->root, address, LEVEL_PAGE);
+    entry = entry_find(space->root, address, &level);
     if (entry == NULL) {
         return false;
     }
     /* [paging.lookup] acquire: the frame's contents are those of its mapping or newer. Pairs with
      * [paging.map]. */
-    uint64_t value = load_acquire(entry);
-    if (!(value & ENTRY_PRESENT)) {
+    value = load_acquire(entry);
+    if (!(value & ENTRY_PRESENT) || (value & ENTRY_DEVICE)) {
         return false;
     }
     *frame = value & ENTRY_ADDRESS;
+    *frame += level == LEVEL_LARGE ? align_down(address % LARGE_PAGE, PAGE_SIZE) : 0;
     *access = PAGE_READ | (value & ENTRY_WRITABLE ? PAGE_WRITE : 0) |
               (value & ENTRY_NO_EXECUTE ? 0 : PAGE_EXECUTE);
     return true;
+}
+
+/* Whether an entry of a level leads to a table. */
+static bool is_link(uint64_t entry, unsigned level)
+{
+    return (entry & ENTRY_PRESENT) && !(level == LEVEL_LARGE && (entry & ENTRY_LARGE));
 }
 
 /* Frees one table that has no tables below it; true when that was the last, the root. */
@@ -237,7 +265,7 @@ static bool table_free_one(struct arch_space *space, struct pool *pool)
     for (unsigned level = TOP_LEVEL; level > LEVEL_PAGE; level--) {
         uint64_t *entry = arch_to_virtual(table);
         uint64_t *end = entry + (level == TOP_LEVEL ? USER_ENTRIES : ENTRIES);
-        while (entry < end && !(*entry & ENTRY_PRESENT)) {
+        while (entry < end && !is_link(*entry, level)) {
             entry++;
         }
         if (entry == end) {

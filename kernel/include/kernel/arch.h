@@ -68,7 +68,16 @@ void arch_console_write(const char *bytes, size_t length);
 
 /* ---- address spaces -------------------------------------------------------------------------- */
 
-enum page_access { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXECUTE = 4 };
+/* Rights first, as in capabilities. Of the kinds of device memory at most one is set. */
+enum page_access {
+    PAGE_READ = 1,
+    PAGE_WRITE = 2,
+    PAGE_EXECUTE = 4,
+    PAGE_DEVICE = 8,          /* not RAM: the kernel itself cannot reach it */
+    PAGE_UNCACHED = 16,       /* every access goes to the device, in order */
+    PAGE_WRITE_COMBINED = 32, /* writes are gathered and may be reordered; reads are not cached */
+    PAGE_LARGE = 64,          /* POOL_BLOCK pages at once, address and frame aligned to that */
+};
 
 struct arch_space {
     paddr_t root; /* top-level page table */
@@ -77,14 +86,16 @@ struct arch_space {
 /* Page tables come from `pool` and go back to it. */
 must_use status_t arch_space_init(struct arch_space *space, struct pool *pool);
 
-/* Maps one frame. STATUS_EXISTS where something is mapped, STATUS_NO_MEMORY when the pool is empty. */
+/* Maps one frame, or a block. STATUS_EXISTS where something is mapped (of a block also: where single
+ * pages have been, whose table stays), STATUS_NO_MEMORY when the pool is empty. */
 must_use status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address,
                                  paddr_t frame, unsigned access);
 
-/* Removes one page; false where none was mapped. The caller flushes TLBs. */
-bool arch_space_unmap(struct arch_space *space, vaddr_t address);
+/* Removes what was mapped at `address` in one piece; returns how many pages: 1, POOL_BLOCK, or 0 where
+ * there was nothing. The caller flushes TLBs. */
+unsigned arch_space_unmap(struct arch_space *space, vaddr_t address);
 
-/* The frame behind a user address and its access bits; false where nothing is mapped. Safe against
+/* The frame behind a user address and its access bits; false where no RAM is mapped. Safe against
  * concurrent map and unmap by the owner (entries are read atomically). */
 bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t *frame,
                        unsigned *access);

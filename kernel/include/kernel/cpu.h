@@ -29,6 +29,7 @@ struct cpu {
     struct arch_cpu arch;              /* (O) */
     struct run_queue queue;            /* (O) */
     struct timer timer;                /* (O) */
+    struct again again;                /* (O) */
     cycles_t poll_bound;               /* (O) how long to poll when idle, adapts */
     uint32_t poll_rest;                /* (O) how many times more the bound shall not grow */
     uint32_t ids;                      /* (O) ids handed out here */

@@ -1,36 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What of which memory object is mapped where in a process. A mapping holds a reference to its
- * memory object, so that mapped pages cannot be freed, and is unmapped as a whole.
+ * memory object, so that mapped pages cannot be freed, and is unmapped as a whole. The mappings of a
+ * process stand in a tree by their addresses, none overlapping another.
  */
 #pragma once
 
 #include "kernel/memory_object.h"
 #include "kernel/process.h"
-#include "smp/quiescence.h"
+#include "kernel/tree.h"
 
 struct mapping {
-    struct visitor shootdown;     /* visits every CPU when the mapping is taken away */
-    struct mapping *next;         /* (O) of the process, in no order */
-    struct process *process;      /* (I) */
+    struct tree_node node;        /* (O) of the process; the key is the address */
+    struct list_link link;        /* (O) in the process's list of those that wait for a shootdown */
     struct memory_object *memory; /* (I) holds a reference */
-    struct thread *waiter;        /* (O) who asked for the unmapping; travelling meanwhile */
-    vaddr_t address;              /* (I) page-aligned */
+    uint64_t first_page;          /* (I) of the object */
     uint64_t pages;               /* (I) */
-    struct cap_lineage lineage;   /* (I) of the capability through which it was made */
+    uint64_t done;                /* (O) pages that are in the page tables, the first ones */
+    unsigned access;              /* (I) enum page_access */
+    bool leaving;          /* (O) out of the page tables, but not yet forgotten by all CPUs */
+    status_t status;       /* (O) what its maker, or who unmaps it, shall get in the end */
+    struct thread *waiter; /* (O) who makes it, as long as `done` < `pages`; or, travelling, who
+                                     waits for the shootdown; may be NULL */
+    struct cap_lineage lineage; /* (I) of the capability through which it was made */
 };
 
-/* Maps pages; page tables and the mapping itself come from the process's pool. Takes over a
- * reference to `memory` if it succeeds. The process's CPU. */
-must_use status_t mapping_create(struct process *process, struct memory_object *memory,
-                                 vaddr_t address, uint64_t first_page, uint64_t pages,
-                                 unsigned access, const struct cap_lineage *lineage);
+/* What is to be mapped where. */
+struct mapping_plan {
+    struct memory_object *memory;
+    vaddr_t address;     /* page-aligned */
+    uint64_t first_page; /* of the object */
+    uint64_t pages;
+    unsigned access;
+};
 
-/* Unmaps one mapping that was made through a descendant of the capability with this id, without
- * waiting for the other CPUs: they forget it before any mail that this one sends them later. True when
- * there was none. The process's CPU. */
-bool mapping_revoke_step(struct process *process, uint32_t id);
+/* A whole mapping at once, while nobody waits: at boot. Takes over a reference to the memory. */
+must_use status_t mapping_create(struct process *process, const struct mapping_plan *plan);
+
+/* Looks at a few mappings and unmaps those that were made through a descendant of the capability with
+ * this id, in bounded pieces; counts them; true when all have been looked at. Their memory is kept
+ * until all CPUs have forgotten them. To be sure that user space reaches none of them any more, make
+ * every CPU flush its TLB afterwards. One id at a time, of a process that is not being torn down; the
+ * process's CPU. */
+bool mapping_revoke_step(struct process *process, uint32_t id, uint32_t *unmapped);
 
 /* Forgets mappings of a process whose space no CPU uses any more, at most `budget`; true when none is
  * left. The process's CPU. */
 bool mapping_drop_step(struct process *process, unsigned budget);
+
+/* A process that begins. */
+void mapping_init(struct process *process);

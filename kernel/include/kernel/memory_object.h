@@ -1,26 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory objects: zeroed pages that can be mapped into address spaces, several at once.
+ * Memory objects: zeroed pages that can be mapped into address spaces, several at once; or a range of
+ * a device's addresses. docs/memory.md tells which kinds there are and what for.
  *
- * The pages never change after creation, so every CPU may read the list. Mappings do not count as
+ * The frames never change after creation, so every CPU may look them up. Mappings do not count as
  * references: an address space holds a reference for every object mapped in it instead (see
  * struct mapping), dropped when the space is destroyed or the range unmapped whole.
+ *
+ * Where the frames are: one after the other from `base` on (contiguous, device, boot image), or in a
+ * list of units, which are single pages or, in a large object, blocks. Up to LIST_UNITS units the
+ * list is one page; more are reached through a page of such lists.
  */
 #pragma once
 
+#include "kernel/arch.h"
 #include "kernel/object.h"
+#include "kernel/pool.h"
 #include "kernel/types.h"
 
-#define MEMORY_PAGES_MAX 512 /* pages of one object: its list fits one page */
+#define MEMORY_PAGES_MAX (512u * 512u) /* pages of one object, 1 GiB */
+#define LIST_UNITS 512u
 
 struct memory_object {
     struct object object;
-    uint32_t pages;   /* (I) after creation */
-    uint32_t created; /* (O) during creation: how many frames it has */
-    paddr_t *frames;  /* (I) one page with the frames' addresses */
+    uint32_t pages;     /* (I) after creation */
+    uint32_t done;      /* (O) pages made by creation so far; then those not yet taken apart */
+    uint8_t unit_shift; /* (I) a unit is 1 << unit_shift pages */
+    uint16_t access;    /* (I) enum page_access: what a device's page tables say besides rights */
+    paddr_t base;       /* (I) of frames in a row; 0: there is a list */
+    paddr_t *list;      /* (I) units, or pages with units */
 };
+
+static inline bool memory_is_device(const struct memory_object *memory)
+{
+    return (memory->access & PAGE_DEVICE) != 0;
+}
+
+/* Any CPU. */
+static inline paddr_t memory_frame(const struct memory_object *memory, uint64_t page)
+{
+    uint64_t unit = page >> memory->unit_shift;
+    const paddr_t *list = memory->list;
+
+    if (memory->base != 0) {
+        return memory->base + page * PAGE_SIZE;
+    }
+    if (memory->pages >> memory->unit_shift > LIST_UNITS) {
+        list = arch_to_virtual(list[unit / LIST_UNITS]);
+    }
+    return list[unit % LIST_UNITS] + (page - (unit << memory->unit_shift)) * PAGE_SIZE;
+}
 
 /* A whole object at once, with one reference, while nobody waits: at boot. NULL: no memory. */
 struct memory_object *memory_object_create(struct process *payer, uint32_t pages);
+
+/* A new object without frames, paid by `payer`, with one reference; NULL: no memory. Its CPU. */
+struct memory_object *memory_object_new(struct process *payer, uint32_t pages);
 
 extern const struct object_class memory_class;

@@ -39,8 +39,9 @@ struct object_class {
     void (*forget)(struct thread *thread);
     /* Bits are signalled on it. Any CPU. */
     void (*signal)(struct object *object, uint64_t bits);
-    /* Nobody uses it any more: give back what it has beside its own memory. Payer's CPU. */
-    void (*reclaim)(struct object *object);
+    /* Nobody uses it any more: give back what it has beside its own memory, a bounded piece of it;
+     * false: there is more, call again. Payer's CPU. */
+    bool (*reclaim)(struct object *object);
     /* Instead of all that follows quiescence. Owner. */
     void (*unreferenced)(struct object *object);
 };

@@ -19,6 +19,7 @@
 #include "kernel/object.h"
 #include "kernel/pool.h"
 #include "kernel/slab.h"
+#include "kernel/tree.h"
 #include "kernel/types.h"
 
 struct thread;
@@ -33,6 +34,7 @@ struct process {
     struct arch_space space;  /* (O) */
     struct cap_table *caps;   /* (I) the table's page */
     struct pool pool;         /* (O) */
+    uint64_t quota;           /* (O) pages that its creator gave it; 0: the first process */
     struct slab slab;         /* (O) small objects */
     struct list threads;      /* (O) through thread.siblings */
     uint32_t thread_count;    /* (O) that have not come home dead */
@@ -45,7 +47,11 @@ struct process {
     bool tearing_down;        /* (O) the last thread is gone */
     bool unreferenced;        /* (O) no capability to it is left */
     struct visitor teardown;  /* drives the ending, one piece at a time */
-    struct mapping *mappings; /* (O) what is mapped where */
+    struct tree mappings;     /* (O) what is mapped where, by address */
+    struct list leaving;      /* (O) mappings that wait for the next shootdown */
+    struct list flushing;     /* (O) those that the present one serves */
+    struct visitor shootdown; /* (O) the present one, if `flushing` is not empty */
+    vaddr_t revoke_at;        /* (O) where a revocation goes on among the mappings */
     struct object *watcher;   /* (O) signalled at the end; holds a reference; may be NULL */
     uint64_t watcher_bits;    /* (O) */
     char name[NAME_MAX + 1];  /* (I) */
@@ -84,3 +90,11 @@ void process_object_gone(struct process *process);
 
 /* Creates the first process from the boot image. CPU 0, once. */
 void process_start_init(void);
+
+/* Joins the two words in which a name of up to 16 characters travels. */
+static inline void name_from_words(char name[NAME_MAX + 1], uint64_t name0, uint64_t name1)
+{
+    __builtin_memcpy(name, &name0, 8);
+    __builtin_memcpy(name + 8, &name1, 8);
+    name[NAME_MAX] = '\0';
+}

@@ -70,6 +70,7 @@ struct thread {
     struct mail kill_order;
     invoke_fn invoke;             /* (O) what it does on arrival */
     struct object *invoke_object; /* (O) */
+    bool invoke_held;             /* (O) it goes on in pieces and has a reference to that object */
     uint64_t badge;               /* (O) of the capability it calls with */
     struct cap_gift second;       /* (O) another capability that the call needs or hands on */
     /* Capabilities that it carries to its process's table, see thread_collect(). */

@@ -13,6 +13,7 @@ struct thread;
 struct timer {
     struct list sleepers;  /* (O) by deadline, the first first */
     cycles_t slice_end;    /* (O) 0: nobody to share with */
+    cycles_t again;        /* (O) when mail to oneself goes on (mail_again()); 0: there is none */
     cycles_t armed;        /* (O) what the hardware will fire at; 0: nothing */
     uint32_t slice_thread; /* (O) id of who ran when the slice began */
     bool spared;           /* (O) at the end of the last slice somebody else ran, and went on */
@@ -25,6 +26,9 @@ void timer_start_slice(void) __attribute__((preserve_most));
 
 /* Puts a thread to sleep until thread->deadline. */
 void timer_sleep(struct thread *thread);
+
+/* Calls mail_again_due() at this time. */
+void timer_set_again(cycles_t deadline);
 
 /* From the timer interrupt. */
 void timer_expired(void);
