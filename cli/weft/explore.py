@@ -22,9 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shlex
-import shutil
 import sys
 import tempfile
 import time
@@ -33,15 +31,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft import build
+from weft.campaign import Binaries, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
 from weft.explore_runs import Result, Run, Runs
-from weft.failure import Failure
-from weft.harness import ktap
 from weft.harness.program import GUEST_TEST_ROOMS, program_name, read_program
 from weft.machine import Machine, MachineConfig
 from weft.machine_config import UsageError
 from weft.outcome import Outcome
 from weft.paths import OUT, ROOT
-from weft.run import keep_trace, seconds_of, whole_number
+from weft.run import seconds_of, whole_number
 from weft.steps import Progress
 
 PLANTED_ROOM = ROOT / "tests" / "explore"  # programs with a race on purpose: tests of this tool
@@ -49,7 +46,6 @@ SEEDS = 1000
 CPUS = 4
 FAILURES = 5  # of one subject, then it has shown enough
 PROGRESS_SECONDS = 30.0  # between lines where they cannot overwrite each other
-SEED_END = 1 << 64
 
 # What passes between CPUs: messages, notifications, death, migration, unmapping.
 DEFAULT = (
@@ -63,8 +59,6 @@ DEFAULT = (
     "test_process::killing_works_in_any_state",
     "test_process::a_crowd_lives_and_dies_at_once",
 )
-_TELLING = re.compile(r"weft: PANIC:|not ok |# [\w.]+:\d+: ")
-TELLING_MAX = 6
 
 
 @dataclass(frozen=True)
@@ -115,40 +109,12 @@ def check(arguments: argparse.Namespace) -> Request:
     config.validate()
     return Request(
         subjects=_subjects(arguments.programs),
-        seeds=_seeds(arguments),
+        seeds=seeds_of(arguments, SEEDS),
         config=config,
-        jobs=_positive("jobs", arguments.jobs or str(len(os.sched_getaffinity(0)))),
+        jobs=positive("jobs", arguments.jobs or str(len(os.sched_getaffinity(0)))),
         failures=whole_number("failures", arguments.failures),
-        out=_prepare(Path(arguments.out) if arguments.out else OUT / "explore"),
+        out=prepare(Path(arguments.out) if arguments.out else OUT / "explore"),
     )
-
-
-def _prepare(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"cannot write to {out}: {error.strerror}", code=2) from error
-    return out
-
-
-def _seeds(arguments: argparse.Namespace) -> range:
-    if arguments.seed is not None:
-        if arguments.seeds is not None or arguments.first_seed is not None:
-            raise UsageError("--seed is one seed; it goes with neither --seeds nor --first-seed")
-        first, count = whole_number("seed", arguments.seed), 1
-    else:
-        first = whole_number("first-seed", arguments.first_seed or "1")
-        count = _positive("seeds", arguments.seeds or str(SEEDS))
-    if first < 0 or first + count > SEED_END:
-        raise UsageError("seeds are 0 to 2^64-1")
-    return range(first, first + count)
-
-
-def _positive(what: str, text: str) -> int:
-    value = whole_number(what, text)
-    if value < 1:
-        raise UsageError(f"{what} must be at least 1, not {value}")
-    return value
 
 
 def known_programs() -> dict[str, tuple[str, ...]]:
@@ -184,45 +150,19 @@ def show_list() -> int:
     return 0
 
 
-def complaint(outcome: Outcome, console: Sequence[str]) -> str:
-    """Why a run failed; empty if it did not."""
-    if not outcome.ok:
-        return f"{outcome.kind}: {outcome.reason}"
-    if ktap.VERSION in console:
-        report = ktap.parse(console)
-        if not report.ok:
-            return report.problems[0] if report.problems else "a test failed"
-    return ""
-
-
-def telling(console: Sequence[str]) -> list[str]:
-    """The few lines of a console that say what went wrong, each once; else the last ones."""
-    found = dict.fromkeys(line for line in console if _TELLING.match(line))
-    return list(found)[:TELLING_MAX] or list(console[-3:])
-
-
 class Exploration:
     """Runs that share binaries; `folder` is where these are kept meanwhile."""
 
     def __init__(self, request: Request, folder: Path) -> None:
         self.request = request
-        self._folder = folder
-        # The folder's name is the kernel's profile: captures say so.
-        kernel = folder / "test" / "kernel.elf"
-        kernel.parent.mkdir()
-        shutil.copyfile(build.kernel("test"), kernel)
-        self._config = replace(request.config, kernel=kernel)
-        for subject in request.subjects:
-            shutil.copyfile(build.image(subject.program), self._image(subject))
-
-    def _image(self, subject: Subject) -> Path:
-        return self._folder / f"{subject.program}.cpio"
+        self._binaries = Binaries(folder, [subject.program for subject in request.subjects])
 
     def config(self, subject: Subject, seed: int) -> MachineConfig:
         line = self.request.config.command_line
         if subject.test:
             line = f"{line} only={subject.test}".strip()
-        return replace(self._config, image=self._image(subject), seed=seed, command_line=line)
+        config = replace(self.request.config, seed=seed, command_line=line)
+        return self._binaries.config(config, subject.program)
 
     def plan(self, failed: dict[Subject, int]) -> Iterator[Run]:
         """All runs in order; a subject leaves when `failed` counts enough failures of it."""
@@ -236,25 +176,9 @@ class Exploration:
         """Why the run failed, and its evidence kept; empty if it did not."""
         wrong = complaint(outcome, machine.console)
         if wrong:
-            self._keep(run, machine)
-        return wrong
-
-    def _keep(self, run: Run, machine: Machine) -> None:
-        out = self.request.out / run.subject.folder(run.seed)
-        try:
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir(parents=True)
-            (out / "console.log").write_text("".join(f"{line}\n" for line in machine.console))
-            kernel = Path(shutil.copyfile(run.config.kernel, out / "kernel.elf"))
-            image = Path(shutil.copyfile(self._image(run.subject), out / "image.cpio"))
-            by_hand = replace(run.config, kernel=kernel, image=image).standalone_command()
             again = self.request.command(run.subject, run.seed)
-            (out / "command.txt").write_text(
-                f"{again}\n\n# The same binaries again, whatever the tree has become:\n{by_hand}\n"
-            )
-        except OSError as error:
-            raise Failure(f"cannot write to {out}: {error.strerror}") from error
-        keep_trace(machine, out)
+            keep_evidence(machine, run.config, again, self.request.out / run.subject.folder(run.seed))
+        return wrong
 
 
 class Report:
@@ -327,13 +251,6 @@ class Report:
         again = self.request.command(self.first.run.subject, self.first.run.seed)
         print(f": {sum(self.failed.values())} failed; the first again: {again}", flush=True)
         return 1
-
-
-def duration(seconds: float) -> str:
-    """Two digits of time for people: 42 s, 7 min, 3.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def explore(request: Request) -> int:

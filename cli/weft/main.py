@@ -63,6 +63,14 @@ def command_explore(arguments: argparse.Namespace) -> int:
     return explore.explore(request)
 
 
+def command_fuzz(arguments: argparse.Namespace) -> int:
+    from weft import fuzz, setup
+
+    request = fuzz.check(arguments)
+    setup.setup("run")
+    return fuzz.fuzz(request)
+
+
 def command_bench(arguments: argparse.Namespace) -> int:
     from weft import setup
 
@@ -120,6 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_setup(commands)
     _add_run(commands)
     _add_explore(commands)
+    _add_fuzz(commands)
     _add_view(commands)
     _add_forwarding(commands)
     loc = commands.add_parser("loc", help="count the kernel's lines of code")
@@ -187,6 +196,30 @@ def _add_explore(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     explore.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/explore)")
     explore.set_defaults(function=command_explore)
+
+
+def _add_fuzz(commands: argparse._SubParsersAction[Parser]) -> None:
+    fuzz = commands.add_parser(
+        "fuzz",
+        help="make random system calls by the million, and see the kernel survive them",
+        epilog="example: ./weft fuzz --seeds 50 --calls 100000; then, if seed 17 failed with 4 CPUs:"
+        " ./weft fuzz --seed 17 --cpus 4",
+    )
+    fuzz.add_argument("--seeds", metavar="N", help="so many seeds, each with each number of CPUs (default: 10)")
+    fuzz.add_argument("--first-seed", metavar="S", help="from this one on (default: 1)")
+    fuzz.add_argument("--seed", metavar="S", help="this one only")
+    fuzz.add_argument("--cpus", default="1,2,4,8", metavar="N,...", help="numbers of CPUs (default: 1,2,4,8)")
+    fuzz.add_argument("--calls", default="100000", metavar="M", help="system calls per run (default: 100000)")
+    fuzz.add_argument(
+        "--accel", default="tcg", metavar="WAY", help="tcg, or icount: slower, and the same every time (default: tcg)"
+    )
+    fuzz.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
+    fuzz.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
+    fuzz.add_argument(
+        "--timeout", default="180", metavar="SECONDS", help="a run that takes longer hangs (default: 180)"
+    )
+    fuzz.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/fuzz)")
+    fuzz.set_defaults(function=command_fuzz)
 
 
 def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -33,8 +33,8 @@ IPC_WORDS = [f"word{index}" for index in range(4)]
 STATUSES_MAX = 64  # a set of negated statuses fits a word
 
 # What kinds of arguments there are: a new one needs values in tests/guest/fuzz_values.h too.
-ARGUMENT_KINDS = ("handle", "word", "number", "bits", "time", "cpu", "place", "placement", "address", "code",
-                  "stack", "bytes", "pages")
+ARGUMENT_KINDS = ("handle", "word", "number", "bits", "access", "time", "cpu", "place", "placement",
+                  "address", "ipc", "code", "stack", "bytes", "pages")
 
 
 class AbiError(Exception):

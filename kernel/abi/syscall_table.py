@@ -43,22 +43,33 @@ def argument_type(abi: Abi, call: Syscall, argument: str) -> str:
         return argument
     if argument in ("signal", "wait"):
         return "notification"
-    if call.name == "ipc_reply_to":
+    if call.name == "ipc_reply_to" and argument == "handle":
         return "reply"
+    if argument in ("place", "placement"):  # they carry the right to place things there
+        return "cpus"
     if argument != "handle":
         return "none"
     family = call.name.partition("_")[0]
     return "endpoint" if family == "ipc" else family if family in abi.objects else "none"
 
 
+def returned_type(abi: Abi, call: Syscall) -> str | None:
+    """What type of object a call returns a handle to: "none" if one cannot tell, None if to none."""
+    if call.result in abi.objects:
+        return call.result
+    if call.result != "handle":
+        return None
+    made = "reply" if call.name == "ipc_reply_save" else call.name.removesuffix("_create")
+    return made if made in abi.objects else "none"
+
+
 def table_row(abi: Abi, call: Syscall) -> str:
     values = [0, *(abi.status[name]["value"] for name in call.errors)]
-    made = call.name.removesuffix("_create")
-    result = made if call.result == "handle" and made in abi.objects else "none"
+    result = returned_type(abi, call)
     kinds = [f"ARGUMENT_{abi.arguments[name]['kind'].upper()}" for name in call.args]
     types = [f"OBJECT_{argument_type(abi, call, name).upper()}" for name in call.args]
     return (f'{{"{call.name}", {hex(sum(1 << -value for value in values))}, {len(call.args)}, '
-            f"OBJECT_{result.upper()}, {int(call.result == 'handle')}, {int(call.blocks)}, "
+            f"OBJECT_{(result or 'none').upper()}, {int(result is not None)}, {int(call.blocks)}, "
             f"{{{', '.join(kinds)}}}, {{{', '.join(types)}}}}}")
 
 
@@ -66,5 +77,8 @@ def lines(abi: Abi, kinds: Sequence[str], arguments_max: int) -> list[str]:
     """The body of the header."""
     names = "".join(f"    ARGUMENT_{kind.upper()},\n" for kind in kinds)
     types = TABLE_TYPES.replace("KINDS", names).replace("ARGUMENTS_MAX", str(arguments_max))
+    objects = ", ".join(f'[{value}] = "{name}"' for name, value in abi.objects.items())
     rows = ", \\\n      ".join(table_row(abi, call) for call in abi.syscalls)
-    return [types.rstrip("\n"), f"    {{ {rows} }}"]
+    return [types.rstrip("\n"), f"    {{ {rows} }}", "",
+            "/* Initialises an array of names, indexed by enum object_type. */",
+            "#define WEFT_OBJECT_NAMES \\", f"    {{ {objects} }}"]

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from weft import explore
+from weft import campaign, explore
 from weft.explore_runs import Result, Run, Runs
 from weft.harness.tree import Tree
 from weft.machine import Machine, MachineConfig
@@ -141,7 +141,7 @@ def test_a_hang_is_a_failure(tree: Tree) -> None:
 def test_a_panic_is_a_failure(tree: Tree) -> None:
     (result,) = runs_of(tree.kernel(), None, [1])
     assert result.wrong.startswith("panic:")
-    assert any("no boot image" in line for line in explore.telling(result.console))
+    assert any("no boot image" in line for line in campaign.telling(result.console))
 
 
 @pytest.mark.parametrize(
@@ -154,13 +154,13 @@ def test_a_panic_is_a_failure(tree: Tree) -> None:
     ],
 )
 def test_a_report_must_be_whole(lines: list[str], wrong: str) -> None:
-    assert explore.complaint(Outcome("ok", "", 1.0, 0, 33), lines) == wrong
+    assert campaign.complaint(Outcome("ok", "", 1.0, 0, 33), lines) == wrong
 
 
 def test_of_a_console_only_the_telling_lines_are_shown() -> None:
     console = ["KTAP version 1", "# a.c:5: no", "# a.c:5: no", "not ok 1 a", "# Totals: pass:0 fail:1 skip:0"]
-    assert explore.telling(console) == ["# a.c:5: no", "not ok 1 a"]
-    assert explore.telling(["one", "two", "three", "four"]) == ["two", "three", "four"]
+    assert campaign.telling(console) == ["# a.c:5: no", "not ok 1 a"]
+    assert campaign.telling(["one", "two", "three", "four"]) == ["two", "three", "four"]
 
 
 def test_an_interrupt_ends_the_machines_and_shows_the_table(tmp_path: Path, tree: Tree) -> None:
@@ -208,7 +208,7 @@ def runs_of(
             yield Run("", seed, replace(config, seed=seed))
 
     def judge(_: Run, machine: Machine, outcome: Outcome) -> str:
-        return explore.complaint(outcome, machine.console)
+        return campaign.complaint(outcome, machine.console)
 
     with Runs(plan(), judge, jobs=2) as runs:
         return list(runs)

@@ -33,7 +33,7 @@
 #endif
 
 #define CHILD_PAGES 96
-#define CHILD_GRANTS_MAX 12
+#define CHILD_GRANTS_MAX 24
 #define unused_function __attribute__((unused))
 
 struct child {

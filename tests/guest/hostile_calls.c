@@ -12,11 +12,7 @@
 #define PROGRAM "test_hostile_calls"
 #include "witness.h"
 
-#include "weft/random.h"
-
-#define KERNEL_IMAGE 0xffffffff80200000ull
-#define KERNEL_MEMORY 0xffff800000000000ull
-#define NOT_CANONICAL 0x0000900000000000ull
+#include "nasty.h"
 
 static struct witnesses witnesses;
 
@@ -138,40 +134,6 @@ TEST(bad_arguments_are_errors,
 
 #define RANDOM_CALLS 3000
 #define RANDOM_PROGRAMS 24
-
-static uint64_t nasty_value(struct weft_random *random)
-{
-    static const uint64_t values[] = {0,
-                                      1,
-                                      2,
-                                      3,
-                                      63,
-                                      127,
-                                      128,
-                                      4095,
-                                      4096,
-                                      WEFT_PRIORITY_DEFAULT << 16,
-                                      STARTUP_ADDRESS,
-                                      WEFT_PROGRAM_BASE,
-                                      WEFT_FREE_BASE,
-                                      USER_TOP - 4096,
-                                      USER_TOP,
-                                      KERNEL_MEMORY,
-                                      KERNEL_IMAGE,
-                                      NOT_CANONICAL,
-                                      1ull << 31,
-                                      1ull << 32,
-                                      1ull << 63,
-                                      ~0ull};
-    uint64_t kind = weft_random_below(random, 4);
-    if (kind == 0) {
-        return weft_random_below(random, 16);
-    }
-    if (kind == 1) {
-        return weft_random_next(random) >> weft_random_below(random, 64);
-    }
-    return values[weft_random_below(random, sizeof(values) / sizeof(values[0]))];
-}
 
 /* Calls that end the program at once, or may let it wait forever: not while there is much to do. */
 static _Bool ends_the_fun(uint64_t number, uint64_t handle, unsigned done)

@@ -311,6 +311,22 @@ def test_late_rings_excuse_what_came_before(tool, tmp_path):
     assert code == 0, text
 
 
+def test_a_ring_may_begin_inside_an_interrupt(tool, tmp_path):
+    """Both CPUs have lost their first pages; what one kept begins with the end of an interrupt."""
+    story = Story()
+    for cpu in (0, 1):
+        story.capture.ring(cpu, 0).lose(1)
+    story.at(1, "irq_exit", vector=33)
+    story.at(1, "irq_entry", vector=33)
+    story.at(1, "irq_exit", vector=33)
+    stories.cross_call(story)
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+    story.at(1, "irq_exit", vector=33)
+    code, text = check(tool, tmp_path, story)
+    assert code == 1 and "interrupt 33 ends without having begun" in text, text
+
+
 def test_categories_that_are_off_excuse_what_is_missing(tool, tmp_path):
     everything, no_smp = 0x7F, 0x7F & ~4
     story = Story()

@@ -93,6 +93,10 @@ static void check_gap(struct check *check, const struct trace_event *event)
     check->lost += event->payload;
     cpu->lost += event->payload;
     if (!event->life) {
+        /* Interrupts and system calls are looked at whatever the other CPUs have lost. */
+        check->incomplete = true;
+        cpu->irq_known = false;
+        cpu->irq_depth = 0;
         cpu->blind = event->small == GAP_BEGIN;
         sight_update(check);
     }

@@ -6,6 +6,7 @@
  *     weft_syscall0 .. weft_syscall6            status_t: system calls by number of arguments
  *     weft_syscallN_result(..., out)            the same, with the result register
  *     weft_syscall_call / _receive / _reply     the message calls, words in registers
+ *     weft_syscall_any(number, registers)       any call with all six registers, changed in place
  *     weft_cycles()                             the clock that weft_sleep() and the trace use
  *     weft_timestamp()                          the same clock, after all earlier instructions
  *     weft_pause()                              one turn of a polling loop; every one must have it

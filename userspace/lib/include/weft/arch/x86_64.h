@@ -230,6 +230,23 @@ static inline status_t weft_syscall_reply(uint64_t number, uint64_t handle, cons
     return status;
 }
 
+static inline status_t weft_syscall_any(uint64_t number, uint64_t registers[6])
+{
+    status_t status;
+    register uint64_t r10 __asm__("r10") = registers[3];
+    register uint64_t r8 __asm__("r8") = registers[4];
+    register uint64_t r9 __asm__("r9") = registers[5];
+    __asm__ volatile("syscall"
+                     : "=a"(status), "+D"(registers[0]), "+S"(registers[1]), "+d"(registers[2]),
+                       "+r"(r10), "+r"(r8), "+r"(r9)
+                     : "0"(number)
+                     : "rcx", "r11", "memory");
+    registers[3] = r10;
+    registers[4] = r8;
+    registers[5] = r9;
+    return status;
+}
+
 static inline uint64_t weft_cycles(void)
 {
     uint32_t low, high;
