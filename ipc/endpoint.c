@@ -72,10 +72,6 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     if (unlikely(server->fast_home != percpu(id))) {
         goto slow;
     }
-    /* Nobody more important is ready. */
-    if (unlikely(!run_queue_lets_run(&arch_this_cpu()->queue, server->priority))) {
-        goto slow;
-    }
 
     list_remove(link);
     client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
@@ -127,12 +123,9 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     if (unlikely(!list_empty(&endpoint->callers)) || unlikely(endpoint->orphaned)) {
         goto slow;
     }
-    /* Nobody more important than the client is ready. */
-    if (unlikely(!run_queue_lets_run(&arch_this_cpu()->queue, client->priority))) {
-        goto slow;
-    }
 
     server->caller = NULL;
+    server->run.sc = &server->own;
     server->ipc = 0;
     server->state = TRACE_THREAD_STATE_BLOCKED_RECEIVE;
     server->waits_on = &endpoint->object;

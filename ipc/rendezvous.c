@@ -10,6 +10,7 @@
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/sched/account.h"
 #include "ipc/endpoint.h"
 #include "ipc/notification.h"
 #include "ipc/transfer.h"
@@ -39,6 +40,7 @@ static enum trace_ipc_path path_of(const struct thread *one, cpu_t cpu)
 /* The client is the server's from here on, and goes where the server goes. */
 static void hold(struct thread *server, struct thread *client)
 {
+    account_lend(server, client);
     server->caller = client;
     client->server = server;
     if (server->home == percpu(id)) {
@@ -56,7 +58,8 @@ static void hold(struct thread *server, struct thread *client)
 
 /* Gives the client's message to a server; both are this CPU's, neither is queued. Returns the status
  * for the server. A one-way sender must be sent on by the caller. */
-static status_t deliver(struct thread *server, struct thread *client)
+static inline __attribute__((always_inline)) status_t deliver(struct thread *server,
+                                                              struct thread *client)
 {
     status_t status = transfer(client, server);
 

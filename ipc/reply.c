@@ -11,6 +11,7 @@
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/sched/account.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -72,6 +73,7 @@ static status_t reply_fill(struct thread *server, struct object *object)
     if (client == NULL) {
         return STATUS_OK;
     }
+    account_return(server);
     server->caller = NULL;
     client->server = NULL;
     client->waits_on = object;

@@ -6,6 +6,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/sched/account.h"
 #include "smp/atomic.h"
 #include "trace/kernel/trace.h"
 
@@ -30,6 +31,7 @@ void caller_release(struct thread *server, status_t status)
 {
     struct thread *client = server->caller;
 
+    account_return(server);
     server->caller = NULL;
     client->server = NULL;
     caller_go_on(client, server->id, status);
@@ -39,7 +41,11 @@ void caller_arrived(struct thread *server)
 {
     struct thread *client = server->caller;
 
-    if (client == NULL || client->state != TRACE_THREAD_STATE_TRAVELLING) {
+    if (client == NULL) {
+        server->run.sc = &server->own; /* also where it had one when it left */
+        return;
+    }
+    if (client->state != TRACE_THREAD_STATE_TRAVELLING) {
         return;
     }
     client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
@@ -47,6 +53,7 @@ void caller_arrived(struct thread *server)
     if (load_relaxed(&client->killed)) {
         trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
         server->caller = NULL;
+        server->run.sc = &server->own;
         (void)!thread_arrived(client);
     }
 }

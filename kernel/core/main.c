@@ -55,10 +55,12 @@ static void idle_init(struct cpu *cpu)
     idle->home = cpu->id;
     idle->owner = cpu->id;
     idle->idle = 1;
-    idle->priority = -1; /* below everybody */
+    idle->own.priority = -1; /* below everybody */
+    idle->run.sc = &idle->own;
     idle->id = object_id_new();
     idle_name(idle->name, cpu->id);
     cpu->current = idle;
+    cpu->sc = &idle->own;
     cpu->running_id = idle->id;
 }
 

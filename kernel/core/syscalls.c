@@ -139,7 +139,7 @@ status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry,
     if (status != STATUS_OK) {
         return status;
     }
-    if (((uint32_t)placement & ~THREAD_UNNAMED) >> 16 > (uint32_t)current()->priority ||
+    if (((uint32_t)placement & ~THREAD_UNNAMED) >> 16 > (uint32_t)current()->ceiling ||
         entry >= USER_TOP || stack > USER_TOP) {
         return STATUS_BAD_ARGUMENT;
     }
@@ -267,16 +267,13 @@ status_t sys_trace_user(uint64_t kind, uint64_t name, uint64_t value)
 {
     _Static_assert(TRACE_EVENT_USER_BEGIN == TRACE_EVENT_USER_INSTANT + TRACE_KIND_BEGIN &&
                        TRACE_EVENT_USER_END == TRACE_EVENT_USER_INSTANT + TRACE_KIND_END &&
-                       TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER &&
-                       TRACE_EVENT_USER_FLOW_OUT ==
-                           TRACE_EVENT_USER_INSTANT + TRACE_KIND_FLOW_OUT &&
-                       TRACE_EVENT_USER_FLOW_IN == TRACE_EVENT_USER_INSTANT + TRACE_KIND_FLOW_IN,
+                       TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER,
                    "the kinds count from the first user event on");
 
     if (unlikely(self_check() != STATUS_OK)) {
         return STATUS_BAD_HANDLE;
     }
-    if (unlikely(kind > TRACE_KIND_FLOW_IN)) {
+    if (unlikely(kind > TRACE_KIND_COUNTER)) {
         return STATUS_BAD_ARGUMENT;
     }
     TRACE_EMIT(TRACE_CATEGORY_USER, (uint16_t)(TRACE_EVENT_USER_INSTANT + kind),

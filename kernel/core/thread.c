@@ -10,6 +10,7 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/panic.h"
+#include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
 #include "kernel/user_copy.h"
@@ -20,16 +21,22 @@
 
 void thread_leave_cpu(uint8_t left_state)
 {
+    struct thread *idle = &arch_this_cpu()->idle;
+
     switch_trace_left(left_state);
-    percpu(current) = &arch_this_cpu()->idle;
+    account_settle(current(), arch_cycles());
+    percpu(current) = idle;
+    percpu(sc) = &idle->own;
     percpu(need_resched) = 1;
 }
 
-void thread_send(struct thread *thread, cpu_t cpu, enum trace_travel travel,
-                 void (*arrive)(struct mail *))
+__attribute__((noinline)) void thread_send(struct thread *thread, cpu_t cpu,
+                                           enum trace_travel travel, void (*arrive)(struct mail *))
 {
     if (thread == current()) {
         thread_leave_cpu(TRACE_THREAD_STATE_TRAVELLING);
+    } else {
+        account_guard(thread);
     }
     thread->state = TRACE_THREAD_STATE_TRAVELLING;
     SCHED_POINT();
@@ -77,7 +84,7 @@ void thread_wake(struct thread *thread, uint32_t cause)
         return;
     }
     thread->state = TRACE_THREAD_STATE_RUNNABLE;
-    trace_wakeup(thread->priority, thread->id, cause);
+    trace_wakeup(thread->run.sc->priority, thread->id, cause);
     sched_ready(thread);
 }
 
@@ -129,8 +136,13 @@ struct thread *thread_create(struct process *process, const struct thread_start 
     thread->process = process;
     thread->home = start->cpu;
     thread->fast_home = start->cpu;
-    thread->priority = start->priority;
     thread->id = thread->object.id;
+    thread->ceiling = start->priority;
+    thread->own = (struct sched_context){.limit = TIME_UNLIMITED,
+                                         .owner = thread->id,
+                                         .priority = start->priority,
+                                         .weight = WEIGHT_DEFAULT};
+    thread->run.sc = &thread->own;
     thread->state = TRACE_THREAD_STATE_STARTING;
     thread->mail.id = thread->id;
     thread->kill_order.id = thread->id;
@@ -225,6 +237,8 @@ void thread_die(struct thread *thread, uint32_t status)
     ASSERT(thread->home == percpu(id));
     if (thread == current()) {
         thread_leave_cpu(TRACE_THREAD_STATE_EXITED);
+    } else {
+        account_guard(thread);
     }
     arch_fpu_forget(thread);
     caller_bereaved(thread);
@@ -268,7 +282,7 @@ static void kill_here(struct thread *thread)
     switch (thread->state) {
     case TRACE_THREAD_STATE_RUNNABLE:
         if (thread != current()) {
-            run_queue_dequeue(&arch_this_cpu()->queue, thread);
+            run_queue_dequeue(&arch_this_cpu()->queue, &thread->run);
         }
         thread_die(thread, 0);
         break;
@@ -284,6 +298,7 @@ static void kill_here(struct thread *thread)
     case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
         if (thread->server != NULL) {
             thread->server->caller = NULL;
+            account_fall_back(thread->server);
             thread->server = NULL;
         } else {
             thread->waits_on->class->forget(thread);

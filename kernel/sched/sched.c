@@ -16,6 +16,7 @@
 #include "kernel/cpu.h"
 #include "kernel/options.h"
 #include "kernel/panic.h"
+#include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
@@ -33,55 +34,87 @@ void run_queue_init(struct run_queue *queue)
 void sched_ready(struct thread *thread)
 {
     struct run_queue *queue = &arch_this_cpu()->queue;
-    struct thread *running = current();
+    const struct sched_context *running = percpu(sc);
+    const struct sched_context *sc = thread->run.sc;
 
-    run_queue_enqueue(queue, thread);
-    if (run_queue_preempts(thread, running)) {
+    run_queue_enqueue(queue, &thread->run);
+    if (run_queue_preempts(sc, running)) {
         percpu(need_resched) = 1;
-    } else if (thread->priority == running->priority && percpu(timer.slice_end) == 0) {
+    } else if (sc->priority == running->priority && percpu(timer.slice_end) == 0) {
         timer_start_slice();
     }
 }
 
-/* Gives the CPU, which nobody uses, to the best that is ready. */
-static __attribute__((always_inline)) _Noreturn void run_next(struct run_queue *queue)
+/* Nobody is ready. */
+static __attribute__((always_inline)) _Noreturn void run_idle(void)
 {
-    struct thread *next = run_queue_pick(queue);
+    percpu(need_resched) = 0;
+    switch_trace(percpu(left_state), percpu(current)->id);
+    switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
+    arch_restart_stack(idle_loop);
+}
+
+/* Gives the CPU to one that was ready. */
+static __attribute__((always_inline)) _Noreturn void
+run_entity(struct run_queue *queue, struct sched_entity *entity, cycles_t now)
+{
+    struct thread *next = container_of(entity, struct thread, run);
+    struct sched_context *sc = entity->sc;
 
     percpu(need_resched) = 0;
-    if (unlikely(next == NULL)) {
-        next = &arch_this_cpu()->idle;
-    }
     switch_trace(percpu(left_state), next->id);
-    if (unlikely(next->idle)) {
-        percpu(current) = next;
-        switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
-        arch_restart_stack(idle_loop);
-    }
+    account_start(sc, now);
     switch_current(next);
-    if (run_queue_has_equal(queue, next) && percpu(timer.slice_end) == 0) {
+    if (run_queue_has_equal(queue, sc) && percpu(timer.slice_end) == 0) {
         timer_start_slice(); /* of `next`: it is current now */
     }
     arch_return_to_user();
+}
+
+/* Gives the CPU, which the current thread has left, to the best that is ready. */
+static __attribute__((always_inline)) _Noreturn void run_next(struct run_queue *queue, cycles_t now)
+{
+    struct sched_entity *entity = run_queue_pick(queue);
+
+    if (unlikely(entity == NULL)) {
+        struct thread *idle = &arch_this_cpu()->idle;
+
+        percpu(current) = idle;
+        percpu(sc) = &idle->own;
+        run_idle();
+    }
+    run_entity(queue, entity, now);
 }
 
 void schedule(void)
 {
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *previous = current();
+    struct sched_entity *entity;
 
-    if (!previous->idle) {
+    if (unlikely(!previous->idle)) {
+        cycles_t now = arch_cycles();
+
         /* It was preempted: it keeps its place before its equals. */
         switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
-        run_queue_enqueue_first(queue, previous);
+        account_settle(previous, now);
+        run_queue_enqueue_first(queue, &previous->run);
+        run_next(queue, now);
     }
-    run_next(queue);
+    entity = run_queue_pick(queue);
+    if (entity == NULL) {
+        run_idle();
+    }
+    run_entity(queue, entity, arch_cycles());
 }
 
 void schedule_blocked(uint8_t left_state)
 {
+    cycles_t now = arch_cycles();
+
     switch_trace_left(left_state);
-    run_next(&arch_this_cpu()->queue);
+    account_settle(current(), now);
+    run_next(&arch_this_cpu()->queue, now);
 }
 
 status_t sched_preemption_point(status_t status)
@@ -94,19 +127,14 @@ status_t sched_preemption_point(status_t status)
 }
 
 /* The current thread goes behind its equals. */
-static void current_to_back(void)
+void sched_slice_ended(void)
 {
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *thread = current();
 
-    thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
-    run_queue_enqueue(queue, thread);
-}
-
-void sched_slice_ended(void)
-{
-    if (!current()->idle && run_queue_has_equal(&arch_this_cpu()->queue, current())) {
-        current_to_back();
+    if (!thread->idle && run_queue_has_equal(queue, percpu(sc))) {
+        thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
+        run_queue_enqueue(queue, &thread->run);
     }
 }
 
@@ -114,10 +142,13 @@ void sched_yield_current(void)
 {
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *thread = current();
+    cycles_t now = arch_cycles();
 
     thread_set_status(thread, STATUS_OK);
-    run_queue_enqueue(queue, thread);
-    schedule_blocked(TRACE_THREAD_STATE_RUNNABLE);
+    switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
+    account_settle(thread, now);
+    run_queue_enqueue(queue, &thread->run);
+    run_next(queue, now);
 }
 
 static void poll_bound_grow(void)

@@ -43,9 +43,7 @@ static void say_something(void *argument)
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_COUNTER, STRING_LOAD, cpu));
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_COUNTER, STRING_LOAD, -cpu));
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_END, STRING_WORK, cpu));
-    EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_FLOW_OUT, STRING_MARK, cpu));
-    EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_FLOW_IN, STRING_MARK, cpu));
-    EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_trace_user(6, STRING_WORK, cpu));
+    EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_trace_user(4, STRING_WORK, cpu));
     EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_trace_user(~0ull, STRING_WORK, cpu));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_cap_delete(0)); /* an exit with an error */
 }

@@ -64,7 +64,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_SYSCALL_EXIT:
         syscall_event(convert, event, change->thread);
         break;
-    case TRACE_EVENT_USER_INSTANT ... TRACE_EVENT_USER_FLOW_IN:
+    case TRACE_EVENT_USER_INSTANT ... TRACE_EVENT_USER_COUNTER:
         user_event(convert, event, change->thread);
         break;
     default:

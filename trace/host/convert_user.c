@@ -11,7 +11,6 @@
 #include "weft/trace_schema.h"
 
 #define USER_DEPTH_MAX 512u
-#define USER_FLOWS (1ull << 62) /* above the numbers of messages' arrows */
 
 static uint32_t thread_process(const struct convert *convert, uint32_t thread)
 {
@@ -67,11 +66,6 @@ void user_event(struct convert *convert, const struct trace_event *event, uint32
     } else {
         mark.name = string_name(convert, process, event_a(event));
         mark.type = TRACK_INSTANT;
-        if (event->id == TRACE_EVENT_USER_FLOW_OUT) {
-            mark.flows[0] = USER_FLOWS | event_b(event);
-        } else if (event->id == TRACE_EVENT_USER_FLOW_IN) {
-            mark.ends[0] = USER_FLOWS | event_b(event);
-        }
         if (event->id == TRACE_EVENT_USER_BEGIN) {
             if (state->user_depth == USER_DEPTH_MAX) {
                 return;

@@ -21,13 +21,6 @@ struct run_queue {
     struct list levels[PRIORITIES]; /* (O) */
 };
 
-/* True if a thread of this priority may run at once, as nothing above it is ready. One comparison:
- * the IPC fast path asks this. */
-static inline bool run_queue_lets_run(const struct run_queue *queue, int8_t priority)
-{
-    return (queue->ready >> priority) <= 1;
-}
-
 void run_queue_init(struct run_queue *queue);
 
 /* Makes a thread of this CPU ready; sets need_resched when it should run before the current one. */

@@ -29,6 +29,7 @@
 #include "kernel/cap.h"
 #include "kernel/list.h"
 #include "kernel/process.h"
+#include "kernel/sched_context.h"
 #include "kernel/types.h"
 #include "smp/mailbox.h"
 #include "weft/trace_events.h"
@@ -54,17 +55,21 @@ struct thread {
     cpu_t fast_home;         /* (O) the same, or FAST_NEVER: see below */
     cpu_t owner;             /* (A) who may change it; release before the push, see above */
     uint8_t state;           /* (O) enum trace_thread_state */
-    int8_t priority;         /* (I) 0 .. PRIORITIES - 1; of an idle thread -1 */
     uint8_t killed;          /* (A) set once by whoever ends it */
     uint8_t idle;            /* (I) the idle thread of its CPU */
+    int8_t ceiling;          /* (I) the highest priority that it may have or give */
     uint32_t id;             /* (I) */
     uint32_t message;        /* (O) trace id of its call under way */
     uint32_t cause;          /* (O) id of the thread that woke it, for the trace */
-    struct list_link link;   /* (O) the run queue, endpoint queue or sleepers' list it is in */
+    struct list_link link;   /* (O) the endpoint queue or sleepers' list it is in */
     struct thread *caller;   /* (O: home) client that waits for this thread's answer */
     struct thread *server;   /* (O) thread whose `caller` it is while its call is served */
     struct object *waits_on; /* (O) endpoint, notification or reply it is blocked on */
     vaddr_t ipc;             /* (O) its struct weft_ipc for the message under way; 0: none */
+    /* -- time (kernel/sched/account.h): it runs with `loan` iff it holds a caller -- */
+    struct sched_entity run;
+    struct sched_context own;
+    struct sched_context loan;
     /* -- journeys -- */
     struct mail mail;
     struct mail kill_order;
