@@ -210,9 +210,22 @@ static void endpoint_forget(struct thread *thread)
     rendezvous_wait_over(thread);
 }
 
+static void endpoint_init(struct object *object)
+{
+    struct endpoint *endpoint = (struct endpoint *)object;
+
+    list_init(&endpoint->receivers);
+    list_init(&endpoint->callers);
+    endpoint->orphan_mail.id = object->id;
+    endpoint->readers = 1;
+}
+
 static const struct object_class endpoint_class = {
     .type = OBJECT_ENDPOINT,
     .size = sizeof(struct endpoint),
+    .kind = TRACE_OBJECT_KIND_ENDPOINT,
+    .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_COPY,
+    .init = endpoint_init,
     .granted = endpoint_granted,
     .withdrawn = endpoint_withdrawn,
     .orphaned = endpoint_orphaned,
@@ -223,29 +236,7 @@ static const struct object_class endpoint_class = {
 
 static status_t endpoint_create(struct thread *caller, struct object *object)
 {
-    struct process *process = (struct process *)object;
-    struct endpoint *endpoint = slab_alloc(&process->slab, &process->pool, sizeof(*endpoint));
-    uint64_t handle;
-    status_t status;
-
-    if (endpoint == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    list_init(&endpoint->receivers);
-    list_init(&endpoint->callers);
-    object_init(&endpoint->object, &endpoint_class, (cpu_t)arch_argument(&caller->frame, 0),
-                process);
-    endpoint->orphan_mail.id = endpoint->object.id;
-    endpoint->readers = 1;
-    trace_object_create(TRACE_OBJECT_KIND_ENDPOINT, endpoint->object.id, process->object.id);
-    status =
-        cap_insert(process, &endpoint->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
-    if (status != STATUS_OK) {
-        object_release(&endpoint->object);
-        return status;
-    }
-    arch_set_result(&caller->frame, handle);
-    return STATUS_OK;
+    return cap_create(caller, &endpoint_class, (cpu_t)arch_argument(&caller->frame, 0), &object);
 }
 
 status_t sys_endpoint_create(uint64_t place)

@@ -220,9 +220,21 @@ static void notification_forget(struct thread *thread)
     ((struct notification *)thread->waits_on)->waiter = NULL;
 }
 
+static void notification_init(struct object *object)
+{
+    struct notification *notification = (struct notification *)object;
+
+    notification->mail.id = object->id;
+    notification->mail.arrive = signal_arrived;
+    notification->mail.travel = TRACE_TRAVEL_SIGNAL;
+}
+
 static const struct object_class notification_class = {
     .type = OBJECT_NOTIFICATION,
     .size = sizeof(struct notification),
+    .kind = TRACE_OBJECT_KIND_NOTIFICATION,
+    .rights = RIGHT_READ | RIGHT_WRITE | RIGHT_COPY,
+    .init = notification_init,
     .orphaned = notification_orphaned,
     .forget = notification_forget,
     .signal = notification_signal,
@@ -230,30 +242,8 @@ static const struct object_class notification_class = {
 
 static status_t notification_create(struct thread *caller, struct object *object)
 {
-    struct process *process = (struct process *)object;
-    struct notification *notification =
-        slab_alloc(&process->slab, &process->pool, sizeof(*notification));
-    uint64_t handle;
-    status_t status;
-
-    if (notification == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    object_init(&notification->object, &notification_class, (cpu_t)arch_argument(&caller->frame, 0),
-                process);
-    notification->mail.id = notification->object.id;
-    notification->mail.arrive = signal_arrived;
-    notification->mail.travel = TRACE_TRAVEL_SIGNAL;
-    trace_object_create(TRACE_OBJECT_KIND_NOTIFICATION, notification->object.id,
-                        process->object.id);
-    status = cap_insert(process, &notification->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0,
-                        &handle);
-    if (status != STATUS_OK) {
-        object_release(&notification->object);
-        return status;
-    }
-    arch_set_result(&caller->frame, handle);
-    return STATUS_OK;
+    return cap_create(caller, &notification_class, (cpu_t)arch_argument(&caller->frame, 0),
+                      &object);
 }
 
 status_t sys_notification_create(uint64_t place)

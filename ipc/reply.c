@@ -57,6 +57,8 @@ static void reply_forget(struct thread *thread)
 static const struct object_class reply_class = {
     .type = OBJECT_REPLY,
     .size = sizeof(struct reply),
+    .kind = TRACE_OBJECT_KIND_REPLY,
+    .rights = RIGHT_WRITE | RIGHT_COPY,
     .orphaned = reply_orphaned,
     .forget = reply_forget,
 };
@@ -88,23 +90,11 @@ static status_t reply_fill(struct thread *server, struct object *object)
 /* At the server's process: the object and its capability. */
 static status_t reply_create(struct thread *server, struct object *object)
 {
-    struct process *process = (struct process *)object;
-    struct reply *reply = slab_alloc(&process->slab, &process->pool, sizeof(*reply));
-    uint64_t handle;
-    status_t status;
+    status_t status = cap_create(server, &reply_class, server->home, &object);
 
-    if (reply == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    object_init(&reply->object, &reply_class, server->home, process);
-    trace_object_create(TRACE_OBJECT_KIND_REPLY, reply->object.id, process->object.id);
-    status = cap_insert(process, &reply->object, RIGHT_WRITE | RIGHT_COPY, 0, &handle);
-    if (status != STATUS_OK) {
-        object_release(&reply->object);
-        return status;
-    }
-    arch_set_result(&server->frame, handle);
-    return invoke_continue(server, &reply->object, reply_fill, TRACE_TRAVEL_RETURN_HOME);
+    return status != STATUS_OK
+               ? status
+               : invoke_continue(server, object, reply_fill, TRACE_TRAVEL_RETURN_HOME);
 }
 
 status_t sys_ipc_reply_save(void)

@@ -158,6 +158,32 @@ status_t cap_insert(struct process *process, struct object *object, unsigned rig
         process, &(struct cap_gift){.object = object, .rights = rights, .badge = badge}, handle);
 }
 
+status_t cap_create(struct thread *caller, const struct object_class *class, cpu_t cpu,
+                    struct object **out)
+{
+    struct process *process = caller->process;
+    struct object *object = slab_alloc(&process->slab, &process->pool, class->size);
+    uint64_t handle;
+    status_t status;
+
+    if (object == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    object_init(object, class, cpu, process);
+    if (class->init != NULL) {
+        class->init(object);
+    }
+    trace_object_create((uint8_t) class->kind, object->id, process->object.id);
+    status = cap_insert(process, object, class->rights, 0, &handle);
+    if (status != STATUS_OK) {
+        object_release(object);
+        return status;
+    }
+    arch_set_result(&caller->frame, handle);
+    *out = object;
+    return STATUS_OK;
+}
+
 status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle)
 {
     return cap_insert(process, &process->object, rights, 0, handle);

@@ -152,6 +152,11 @@ void cap_drop(struct object *object, unsigned rights);
 must_use status_t cap_insert(struct process *process, struct object *object, unsigned rights,
                              uint64_t badge, uint64_t *handle);
 
+/* Makes an object that lives on `cpu`, paid by the caller's process, and the first capability to it: its
+ * handle becomes the caller's result. STATUS_NO_MEMORY, STATUS_NO_SLOT. The process's CPU. */
+must_use status_t cap_create(struct thread *caller, const struct object_class *class, cpu_t cpu,
+                             struct object **out);
+
 /* Puts a process's capability to itself into its own table. It does not count as a reference: a
  * process that nobody else can name ends. Owner only. */
 must_use status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle);

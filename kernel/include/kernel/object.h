@@ -15,6 +15,7 @@
 #include "kernel/types.h"
 #include "smp/atomic.h"
 #include "smp/quiescence.h"
+#include "weft/trace_events.h"
 
 struct object;
 struct process;
@@ -25,6 +26,11 @@ struct thread;
 struct object_class {
     enum object_type type;
     size_t size; /* bytes, as given to slab_alloc() */
+    /* For those that cap_create() makes: what the trace calls it, what its first capability allows, and
+     * how its fields begin that are not zero. Payer's CPU. */
+    enum trace_object_kind kind;
+    unsigned rights;
+    void (*init)(struct object *object);
     /* A capability with these rights comes into being (false: the last of its kind has gone already,
      * for good), or went away. Any CPU. */
     bool (*granted)(struct object *object, unsigned rights);
