@@ -17,6 +17,7 @@ CLIENT, SERVER = 5, 6
 PING, PONG, PANG = 10, 11, 12
 PONG_ENDPOINT, PANG_ENDPOINT, NOTIFICATION = 20, 21, 30
 COUNTER_NAME, SLICE_NAME = 1, 2
+FIRST_REPLY = 1000
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Story:
     now: int = 1000
     messages: int = 0
     cross: int = 0
+    replies: int = 0
 
     def __post_init__(self) -> None:
         capture = self.capture
@@ -58,6 +60,11 @@ class Story:
     def message(self) -> int:
         self.messages += 1
         return self.messages
+
+    def reply(self) -> int:
+        """The id of a new reply object."""
+        self.replies += 1
+        return FIRST_REPLY + self.replies
 
 
 def cross_call(story: Story, doorbell: bool = True) -> int:
@@ -98,6 +105,79 @@ def direct_call(story: Story) -> int:
     story.at(0, "ipc_reply", after=200, path="direct", message=message, client=PING)
     story.at(0, "switch", after=5, state="blocked_receive", previous=PANG, next=PING)
     return message
+
+
+def one_way(story: Story) -> int:
+    """ping sends to pong on the other CPU, which waits, and goes on when it is home again."""
+    message = story.message()
+    story.at(0, "ipc_send", path="cross", message=message, endpoint=PONG_ENDPOINT)
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "doorbell_elide", to=1)
+    story.at(0, "switch", state="travelling", previous=PING, next=Capture.idle(0))
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
+    story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
+    story.at(1, "mailbox_push", to=0, traveller=PING, why="return_home")
+    story.at(1, "doorbell_elide", to=0)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(0, "mailbox_take", traveller=PING, why="return_home")
+    story.at(0, "wakeup", priority=20, thread=PING, cause=PING)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    story.at(1, "switch", after=300, state="blocked_receive", previous=PONG, next=Capture.idle(1))
+    return message
+
+
+def one_way_here(story: Story) -> int:
+    """ping sends to pang on its own CPU, which waits; ping goes on at once, pang runs later."""
+    message = story.message()
+    story.at(0, "ipc_send", path="queued", message=message, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", path="queued", message=message, server=PANG)
+    story.at(0, "wakeup", priority=30, thread=PANG, cause=PING)
+    story.at(0, "switch", after=500, state="runnable", previous=PING, next=PANG)
+    story.at(0, "switch", state="blocked_receive", previous=PANG, next=PING)
+    return message
+
+
+def saved_call(story: Story) -> int:
+    """ping calls pang, which sets it aside. pong, which has the reply object, answers from CPU 1: its
+    system call travels to CPU 0, where the object lives, and goes on there while the CPU is idle."""
+    message = story.message()
+    reply = story.reply()
+    story.at(0, "ipc_call", path="direct", message=message, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", after=5, path="direct", message=message, server=PANG)
+    story.at(0, "switch", after=5, state="blocked_call", previous=PING, next=PANG)
+    story.at(0, "object_create", kind="reply", object=reply, process=SERVER)
+    story.at(0, "ipc_save", message=message, reply=reply)
+    story.at(0, "switch", state="blocked_receive", previous=PANG, next=Capture.idle(0))
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=0)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "mailbox_push", to=0, traveller=PONG, why="remote_call")
+    story.at(1, "doorbell_elide", to=0)
+    story.at(1, "switch", state="travelling", previous=PONG, next=Capture.idle(1))
+    story.at(0, "mailbox_take", traveller=PONG, why="remote_call")
+    story.at(0, "ipc_reply", path="queued", message=message, client=PING)
+    story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
+    story.at(0, "mailbox_push", to=1, traveller=PONG, why="return_home")
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    story.at(1, "mailbox_take", traveller=PONG, why="return_home")
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=0)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "switch", after=300, state="blocked_receive", previous=PONG, next=Capture.idle(1))
+    return message
+
+
+def failed_call(story: Story) -> int:
+    """ping calls where nobody waits and does not want to wait itself."""
+    message = story.message()
+    story.at(0, "ipc_call", path="queued", message=message, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_abort", error=14, message=message, client=PING)
+    return message
+
+
+def capabilities(story: Story) -> None:
+    """The client is given the server's endpoint, and it is taken back."""
+    story.at(0, "cap_grant", rights=3, object=PANG_ENDPOINT, process=CLIENT)
+    story.at(0, "cap_revoke", mappings=2, object=PANG_ENDPOINT, capabilities=1)
 
 
 def signal(story: Story) -> None:
@@ -159,5 +239,10 @@ def whole(rounds: int = 20) -> Story:
         signal(story)
         timer(story)
         system_call(story)
+        one_way(story)
+        one_way_here(story)
+        saved_call(story)
+        failed_call(story)
+        capabilities(story)
     fault(story)
     return story

@@ -19,7 +19,8 @@ def check(tool, tmp_path, story: Story) -> tuple[int, str]:
 
 @pytest.mark.parametrize("tell", [
     stories.cross_call, stories.direct_call, stories.signal, stories.own_events, stories.timer,
-    stories.system_call, stories.fault,
+    stories.system_call, stories.one_way, stories.one_way_here, stories.saved_call,
+    stories.failed_call, stories.capabilities, stories.fault,
 ], ids=lambda tell: tell.__name__)
 def test_a_true_story_passes(tool, tmp_path, tell: Callable[[Story], object]):
     story = Story()
@@ -185,6 +186,51 @@ def system_call_of_who_does_not_run(story: Story) -> None:
     story.at(0, "syscall_entry", number=0, thread=PONG)
 
 
+def answers_what_was_sent_one_way(story: Story) -> None:
+    message = stories.one_way(story)
+    story.at(1, "ipc_reply", path="cross", message=message, client=PING)
+
+
+def runs_before_its_message_was_taken(story: Story) -> None:
+    story.at(0, "ipc_send", path="queued", message=77, endpoint=PONG_ENDPOINT)
+    story.at(0, "switch", state="blocked_send", previous=PING, next=Capture.idle(0))
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+
+
+def saves_what_was_not_delivered(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_save", message=77, reply=500)
+
+
+def saves_twice_in_one_object(story: Story) -> None:
+    stories.saved_call(story)
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(1, "ipc_save", message=77, reply=stories.FIRST_REPLY + 1)
+
+
+def holds_two_callers(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(0, "switch", state="blocked_call", previous=PING, next=PANG)
+    story.at(0, "ipc_call", path="cross", message=78, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", message=78, server=PONG)
+
+
+def creates_an_object_twice(story: Story) -> None:
+    story.at(0, "object_create", kind="memory", object=NOTIFICATION, process=stories.SERVER)
+
+
+def ends_a_process_twice(story: Story) -> None:
+    stories.fault(story)
+    story.at(0, "process_exit", cause="fault", process=stories.CLIENT, status=14)
+
+
+def gives_to_the_dead(story: Story) -> None:
+    stories.fault(story)
+    stories.capabilities(story)
+
+
 LIES = {
     time_goes_back: "time goes back",
     wrong_previous: "but thread 10 (ping) was running",
@@ -205,6 +251,14 @@ LIES = {
     uses_an_id_twice: "message 0x4d: its id is in use",
     runs_before_the_answer: "thread 10 (ping) runs before message 0x4d was answered",
     aborts_an_answered_call: "message 0x4d: aborted after it was answered",
+    answers_what_was_sent_one_way: "answered without a call",
+    runs_before_its_message_was_taken: "thread 10 (ping) runs before message 0x4d was delivered",
+    saves_what_was_not_delivered: "message 0x4d: saved, but it was only sent",
+    saves_twice_in_one_object: "message 0x4d: saved in object 1001, which was used before",
+    holds_two_callers: "message 0x4e: delivered to thread 11 (pong), which still holds 0x4d",
+    creates_an_object_twice: "object 30 is created, but its id was used before",
+    ends_a_process_twice: "process 5 ends twice",
+    gives_to_the_dead: "a capability for object 21 comes to process 5, which has ended",
     notifies_without_signal: "notification 30: delivered more often than signalled",
     takes_what_nobody_pushed: "ipc_call of 10 is taken without having been pushed",
     takes_at_the_wrong_cpu: "ipc_call of 10 is taken without having been pushed",

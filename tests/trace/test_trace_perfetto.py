@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import stories
 from clean import STATS, stat_problems, trace_problems
-from stories import NOTIFICATION, PING, PONG, Story
+from stories import NOTIFICATION, PANG, PING, PONG, Story
 from synthetic import Capture
 
 
@@ -106,8 +106,83 @@ def test_arrows_of_messages_equal_their_number(convert, trace_processor):
     rows, = trace_processor(convert(story), [
         "select b.name, count(*) from flow join slice b on b.id = slice_out group by b.name"])
     count = dict(rows)
-    assert count["send"] == count["reply"] == story.messages
+    answered = story.messages - 3 * 30  # one way here and across, and failed
+    assert count["send"] == story.messages - 30 and count["reply"] == answered
+    assert count["set aside"] == 30
     assert count[f"signal notification {NOTIFICATION} of server"] == 30
+
+
+FLOWS = ("select bt.name, b.name, et.name, e.name from flow join slice b on b.id = slice_out"
+         " join slice e on e.id = slice_in"
+         " join thread_track bk on bk.id = b.track_id join thread bt on bt.utid = bk.utid"
+         " join thread_track ek on ek.id = e.track_id join thread et on et.utid = ek.utid"
+         " where b.category = 'ipc' order by b.ts")
+
+
+def test_what_is_sent_one_way_arrives_with_an_arrow(convert, trace_processor):
+    story = Story()
+    stories.one_way(story)
+    stories.one_way_here(story)
+    flows, slices = trace_processor(convert(story), [
+        FLOWS, "select name, dur from slice where name like 'send %' order by ts"])
+    assert flows == [("ping", "send", "pong", "receive from ping"),
+                     ("ping", "send", "pang", "receive from ping")]
+    # Until ping is home again and runs; and until pang has the message.
+    assert slices == [("send to server", 1200), ("send to server", 100)]
+
+
+def test_who_answers_for_another_draws_the_arrow(convert, trace_processor):
+    story = Story()
+    stories.saved_call(story)
+    flows, served = trace_processor(convert(story), [
+        FLOWS, "select dur from slice where name = 'serve ping'"])
+    assert flows == [("ping", "send", "pang", "serve ping"),
+                     ("pang", "set aside", "pong", "reply"),
+                     ("pong", "reply", "ping", "resume")]
+    assert served == [(205,)]  # until it is set aside
+
+
+def test_a_call_that_fails_at_once_ends_there(convert, trace_processor):
+    story = Story()
+    stories.failed_call(story)
+    rows, = trace_processor(convert(story), [
+        "select name, dur, extract_arg(arg_set_id, 'debug.status') from slice"
+        " where category = 'ipc' order by ts, depth"])
+    assert rows == [("call server", 100, None), ("send", 100, None),
+                    ("call aborted", 0, "would_block")]
+
+
+def test_capabilities_that_come_and_go_are_shown(convert, trace_processor):
+    story = Story()
+    stories.capabilities(story)
+    rows, = trace_processor(convert(story), [
+        "select p.name, s.name, extract_arg(s.arg_set_id, 'debug.rights'),"
+        " extract_arg(s.arg_set_id, 'debug.capabilities') from slice s"
+        " join process_track k on k.id = s.track_id join process p using (upid)"
+        " where s.name like 'given %' or s.name like 'revoke %' order by s.ts"])
+    assert rows == [("client", "given endpoint 21 of server", 3, None),
+                    ("server", "revoke endpoint 21 of server", None, 1)]
+
+
+def test_every_event_of_the_schema_is_drawn_or_named(convert, trace_processor):
+    """Whatever the converter does not draw in a way of its own is an instant with its fields."""
+    import weft_trace_schema as schema
+
+    framing = {"page", "name", "thread_create", "thread_idle"}  # the process tree has them
+    framing |= {"irq_exit", "user_end", "syscall_exit"}  # they end what another event began
+    for name, event in schema.EVENTS.items():
+        if name in framing:
+            continue
+        story = Story()
+        fields = [field for field, _ in event["fields"].values()]
+        values = {"thread": PING, "message": 1, "server": PONG, "client": PING}
+        if name in ("ipc_deliver", "ipc_reply", "ipc_abort", "ipc_save"):
+            story.at(0, "ipc_call", path="direct", message=1, endpoint=stories.PONG_ENDPOINT)
+        before = convert(story).stat().st_size
+        if name == "switch":
+            values = {"previous": PING, "next": PANG}
+        story.at(0, name, **{field: values.get(field, 0) for field in fields})
+        assert convert(story).stat().st_size > before, name
 
 
 def test_details_are_kept_as_arguments(convert, trace_processor):

@@ -35,7 +35,8 @@ def test_columns_can_be_selected_by_event(tmp_path):
     story = stories.whole(10)
     capture = weft.trace.load(story.capture.write(tmp_path / "a.weft"))
     calls = capture.events(0)
-    calls = calls[calls["id"] == weft.trace.EVENT_ID["ipc_call"]]
+    sent = [weft.trace.EVENT_ID["ipc_call"], weft.trace.EVENT_ID["ipc_send"]]
+    calls = calls[np.isin(calls["id"], sent)]
     assert calls["a"].tolist() == list(range(1, story.messages + 1))
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `weft-trace check`: proves on a capture that what it says can have happened. The rules are in
- * check_sched.c (threads and CPUs), check_ipc.c (messages and notifications) and check_smp.c
- * (mailboxes, doorbells, interrupts, system calls); here are the pass over the events, the rule
+ * check_sched.c (threads and CPUs), check_ipc.c (messages and notifications), check_smp.c
+ * (mailboxes, doorbells, interrupts, system calls) and check_life.c (what is created and ends); here are the pass over the events, the rule
  * that time never goes back on a CPU, and the report.
  *
  * One line per violation: CPU, time, what. After VIOLATIONS_SHOWN lines they are only counted.
@@ -104,6 +104,7 @@ static void check_gap(struct check *check, const struct trace_event *event)
 
 static void check_event(struct check *check, const struct trace_event *event)
 {
+    check_life(check, event);
     switch (event->id) {
     case TRACE_EVENT_MASK:
         check->cpus[event->cpu].mask = event->small;
@@ -216,6 +217,7 @@ bool check_capture(const struct trace_file *file, struct output *output, uint64_
     free(check->objects);
     id_table_free(&check->messages);
     id_table_free(&check->travels);
+    id_table_free(&check->lives);
     names_free(&check->names);
     free(check);
     return done;

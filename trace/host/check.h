@@ -33,6 +33,7 @@ struct check_thread {
     uint32_t message;
     uint32_t server; /* thread index, of a delivered message; ID_NONE: anybody may answer */
     bool one_way;    /* the message ends with its delivery */
+    uint32_t holds;  /* index + 1 of the client whose message it has to answer; 0: nobody */
     bool in_syscall;
     uint8_t syscall;
 };
@@ -52,6 +53,7 @@ struct check_cpu {
 
 struct check_object {
     uint64_t signals; /* that no delivery can have taken yet */
+    bool used;        /* a reply object that a caller was saved in */
 };
 
 struct check {
@@ -64,6 +66,7 @@ struct check {
     struct check_cpu cpus[CAPTURE_CPUS_MAX];
     struct id_table messages; /* id -> thread index of the client */
     struct id_table travels;  /* traveller, reason, target -> how many are on the way */
+    struct id_table lives;    /* id of a thread, process or object -> enum check_life */
     uint64_t violations, events, lost;
     uint32_t cpu_count;
     uint8_t sighted; /* categories that all CPUs record at this moment */
@@ -81,3 +84,4 @@ const char *check_name(const struct check *check, uint32_t index);
 void check_sched(struct check *check, const struct trace_event *event); /* check_sched.c */
 void check_ipc(struct check *check, const struct trace_event *event);   /* check_ipc.c */
 void check_smp(struct check *check, const struct trace_event *event);   /* check_smp.c */
+void check_life(struct check *check, const struct trace_event *event);  /* check_life.c */

@@ -5,7 +5,9 @@
  * 1. A message is sent by a thread that waits for no other answer, under an id that is not in use.
  * 2. It is delivered once, after its call; answered or aborted once; an answer comes after the
  *    delivery, from the server that got it (unless that has saved the caller for anybody to answer),
- *    and names the client that called. One that is sent one way ends with its delivery.
+ *    and names the client that called. One that is sent one way ends with its delivery. A server
+ *    gets no second caller before it has answered the first or set it aside, in a reply object that
+ *    nobody was saved in before.
  * 3. A notification is not delivered more often than it was signalled. (Signals may merge. One that is
  *    recorded between another CPU's taking of the bits and its record of the delivery belongs to the
  *    next delivery: so they are counted, not matched.)
@@ -70,6 +72,21 @@ static struct check_thread *client_of(struct check *check, const struct trace_ev
     return NULL;
 }
 
+/* The server has a caller to answer. */
+static void hold(struct check *check, const struct trace_event *event, uint32_t server,
+                 uint32_t client)
+{
+    uint32_t held = check->threads[server].holds;
+
+    if (held && check->threads[held - 1].progress == PROGRESS_DELIVERED &&
+        check->threads[held - 1].server == server) {
+        violation(check, event, "message 0x%x: delivered to thread %u (%s), which still holds 0x%x",
+                  event_a(event), check->names.threads[server].id, check_name(check, server),
+                  check->threads[held - 1].message);
+    }
+    check->threads[server].holds = client + 1;
+}
+
 static void check_deliver(struct check *check, const struct trace_event *event)
 {
     uint32_t server = check_thread_of(check, event_b(event));
@@ -82,6 +99,7 @@ static void check_deliver(struct check *check, const struct trace_event *event)
         client->progress = PROGRESS_NONE;
         id_table_remove(&check->messages, client->message);
     } else if (client) {
+        hold(check, event, server, (uint32_t)(client - check->threads));
         client->progress = PROGRESS_DELIVERED;
         client->server = server;
     }
@@ -118,18 +136,6 @@ static void check_reply(struct check *check, const struct trace_event *event)
     client->progress = PROGRESS_ANSWERED;
 }
 
-static void check_save(struct check *check, const struct trace_event *event)
-{
-    struct check_thread *client = client_of(check, event, "saved");
-
-    if (client && client->progress != PROGRESS_DELIVERED) {
-        violation(check, event, "message 0x%x: saved, but it was only %s", event_a(event),
-                  progress_name(client->progress));
-    } else if (client) {
-        client->server = ID_NONE;
-    }
-}
-
 static void check_abort(struct check *check, const struct trace_event *event)
 {
     struct check_thread *client;
@@ -143,18 +149,36 @@ static void check_abort(struct check *check, const struct trace_event *event)
     }
 }
 
-static struct check_object *object_of(struct check *check, const struct trace_event *event)
+static struct check_object *object_of(struct check *check, uint32_t id)
 {
-    uint32_t index = names_object(&check->names, event_a(event));
+    uint32_t index = names_object(&check->names, id);
 
     check->objects = memory_grow(check->objects, &check->object_capacity, (size_t)index + 1,
                                  sizeof *check->objects);
     return &check->objects[index];
 }
 
+static void check_save(struct check *check, const struct trace_event *event)
+{
+    struct check_thread *client = client_of(check, event, "saved");
+    struct check_object *object = object_of(check, event_b(event));
+
+    if (client && client->progress != PROGRESS_DELIVERED) {
+        violation(check, event, "message 0x%x: saved, but it was only %s", event_a(event),
+                  progress_name(client->progress));
+    } else if (client) {
+        client->server = ID_NONE;
+    }
+    if (object->used) {
+        violation(check, event, "message 0x%x: saved in object %u, which was used before",
+                  event_a(event), event_b(event));
+    }
+    object->used = true;
+}
+
 static void check_notification(struct check *check, const struct trace_event *event)
 {
-    struct check_object *object = object_of(check, event);
+    struct check_object *object = object_of(check, event_a(event));
 
     if (event->id == TRACE_EVENT_NOTIFICATION_SIGNAL) {
         object->signals++;

@@ -5,7 +5,7 @@
  * 1. A switch leaves the thread that runs on this CPU.
  * 2. The thread that it starts runs on no other CPU, has not ended, and is runnable: it was woken
  *    since it blocked, or the message system handed the CPU over to it (direct switch).
- * 3. A client does not run again before its message was answered.
+ * 3. A client does not run again before its message was answered, a sender not before it was delivered.
  * 4. Only a thread that is blocked is woken, and not while it is on its way to another CPU.
  * 5. A thread ends once.
  *
@@ -75,9 +75,11 @@ static void check_next(struct check *check, const struct trace_event *event, uin
     }
     if (thread->progress == PROGRESS_CALLED || thread->progress == PROGRESS_DELIVERED) {
         if (thread->state == CHECK_BLOCKED &&
-            thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_CALL) {
-            violation(check, event, "thread %u (%s) runs before message 0x%x was answered", id,
-                      check_name(check, next), thread->message);
+            (thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_CALL ||
+             thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_SEND)) {
+            violation(check, event, "thread %u (%s) runs before message 0x%x was %s", id,
+                      check_name(check, next), thread->message,
+                      thread->one_way ? "delivered" : "answered");
         }
     } else if (thread->progress == PROGRESS_ANSWERED) {
         id_table_remove(&check->messages, thread->message);

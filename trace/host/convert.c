@@ -32,8 +32,11 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
 {
     switch (event->id) {
     case READER_GAP:
+        sched_gap(convert, event);
+        break;
     case TRACE_EVENT_MASK:
         sched_gap(convert, event);
+        smp_event(convert, event, change);
         break;
     case TRACE_EVENT_SWITCH:
         convert_switch(convert, event, change);
@@ -41,14 +44,21 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_WAKEUP:
         sched_wakeup(convert, event, change);
         break;
-    case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_NOTIFICATION_DELIVER:
+    case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_IPC_ABORT:
+    case TRACE_EVENT_IPC_SEND:
+    case TRACE_EVENT_IPC_SAVE:
         ipc_event(convert, event, change);
+        break;
+    case TRACE_EVENT_NOTIFICATION_SIGNAL:
+    case TRACE_EVENT_NOTIFICATION_DELIVER:
+        notification_event(convert, event, change);
         break;
     case TRACE_EVENT_MAILBOX_PUSH:
         sched_push(convert, event);
         smp_event(convert, event, change);
         break;
     case TRACE_EVENT_IDLE_HALT:
+    case TRACE_EVENT_TIMER:
     case TRACE_EVENT_MAILBOX_TAKE ... TRACE_EVENT_DOORBELL_RECEIVE:
         smp_event(convert, event, change);
         break;
@@ -67,8 +77,14 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_USER_INSTANT ... TRACE_EVENT_USER_COUNTER:
         user_event(convert, event, change->thread);
         break;
-    default:
+    case TRACE_EVENT_THREAD_CREATE ... TRACE_EVENT_THREAD_IDLE:
+    case TRACE_EVENT_CAP_GRANT:
+    case TRACE_EVENT_CAP_REVOKE:
+    case TRACE_EVENT_MIGRATE:
         life_event(convert, event);
+        break;
+    default:
+        other_event(convert, event, change->thread);
         break;
     }
 }

@@ -7,8 +7,8 @@
  *   scheduling   FtraceEventBundles, one buffer per CPU: sched_switch, sched_waking, interrupts
  *                (convert_sched.c)
  *   the rest     TrackEvents on tracks of threads and CPUs, with interned names and with flows
- *                (convert_tracks.c writes them; convert_ipc.c, convert_smp.c and convert_user.c
- *                say which)
+ *                (convert_tracks.c writes them; convert_ipc.c, convert_notification.c, convert_smp.c,
+ *                convert_user.c and convert_life.c say which)
  *
  * The output need not be in the order of time, the trace processor sorts it. What must hold: a
  * track is described before its first event, and equal times keep the order of the file.
@@ -22,6 +22,7 @@
 #define BUNDLE_SIZE 8192u
 #define PACKET_SIZE 1024u
 #define FLOWS_MAX 4u
+#define NOTES_MAX 4u
 #define IRQ_DEPTH_MAX 8u
 
 /* Tracks: the high half of the 64-bit id says what it is, the low half whose. */
@@ -55,13 +56,21 @@ enum note_name {
     NOTE_ADDRESS,
     NOTE_STATUS,
     NOTE_BITS,
+    NOTE_OBJECT,
+    NOTE_RIGHTS,
+    NOTE_CAPABILITIES,
+    NOTE_MAPPINGS,
+    NOTE_WOKEN,
+    NOTE_SLICE_ENDED,
+    NOTE_POLLED,
     NOTE_COUNT
 };
 
 struct note {
     enum note_name name;
     uint64_t value;
-    const char *text; /* instead of the value, if not null */
+    const char *text;  /* instead of the value, if not null */
+    const char *label; /* instead of the name, if not null */
 };
 
 /* One TrackEvent. Zero fields are left out. */
@@ -73,7 +82,7 @@ struct track_event {
     enum category category;
     uint64_t flows[FLOWS_MAX]; /* leaving this event */
     uint64_t ends[FLOWS_MAX];  /* arriving at it */
-    struct note notes[3];
+    struct note notes[NOTES_MAX];
     int64_t value; /* of a counter */
 };
 
@@ -153,7 +162,14 @@ enum intern_kind {
     INTERN_PUSH,
     INTERN_TAKE,
     INTERN_DOORBELL,
-    INTERN_EXCEPTION
+    INTERN_EXCEPTION,
+    INTERN_SEND,
+    INTERN_RECEIVE,
+    INTERN_GRANT,
+    INTERN_REVOKE,
+    INTERN_CREATE,
+    INTERN_MIGRATE,
+    INTERN_EVENT,
 };
 
 /* Names that are the same in every trace: the key of INTERN_WORD. */
@@ -161,6 +177,7 @@ enum word {
     WORD_SEND,
     WORD_REPLY,
     WORD_RESUME,
+    WORD_SAVE,
     WORD_ABORTED,
     WORD_NOTIFIED,
     WORD_DOORBELL_RECEIVE,
@@ -169,7 +186,9 @@ enum word {
     WORD_PROCESS_EXIT,
     WORD_PROCESS_FAULT,
     WORD_PROCESS_KILLED,
-    WORD_MIGRATE,
+    WORD_PROCESS_CREATE,
+    WORD_TIMER,
+    WORD_MASK,
     WORD_THREAD_EXIT,
     WORD_LOST
 };
@@ -197,11 +216,20 @@ void ipc_switched(struct convert *convert, const struct trace_event *event,
 void short_slice_end(struct convert *convert, uint32_t cpu, uint64_t time);
 void ipc_close(struct convert *convert, uint32_t thread, uint64_t time);
 
+/* convert_notification.c */
+void notification_event(struct convert *convert, const struct trace_event *event,
+                        const struct model_change *change);
+/* Shows what was on its way to a thread that runs now. */
+void notification_arrived(struct convert *convert, uint32_t thread, uint64_t time);
+
+/* convert_life.c */
+void life_event(struct convert *convert, const struct trace_event *event);
+void other_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
+
 /* convert_user.c */
 void user_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void syscall_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void fault_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
-void life_event(struct convert *convert, const struct trace_event *event);
 void user_close(struct convert *convert, uint32_t thread, uint64_t time);
 
 /* convert_smp.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages and notifications as slices with arrows.
+ * Messages as slices with arrows.
  *
  *     client's track   |call pong .................................. |
  *                      |send|                                  resume^
@@ -12,9 +12,10 @@
  * event of their CPU, and never after the other side has begun. Calls nest inside services on the
  * same track (a server that calls another), because a thread does one thing at a time.
  *
- * A notification leaves from an instant on the signaller's track and arrives at an instant on the
- * waiter's, when that runs again. Signals that come together arrive together; more than FLOWS_MAX
- * of them lose their arrows, not their instants.
+ * A caller that is set aside leaves its server's slice at the instant `set aside`; an arrow leads from
+ * there to the short slice `reply` of whoever answers, and on to the client.
+ *
+ * What is sent one way arrives at an instant `receive`, and the sender's slice ends when it goes on.
  */
 #include "convert.h"
 
@@ -31,6 +32,11 @@ static uint64_t call_flow(const struct message *message)
 static uint64_t reply_flow(const struct message *message)
 {
     return message->serial << 1 | 1;
+}
+
+static uint64_t save_flow(const struct message *message)
+{
+    return 1ull << 61 | message->serial;
 }
 
 static const char *path_name(uint8_t path)
@@ -101,17 +107,19 @@ void ipc_close(struct convert *convert, uint32_t thread, uint64_t time)
 
 /* ---- messages ---------------------------------------------------------------------------------- */
 
-static uint64_t call_name(struct convert *convert, uint32_t endpoint)
+static uint64_t call_name(struct convert *convert, const struct message *message)
 {
-    uint32_t index = names_object(&convert->names, endpoint), process;
+    uint32_t endpoint = message->endpoint, process;
+    uint32_t index = names_object(&convert->names, endpoint);
     const struct object_name *object = &convert->names.objects[index];
+    const char *verb = message->one_way ? "send to" : "call";
+    enum intern_kind kind = message->one_way ? INTERN_SEND : INTERN_CALL;
 
     if (!object->process) {
-        return intern(convert, INTERN_CALL, endpoint, "call endpoint %u", endpoint);
+        return intern(convert, kind, endpoint, "%s endpoint %u", verb, endpoint);
     }
     process = names_process(&convert->names, object->process);
-    return intern(convert, INTERN_CALL, endpoint, "call %s",
-                  convert->names.processes[process].name);
+    return intern(convert, kind, endpoint, "%s %s", verb, convert->names.processes[process].name);
 }
 
 static void call_event(struct convert *convert, const struct trace_event *event,
@@ -122,10 +130,10 @@ static void call_event(struct convert *convert, const struct trace_event *event,
         .time = event->time,
         .type = TRACK_BEGIN,
         .category = CATEGORY_IPC,
-        .name = call_name(convert, message->endpoint),
-        .notes = {{NOTE_MESSAGE, message->id, NULL},
-                  {NOTE_ENDPOINT, message->endpoint, NULL},
-                  {NOTE_PATH, 0, path_name(message->path)}},
+        .name = call_name(convert, message),
+        .notes = {{.name = NOTE_MESSAGE, .value = message->id},
+                  {.name = NOTE_ENDPOINT, .value = message->endpoint},
+                  {.name = NOTE_PATH, .text = path_name(message->path)}},
     };
 
     call_close(convert, client, event->time);
@@ -139,6 +147,29 @@ static void call_event(struct convert *convert, const struct trace_event *event,
     short_slice_begin(convert, event->cpu, client, false);
 }
 
+/* A one-way message has arrived. Its sender goes on at once, or when it runs the next time. */
+static void receive_event(struct convert *convert, const struct trace_event *event,
+                          const struct message *message)
+{
+    struct track_event instant = {
+        .time = event->time,
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_IPC,
+        .name = intern(convert, INTERN_RECEIVE, message->client, "receive from %s",
+                       convert->names.threads[message->client].name),
+        .ends = {call_flow(message)},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->id}},
+    };
+
+    thread_short_end(convert, message->client, event->time);
+    call_close(convert, message->server, event->time);
+    instant.track = thread_track(convert, message->server, TRACK_THREAD);
+    track_write(convert, &instant);
+    if (convert->model.cpus[event->cpu].current == message->client) {
+        call_close(convert, message->client, event->time);
+    }
+}
+
 static void deliver_event(struct convert *convert, const struct trace_event *event,
                           const struct message *message)
 {
@@ -150,7 +181,7 @@ static void deliver_event(struct convert *convert, const struct trace_event *eve
         .name = intern(convert, INTERN_SERVE, message->client, "serve %s",
                        convert->names.threads[message->client].name),
         .ends = {call_flow(message)},
-        .notes = {{NOTE_MESSAGE, message->id, NULL}},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->id}},
     };
 
     thread_short_end(convert, message->client, event->time);
@@ -167,24 +198,50 @@ static void deliver_event(struct convert *convert, const struct trace_event *eve
 static void reply_event(struct convert *convert, const struct trace_event *event,
                         const struct message *message)
 {
-    uint32_t server = message->server;
+    uint32_t answerer = message->saved ? message->answerer : message->server;
     struct track_event begin = {
         .time = event->time,
         .type = TRACK_BEGIN,
         .category = CATEGORY_IPC,
         .name = word(convert, WORD_REPLY),
         .flows = {reply_flow(message)},
+        .ends = {message->saved ? save_flow(message) : 0},
     };
 
-    if (server != ID_NONE && convert_thread(convert, server)->serve_open) {
-        call_close(convert, server, event->time);
-        begin.track = thread_track(convert, server, TRACK_THREAD);
+    if (answerer != ID_NONE && (message->saved || convert_thread(convert, answerer)->serve_open)) {
+        call_close(convert, answerer, event->time);
+        begin.track = thread_track(convert, answerer, TRACK_THREAD);
         track_write(convert, &begin);
-        short_slice_begin(convert, event->cpu, server, true);
+        short_slice_begin(convert, event->cpu, answerer, !message->saved);
     }
     if (event->small == TRACE_IPC_PATH_DIRECT) {
         sched_waking(convert, event->cpu, event->time, convert->model.cpus[event->cpu].current,
                      message->client, event->cpu);
+    }
+}
+
+/* The server has set its caller aside: it serves it no more, and somebody will answer. */
+static void save_event(struct convert *convert, const struct trace_event *event,
+                       const struct message *message)
+{
+    struct track_event instant = {
+        .time = event->time,
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_IPC,
+        .name = word(convert, WORD_SAVE),
+        .flows = {save_flow(message)},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->id},
+                  {.name = NOTE_OBJECT, .value = event_b(event)}},
+    };
+
+    if (message->server == ID_NONE) {
+        return;
+    }
+    thread_short_end(convert, message->server, event->time);
+    instant.track = thread_track(convert, message->server, TRACK_THREAD);
+    track_write(convert, &instant);
+    if (convert->threads[message->server].serve_open) {
+        ipc_close(convert, message->server, event->time);
     }
 }
 
@@ -200,87 +257,16 @@ static void abort_event(struct convert *convert, const struct trace_event *event
         .type = TRACK_INSTANT,
         .category = CATEGORY_IPC,
         .name = word(convert, WORD_ABORTED),
-        .notes = {{NOTE_STATUS, event->small, error}},
+        .notes = {{.name = NOTE_STATUS, .value = event->small, .text = error}},
     };
 
     track_write(convert, &instant);
-    if (message->server != ID_NONE && convert_thread(convert, message->server)->serve_open) {
+    if (message->server != ID_NONE && !message->saved &&
+        convert_thread(convert, message->server)->serve_open) {
         ipc_close(convert, message->server, event->time);
     }
-}
-
-/* ---- notifications ----------------------------------------------------------------------------- */
-
-static struct convert_object *convert_object(struct convert *convert, uint32_t id)
-{
-    uint32_t index = names_object(&convert->names, id);
-
-    convert->objects = memory_grow(convert->objects, &convert->object_capacity, (size_t)index + 1,
-                                   sizeof *convert->objects);
-    return &convert->objects[index];
-}
-
-static void flow_add(uint64_t *flows, uint64_t flow)
-{
-    for (unsigned i = 0; i < FLOWS_MAX; i++) {
-        if (!flows[i]) {
-            flows[i] = flow;
-            return;
-        }
-    }
-}
-
-static void signal_event(struct convert *convert, const struct trace_event *event,
-                         uint32_t signaller)
-{
-    uint32_t id = event_a(event);
-    struct convert_object *object = convert_object(convert, id);
-    uint64_t flow = ++convert->model.serials << 1;
-    struct track_event instant = {
-        .time = event->time,
-        .type = TRACK_INSTANT,
-        .category = CATEGORY_IPC,
-        .flows = {flow},
-        .notes = {{NOTE_BITS, event_b(event), NULL}},
-    };
-    char label[96];
-
-    flow_add(object->signals, flow);
-    if (signaller == ID_NONE) {
-        return;
-    }
-    names_object_label(&convert->names, id, label, sizeof label);
-    instant.name = intern(convert, INTERN_SIGNAL, id, "signal %s", label);
-    instant.track = thread_track(convert, signaller, TRACK_THREAD);
-    track_write(convert, &instant);
-}
-
-static void notified_write(struct convert *convert, uint32_t thread, uint64_t time)
-{
-    struct track_event instant = {
-        .time = time,
-        .track = thread_track(convert, thread, TRACK_THREAD),
-        .type = TRACK_INSTANT,
-        .category = CATEGORY_IPC,
-        .name = word(convert, WORD_NOTIFIED),
-    };
-    struct convert_thread *state = &convert->threads[thread];
-
-    memcpy(instant.ends, state->notified, sizeof instant.ends);
-    memset(state->notified, 0, sizeof state->notified);
-    track_write(convert, &instant);
-}
-
-static void notified_event(struct convert *convert, const struct trace_event *event,
-                           uint32_t waiter)
-{
-    struct convert_object *object = convert_object(convert, event_a(event));
-    struct convert_thread *state = convert_thread(convert, waiter);
-
-    memcpy(state->notified, object->signals, sizeof state->notified);
-    memset(object->signals, 0, sizeof object->signals);
-    if (convert->model.threads[waiter].running) {
-        notified_write(convert, waiter, event->time);
+    if (!message->open) { /* it has failed at once */
+        call_close(convert, message->client, event->time);
     }
 }
 
@@ -289,25 +275,19 @@ static void notified_event(struct convert *convert, const struct trace_event *ev
 void ipc_event(struct convert *convert, const struct trace_event *event,
                const struct model_change *change)
 {
-    switch (event->id) {
-    case TRACE_EVENT_NOTIFICATION_SIGNAL:
-        signal_event(convert, event, change->thread);
-        return;
-    case TRACE_EVENT_NOTIFICATION_DELIVER:
-        notified_event(convert, event, change->other);
-        return;
-    default:
-        break;
-    }
     if (!change->message) {
         return; /* its beginning was lost */
     }
     switch (event->id) {
     case TRACE_EVENT_IPC_CALL:
+    case TRACE_EVENT_IPC_SEND:
         call_event(convert, event, change->message);
         break;
     case TRACE_EVENT_IPC_DELIVER:
-        deliver_event(convert, event, change->message);
+        (change->message->one_way ? receive_event : deliver_event)(convert, event, change->message);
+        break;
+    case TRACE_EVENT_IPC_SAVE:
+        save_event(convert, event, change->message);
         break;
     case TRACE_EVENT_IPC_REPLY:
         reply_event(convert, event, change->message);
@@ -324,23 +304,24 @@ void ipc_switched(struct convert *convert, const struct trace_event *event,
 {
     const struct message *message = change->message;
 
-    if (convert_thread(convert, change->other)->notified[0]) {
-        notified_write(convert, change->other, event->time);
-    }
-    if (!message || !change->completed) {
+    notification_arrived(convert, change->other, event->time);
+    if (!message && convert->model.threads[change->other].message.open) {
         return;
     }
-    if (message->server != ID_NONE) {
+    if (message && message->server != ID_NONE) {
         thread_short_end(convert, message->server, event->time);
     }
-    if (!message->aborted) {
+    if (message && message->answerer != ID_NONE) {
+        thread_short_end(convert, message->answerer, event->time);
+    }
+    if (message && !message->aborted) {
         struct track_event resume = {
             .time = event->time,
             .track = thread_track(convert, change->other, TRACK_THREAD),
             .type = TRACK_INSTANT,
             .category = CATEGORY_IPC,
             .name = word(convert, WORD_RESUME),
-            .ends = {reply_flow(message)},
+            .ends = {message->answerer != ID_NONE ? reply_flow(message) : 0},
         };
         track_write(convert, &resume);
     }

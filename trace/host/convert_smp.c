@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What crosses between CPUs: one track per CPU with the pushes and doorbells that it sends and the
- * journeys that arrive, an arrow from each push to its take.
+ * journeys that arrive, an arrow from each push to its take. The CPU's timer, its halts and what it
+ * records are told there, too.
  */
 #include "convert.h"
 
@@ -68,8 +69,18 @@ void smp_event(struct convert *convert, const struct trace_event *event,
     case TRACE_EVENT_DOORBELL_RECEIVE:
         instant.name = word(convert, WORD_DOORBELL_RECEIVE);
         break;
+    case TRACE_EVENT_TIMER:
+        instant.name = word(convert, WORD_TIMER);
+        instant.notes[0] = (struct note){.name = NOTE_WOKEN, .value = event_a(event)};
+        instant.notes[1] = (struct note){.name = NOTE_SLICE_ENDED, .value = event_b(event)};
+        break;
+    case TRACE_EVENT_MASK:
+        instant.name = word(convert, WORD_MASK);
+        instant.notes[0] = (struct note){.name = NOTE_BITS, .value = event->small};
+        break;
     default:
         instant.name = word(convert, WORD_HALT);
+        instant.notes[0] = (struct note){.name = NOTE_POLLED, .value = event_a(event)};
         break;
     }
     track_write(convert, &instant);

@@ -36,15 +36,27 @@ static const char *const category_names[CATEGORY_COUNT] = {
 };
 
 static const char *const note_names[NOTE_COUNT] = {
-    [NOTE_MESSAGE] = "message", [NOTE_ENDPOINT] = "endpoint", [NOTE_PATH] = "path",
-    [NOTE_VALUE] = "value",     [NOTE_ADDRESS] = "address",   [NOTE_STATUS] = "status",
+    [NOTE_MESSAGE] = "message",
+    [NOTE_ENDPOINT] = "endpoint",
+    [NOTE_PATH] = "path",
+    [NOTE_VALUE] = "value",
+    [NOTE_ADDRESS] = "address",
+    [NOTE_STATUS] = "status",
     [NOTE_BITS] = "bits",
+    [NOTE_OBJECT] = "object",
+    [NOTE_RIGHTS] = "rights",
+    [NOTE_CAPABILITIES] = "capabilities",
+    [NOTE_MAPPINGS] = "mappings",
+    [NOTE_WOKEN] = "woken",
+    [NOTE_SLICE_ENDED] = "slice_ended",
+    [NOTE_POLLED] = "polled",
 };
 
 static const char *const words[] = {
     [WORD_SEND] = "send",
     [WORD_REPLY] = "reply",
     [WORD_RESUME] = "resume",
+    [WORD_SAVE] = "set aside",
     [WORD_ABORTED] = "call aborted",
     [WORD_NOTIFIED] = "notified",
     [WORD_DOORBELL_RECEIVE] = "doorbell received",
@@ -53,7 +65,9 @@ static const char *const words[] = {
     [WORD_PROCESS_EXIT] = "process exited",
     [WORD_PROCESS_FAULT] = "process faulted",
     [WORD_PROCESS_KILLED] = "process killed",
-    [WORD_MIGRATE] = "migrate",
+    [WORD_PROCESS_CREATE] = "process created",
+    [WORD_TIMER] = "timer",
+    [WORD_MASK] = "categories switched",
     [WORD_THREAD_EXIT] = "thread exited",
     [WORD_LOST] = "events lost",
 };
@@ -299,7 +313,7 @@ static uint8_t *note_put(uint8_t *at, const struct note *note)
 {
     uint8_t *content = proto_open(at, 4);
 
-    at = proto_uint(content, 1, note->name);
+    at = note->label ? proto_string(content, 10, note->label) : proto_uint(content, 1, note->name);
     at = note->text ? proto_string(at, 6, note->text) : proto_uint(at, 3, note->value);
     return proto_close(content, at);
 }
@@ -325,7 +339,7 @@ void track_write(struct convert *convert, const struct track_event *event)
     }
     at = flows_put(at, event->flows, 47, 36);
     at = flows_put(at, event->ends, 48, 42);
-    for (unsigned i = 0; i < 3 && event->notes[i].name; i++) {
+    for (unsigned i = 0; i < NOTES_MAX && event->notes[i].name; i++) {
         at = note_put(at, &event->notes[i]);
     }
     at = proto_close(content, at);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What threads say and do by themselves: user slices, marks and counters, system calls, faults and
- * ends. User slices and system calls have tracks of their own below the thread's, because they do
+ * What threads say and do by themselves: user slices, marks and counters, system calls and faults. User slices and system calls have tracks of their own below the thread's, because they do
  * not nest with calls and services (a server replies and receives inside one system call) nor with
  * each other (a user slice begins inside the system call that records it).
  */
@@ -42,7 +41,7 @@ void user_event(struct convert *convert, const struct trace_event *event, uint32
     struct track_event mark = {
         .time = event->time,
         .category = CATEGORY_USER,
-        .notes = {{NOTE_VALUE, event_b(event), NULL}},
+        .notes = {{.name = NOTE_VALUE, .value = event_b(event)}},
     };
     uint32_t process;
     struct convert_thread *state;
@@ -89,8 +88,8 @@ void syscall_event(struct convert *convert, const struct trace_event *event, uin
 
     if (state->syscall_open) {
         if (event->id == TRACE_EVENT_SYSCALL_EXIT && event->small == state->syscall) {
-            slice.notes[0] =
-                (struct note){NOTE_STATUS, (uint64_t)(int64_t)(int32_t)event_b(event), NULL};
+            slice.notes[0] = (struct note){.name = NOTE_STATUS,
+                                           .value = (uint64_t)(int64_t)(int32_t)event_b(event)};
         }
         state->syscall_open = false;
         track_write(convert, &slice);
@@ -113,7 +112,7 @@ void fault_event(struct convert *convert, const struct trace_event *event, uint3
         .time = event->time,
         .type = TRACK_INSTANT,
         .category = CATEGORY_FAULT,
-        .notes = {{NOTE_ADDRESS, event->payload, NULL}},
+        .notes = {{.name = NOTE_ADDRESS, .value = event->payload}},
     };
 
     if (thread == ID_NONE) {
@@ -122,7 +121,7 @@ void fault_event(struct convert *convert, const struct trace_event *event, uint3
     instant.track = thread_track(convert, thread, TRACK_THREAD);
     if (event->id == TRACE_EVENT_PAGE_FAULT) {
         instant.name = word(convert, WORD_PAGE_FAULT);
-        instant.notes[1] = (struct note){NOTE_STATUS, event->small, NULL};
+        instant.notes[1] = (struct note){.name = NOTE_STATUS, .value = event->small};
     } else {
         instant.name =
             intern(convert, INTERN_EXCEPTION, event->small, "exception %u", event->small);
@@ -145,38 +144,5 @@ void user_close(struct convert *convert, uint32_t thread, uint64_t time)
         state->user_depth--;
         end.track = thread_track(convert, thread, TRACK_USER);
         track_write(convert, &end);
-    }
-}
-
-static void process_exit(struct convert *convert, const struct trace_event *event)
-{
-    static const enum word causes[] = {WORD_PROCESS_EXIT, WORD_PROCESS_FAULT, WORD_PROCESS_KILLED};
-    struct track_event instant = {
-        .time = event->time,
-        .track = process_track(convert, event_a(event)),
-        .type = TRACK_INSTANT,
-        .category = CATEGORY_LIFE,
-        .name = word(convert, causes[event->small < TRACE_EXIT_CAUSE_COUNT ? event->small : 0]),
-        .notes = {{NOTE_STATUS, (uint64_t)(int64_t)(int32_t)event_b(event), NULL}},
-    };
-
-    track_write(convert, &instant);
-}
-
-void life_event(struct convert *convert, const struct trace_event *event)
-{
-    uint32_t thread;
-
-    if (event->id == TRACE_EVENT_PROCESS_EXIT) {
-        process_exit(convert, event);
-    } else if (event->id == TRACE_EVENT_THREAD_EXIT) {
-        thread = names_thread(&convert->names, event_a(event));
-        ipc_close(convert, thread, event->time);
-        user_close(convert, thread, event->time);
-        if (model_thread(&convert->model, thread)->running) {
-            convert->threads[thread].exiting = true;
-        } else {
-            sched_thread_free(convert, event, thread);
-        }
     }
 }

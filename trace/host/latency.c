@@ -70,6 +70,9 @@ static void message_count(struct latency *latency, const struct message *message
     int64_t sum = 0;
     struct path *path;
 
+    if (message->one_way) {
+        return; /* nothing comes back */
+    }
     latency->messages++;
     if (message->aborted) {
         latency->aborted++;
@@ -107,7 +110,7 @@ static bool messages_collect(struct latency *latency, const struct trace_file *f
         }
     }
     for (size_t i = 0; i < latency->model.thread_capacity; i++) {
-        if (latency->model.threads[i].message.open) {
+        if (latency->model.threads[i].message.open && !latency->model.threads[i].message.one_way) {
             latency->messages++;
             latency->incomplete++;
         }

@@ -5,6 +5,10 @@
  *
  * Mailbox journeys are remembered from push to take by (traveller, reason, target CPU). Pushes
  * whose take was lost would pile up; the table is cleared when it reaches TRAVELS_MAX.
+ *
+ * A system call whose object lives on another CPU goes on there, while somebody else runs. The kernel
+ * goes on with it in the same breath in which it takes the caller from its mailbox, so the event that
+ * follows the take on that CPU is the caller's doing.
  */
 #include "model.h"
 
@@ -75,11 +79,13 @@ static struct message *message_call(struct model *model, const struct trace_even
         .id = event_a(event),
         .client = client,
         .server = ID_NONE,
+        .answerer = ID_NONE,
         .endpoint = event_b(event),
         .client_cpu = event->cpu,
         .server_cpu = ID_NONE,
         .path = event->small,
         .open = true,
+        .one_way = event->id == TRACE_EVENT_IPC_SEND,
     };
     stamp(message, STAMP_CALL, event->time);
     if (thread->in_syscall && thread->syscall_time <= event->time) {
@@ -89,49 +95,9 @@ static struct message *message_call(struct model *model, const struct trace_even
     return message;
 }
 
-static struct message *message_deliver(struct model *model, const struct trace_event *event)
+/* The message is done. Borders that it had not take the time of the one before. */
+static void message_end(struct model *model, struct message *message)
 {
-    struct message *message = message_find(model, event_a(event));
-    uint32_t server = model_thread_of(model, event_b(event));
-
-    if (!message) {
-        return NULL;
-    }
-    message = message_find(model, event_a(event)); /* thread_of() may have moved it */
-    message->server = server;
-    message->server_cpu = event->cpu;
-    stamp(message, STAMP_DELIVER, event->time);
-    model->threads[server].serving = message->client;
-    if (model->cpus[event->cpu].current == server) {
-        stamp(message, STAMP_SERVE, event->time);
-    }
-    return message;
-}
-
-static struct message *message_reply(struct model *model, const struct trace_event *event)
-{
-    struct message *message = message_find(model, event_a(event));
-
-    if (!message) {
-        return NULL;
-    }
-    if (message->server != ID_NONE) {
-        model->threads[message->server].serving = ID_NONE;
-    }
-    message->aborted |= event->id == TRACE_EVENT_IPC_ABORT;
-    stamp(message, STAMP_REPLY, event->time);
-    return message;
-}
-
-/* The client runs again: the message is done. Unseen borders take the time of the one before. */
-static struct message *message_resume(struct model *model, uint32_t client, uint64_t time)
-{
-    struct message *message = &model->threads[client].message;
-
-    if (!message->open || !(message->seen & 1u << STAMP_REPLY)) {
-        return NULL;
-    }
-    stamp(message, STAMP_RESUME, time);
     if (!(message->seen & 1u << STAMP_ENTER)) {
         message->stamps[STAMP_ENTER] = message->stamps[STAMP_CALL];
     }
@@ -142,6 +108,86 @@ static struct message *message_resume(struct model *model, uint32_t client, uint
     }
     message->open = false;
     id_table_remove(&model->messages, message->id);
+}
+
+static void message_deliver(struct model *model, const struct trace_event *event,
+                            struct model_change *change)
+{
+    uint32_t server = model_thread_of(model, event_b(event));
+    struct message *message = message_find(model, event_a(event));
+
+    change->other = server;
+    change->message = message;
+    if (!message) {
+        return;
+    }
+    message->server = server;
+    message->server_cpu = event->cpu;
+    stamp(message, STAMP_DELIVER, event->time);
+    if (message->one_way) {
+        message_end(model, message);
+        change->completed = true;
+        return;
+    }
+    model->threads[server].serving = message->client;
+    if (model->cpus[event->cpu].current == server) {
+        stamp(message, STAMP_SERVE, event->time);
+    }
+}
+
+/* Its server serves the message no more. */
+static void message_release(struct model *model, const struct message *message)
+{
+    if (message->server != ID_NONE && model->threads[message->server].serving == message->client) {
+        model->threads[message->server].serving = ID_NONE;
+    }
+}
+
+static void message_reply(struct model *model, const struct trace_event *event,
+                          struct model_change *change)
+{
+    struct message *message;
+
+    change->other = model_thread_of(model, event_b(event));
+    message = change->message = message_find(model, event_a(event));
+    if (!message) {
+        return;
+    }
+    message_release(model, message);
+    stamp(message, STAMP_REPLY, event->time);
+    if (event->id == TRACE_EVENT_IPC_REPLY) {
+        message->answerer = change->actor;
+        return;
+    }
+    message->aborted = true;
+    if (change->thread == message->client) { /* it has failed at once, and its client goes on */
+        stamp(message, STAMP_RESUME, event->time);
+        message_end(model, message);
+        change->completed = true;
+    }
+}
+
+static struct message *message_save(struct model *model, const struct trace_event *event)
+{
+    struct message *message = message_find(model, event_a(event));
+
+    if (message) {
+        message_release(model, message);
+        message->saved = true;
+    }
+    return message;
+}
+
+/* The client runs again: the message is done. */
+static struct message *message_resume(struct model *model, uint32_t client, uint64_t time)
+{
+    struct message *message = &model->threads[client].message;
+
+    if (!message->open || !(message->seen & 1u << STAMP_REPLY)) {
+        return NULL;
+    }
+    stamp(message, STAMP_RESUME, time);
+    message_end(model, message);
     return message;
 }
 
@@ -208,6 +254,9 @@ static struct travel travel_take(struct model *model, const struct trace_event *
     uint64_t key = travel_key(event_a(event), event_b(event), event->cpu);
     uint32_t slot = id_table_get(&model->travels, key);
 
+    if (event_b(event) == TRACE_TRAVEL_REMOTE_CALL) {
+        model->cpus[event->cpu].visitor = model_thread_of(model, event_a(event));
+    }
     message_travels(model, event, event_b(event), STAMP_TAKE, STAMP_BACK);
     if (slot != ID_NONE) {
         travel = model->travel_slots[slot];
@@ -287,6 +336,7 @@ static void cpu_forget(struct model *model, const struct trace_event *event)
         model->threads[cpu->current].since = event->time;
     }
     cpu->current = ID_NONE;
+    cpu->visitor = ID_NONE;
     cpu->arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
 }
 
@@ -329,9 +379,15 @@ static void apply_mask(struct model *model, const struct trace_event *event)
 
 struct model_change model_apply(struct model *model, const struct trace_event *event)
 {
+    struct model_cpu *cpu = &model->cpus[event->cpu];
     struct model_change change = {
-        .thread = model->cpus[event->cpu].current, .other = ID_NONE, .travel.cpu = ID_NONE};
+        .thread = cpu->current,
+        .actor = cpu->visitor != ID_NONE ? cpu->visitor : cpu->current,
+        .other = ID_NONE,
+        .travel.cpu = ID_NONE,
+    };
 
+    cpu->visitor = ID_NONE;
     switch (event->id) {
     case TRACE_EVENT_SWITCH:
         apply_switch(model, event, &change);
@@ -340,16 +396,18 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
         apply_wakeup(model, event, &change);
         break;
     case TRACE_EVENT_IPC_CALL:
+    case TRACE_EVENT_IPC_SEND:
         change.message = message_call(model, event);
         break;
     case TRACE_EVENT_IPC_DELIVER:
-        change.message = message_deliver(model, event);
-        change.other = model_thread_of(model, event_b(event));
+        message_deliver(model, event, &change);
         break;
     case TRACE_EVENT_IPC_REPLY:
     case TRACE_EVENT_IPC_ABORT:
-        change.other = model_thread_of(model, event_b(event));
-        change.message = message_reply(model, event);
+        message_reply(model, event, &change);
+        break;
+    case TRACE_EVENT_IPC_SAVE:
+        change.message = message_save(model, event);
         break;
     case TRACE_EVENT_NOTIFICATION_DELIVER:
         change.other = model_thread_of(model, event_b(event));

@@ -22,6 +22,10 @@
  *
  * A border that a path does not have (PUSH on one CPU) takes the time of the one before it, so that
  * the stages always sum exactly to RESUME - ENTER.
+ *
+ * A message that is sent one way ends with DELIVER: nobody answers, and when its sender goes on is the
+ * sender's affair. A caller that its server has saved is answered by whoever has the reply object;
+ * `answerer` says who that was. A call that fails at once ends when it fails.
  */
 #pragma once
 
@@ -50,12 +54,15 @@ struct message {
     uint32_t id;       /* the kernel's */
     uint32_t client;   /* thread index */
     uint32_t server;   /* thread index, ID_NONE before DELIVER */
+    uint32_t answerer; /* thread index of who answered, ID_NONE before REPLY */
     uint32_t endpoint; /* id */
     uint32_t client_cpu, server_cpu;
     uint16_t seen; /* bit per stamp that an event gave */
     uint8_t path;  /* enum trace_ipc_path */
     bool open;     /* between CALL and RESUME */
     bool aborted;
+    bool one_way;
+    bool saved; /* its server has set it aside */
 };
 
 struct model_thread {
@@ -79,9 +86,10 @@ struct travel {
 };
 
 struct model_cpu {
-    uint32_t current;      /* thread index, ID_NONE before anything is known */
-    uint32_t idle;         /* thread index of its idle thread, ID_NONE */
-    bool late;             /* its first events were lost, and what is left has not begun yet */
+    uint32_t current; /* thread index, ID_NONE before anything is known */
+    uint32_t idle;    /* thread index of its idle thread, ID_NONE */
+    uint32_t visitor; /* thread index: its system call goes on here with the next event; ID_NONE */
+    bool late;        /* its first events were lost, and what is left has not begun yet */
     struct travel arrival; /* the last MAILBOX_TAKE here */
 };
 
@@ -101,10 +109,11 @@ struct model {
 
 struct model_change {
     struct message *message; /* that the event is about, or null; holds until the next apply */
-    uint32_t thread;         /* the thread in whose context the event happened, ID_NONE */
+    uint32_t thread;         /* the thread that runs where the event happened, ID_NONE */
+    uint32_t actor;          /* the thread in whose name it happened: that one or a visitor */
     uint32_t other;          /* the thread that the event names (wakee, next, server, client) */
     struct travel travel;    /* of a push or take */
-    bool completed;          /* the message's round trip ends with this event */
+    bool completed;          /* the message's journey ends with this event */
 };
 
 bool model_start(struct model *model, const struct trace_file *file, struct names *names,

@@ -65,6 +65,7 @@ bool model_start(struct model *model, const struct trace_file *file, struct name
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
         model->cpus[i].current = ID_NONE;
         model->cpus[i].idle = ID_NONE;
+        model->cpus[i].visitor = ID_NONE;
         model->cpus[i].arrival = (struct travel){.cpu = ID_NONE, .pusher = ID_NONE};
     }
     for (uint32_t i = 0; i < names->thread_count; i++) {

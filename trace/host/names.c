@@ -230,10 +230,16 @@ void names_object_label(struct names *names, uint32_t id, char *text, size_t siz
 {
     uint32_t index = names_object(names, id);
     const struct object_name *object = &names->objects[index];
-    const char *kind =
-        object->kind < TRACE_OBJECT_KIND_COUNT ? trace_object_kind_names[object->kind] : "object";
+    bool known = object->process && object->kind < TRACE_OBJECT_KIND_COUNT;
+    const char *kind = known ? trace_object_kind_names[object->kind] : "object";
+    uint32_t thread = id_table_get(&names->thread_index, id);
+    uint32_t named = id_table_get(&names->process_index, id);
 
-    if (object->process) {
+    if (!object->process && thread != ID_NONE) { /* all ids are of one space */
+        snprintf(text, size, "thread %s", names->threads[thread].name);
+    } else if (!object->process && named != ID_NONE) {
+        snprintf(text, size, "process %s", names->processes[named].name);
+    } else if (object->process) {
         uint32_t process = names_process(names, object->process);
         snprintf(text, size, "%s %u of %s", kind, id, names->processes[process].name);
     } else {

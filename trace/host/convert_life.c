@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lives: what is created, ends, moves, is given and taken back, as instants on the tracks of whom it
+ * concerns. An event that no file of the converter draws is shown here as it is, with its fields, so
+ * that a new one is seen at once.
+ */
+#include "convert.h"
+
+#include "weft/trace_events.h"
+#include "weft/trace_schema.h"
+
+static void instant_write(struct convert *convert, struct track_event *instant, uint64_t time)
+{
+    instant->time = time;
+    instant->type = TRACK_INSTANT;
+    instant->category = CATEGORY_LIFE;
+    track_write(convert, instant);
+}
+
+static void process_exit(struct convert *convert, const struct trace_event *event)
+{
+    static const enum word causes[] = {WORD_PROCESS_EXIT, WORD_PROCESS_FAULT, WORD_PROCESS_KILLED};
+    struct track_event instant = {
+        .track = process_track(convert, event_a(event)),
+        .name = word(convert, causes[event->small < TRACE_EXIT_CAUSE_COUNT ? event->small : 0]),
+        .notes = {{.name = NOTE_STATUS, .value = (uint64_t)(int64_t)(int32_t)event_b(event)}},
+    };
+
+    instant_write(convert, &instant, event->time);
+}
+
+static void thread_exit(struct convert *convert, const struct trace_event *event)
+{
+    uint32_t thread = names_thread(&convert->names, event_a(event));
+    struct track_event instant = {
+        .notes = {{.name = NOTE_STATUS, .value = (uint64_t)(int64_t)(int32_t)event_b(event)}},
+    };
+
+    ipc_close(convert, thread, event->time);
+    user_close(convert, thread, event->time);
+    instant.track = thread_track(convert, thread, TRACK_THREAD);
+    instant.name = word(convert, WORD_THREAD_EXIT);
+    instant_write(convert, &instant, event->time);
+    if (model_thread(&convert->model, thread)->running) {
+        convert->threads[thread].exiting = true;
+    } else {
+        sched_thread_free(convert, event, thread);
+    }
+}
+
+static void process_create(struct convert *convert, const struct trace_event *event)
+{
+    struct track_event instant = {
+        .track = process_track(convert, event_a(event)),
+        .name = word(convert, WORD_PROCESS_CREATE),
+    };
+
+    instant_write(convert, &instant, event->time);
+}
+
+static void object_create(struct convert *convert, const struct trace_event *event)
+{
+    char label[96];
+    struct track_event instant = {.track = process_track(convert, event_b(event))};
+
+    names_object_label(&convert->names, event_a(event), label, sizeof label);
+    instant.name = intern(convert, INTERN_CREATE, event_a(event), "create %s", label);
+    instant_write(convert, &instant, event->time);
+}
+
+/* A process is given a capability: shown where it arrives. */
+static void cap_grant(struct convert *convert, const struct trace_event *event)
+{
+    char label[96];
+    struct track_event instant = {
+        .track = process_track(convert, event_b(event)),
+        .notes = {{.name = NOTE_OBJECT, .value = event_a(event)},
+                  {.name = NOTE_RIGHTS, .value = event->small}},
+    };
+
+    names_object_label(&convert->names, event_a(event), label, sizeof label);
+    instant.name = intern(convert, INTERN_GRANT, event_a(event), "given %s", label);
+    instant_write(convert, &instant, event->time);
+}
+
+/* Everything that was derived from a capability is gone: shown at the owner of what it names. */
+static void cap_revoke(struct convert *convert, const struct trace_event *event)
+{
+    char label[96];
+    uint32_t object = names_object(&convert->names, event_a(event));
+    struct track_event instant = {
+        .track = process_track(convert, convert->names.objects[object].process),
+        .notes = {{.name = NOTE_OBJECT, .value = event_a(event)},
+                  {.name = NOTE_CAPABILITIES, .value = event_b(event)},
+                  {.name = NOTE_MAPPINGS, .value = event->small}},
+    };
+
+    names_object_label(&convert->names, event_a(event), label, sizeof label);
+    instant.name = intern(convert, INTERN_REVOKE, event_a(event), "revoke %s", label);
+    instant_write(convert, &instant, event->time);
+}
+
+static void migrate(struct convert *convert, const struct trace_event *event)
+{
+    uint32_t thread = names_thread(&convert->names, event_a(event));
+    struct track_event instant = {.track = thread_track(convert, thread, TRACK_THREAD)};
+
+    instant.name = intern(convert, INTERN_MIGRATE, event->small, "migrate to cpu %u", event->small);
+    instant_write(convert, &instant, event->time);
+}
+
+void life_event(struct convert *convert, const struct trace_event *event)
+{
+    switch (event->id) {
+    case TRACE_EVENT_PROCESS_CREATE:
+        process_create(convert, event);
+        break;
+    case TRACE_EVENT_PROCESS_EXIT:
+        process_exit(convert, event);
+        break;
+    case TRACE_EVENT_THREAD_EXIT:
+        thread_exit(convert, event);
+        break;
+    case TRACE_EVENT_OBJECT_CREATE:
+        object_create(convert, event);
+        break;
+    case TRACE_EVENT_CAP_GRANT:
+        cap_grant(convert, event);
+        break;
+    case TRACE_EVENT_CAP_REVOKE:
+        cap_revoke(convert, event);
+        break;
+    case TRACE_EVENT_MIGRATE:
+        migrate(convert, event);
+        break;
+    default:
+        break; /* names and threads: the process tree shows them */
+    }
+}
+
+static void note_field(struct note *notes, const struct trace_field_info *field, uint64_t value)
+{
+    unsigned place = 0;
+
+    if (!field->name) {
+        return;
+    }
+    while (notes[place].name) {
+        place++;
+    }
+    notes[place] = (struct note){.name = NOTE_VALUE, .value = value, .label = field->name};
+    if (field->type == TRACE_FIELD_ENUM && value < field->value_count) {
+        notes[place].text = field->values[value];
+    } else if (field->type == TRACE_FIELD_SIGNED) {
+        notes[place].value = (uint64_t)(int64_t)(int32_t)value;
+    }
+}
+
+void other_event(struct convert *convert, const struct trace_event *event, uint32_t thread)
+{
+    const struct trace_event_info *info = &trace_events[event->id];
+    struct track_event instant = {
+        .track = thread == ID_NONE ? mailbox_track(convert, event->cpu)
+                                   : thread_track(convert, thread, TRACK_THREAD),
+        .name = intern(convert, INTERN_EVENT, event->id, "%s", info->name),
+    };
+
+    note_field(instant.notes, &info->small, event->small);
+    note_field(instant.notes, &info->a, event_a(event));
+    note_field(instant.notes, &info->b, event_b(event));
+    note_field(instant.notes, &info->wide, event->payload);
+    instant_write(convert, &instant, event->time);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Notifications. An arrow leaves from an instant on the signaller's track and arrives at an instant on
+ * the waiter's, when that runs again. Signals that come together arrive together; more than FLOWS_MAX
+ * of them lose their arrows, not their instants.
+ */
+#include "convert.h"
+
+#include <string.h>
+
+#include "weft/trace_events.h"
+
+static struct convert_object *convert_object(struct convert *convert, uint32_t id)
+{
+    uint32_t index = names_object(&convert->names, id);
+
+    convert->objects = memory_grow(convert->objects, &convert->object_capacity, (size_t)index + 1,
+                                   sizeof *convert->objects);
+    return &convert->objects[index];
+}
+
+static void flow_add(uint64_t *flows, uint64_t flow)
+{
+    for (unsigned i = 0; i < FLOWS_MAX; i++) {
+        if (!flows[i]) {
+            flows[i] = flow;
+            return;
+        }
+    }
+}
+
+static void signal_event(struct convert *convert, const struct trace_event *event,
+                         uint32_t signaller)
+{
+    uint32_t id = event_a(event);
+    struct convert_object *object = convert_object(convert, id);
+    uint64_t flow = ++convert->model.serials << 1;
+    struct track_event instant = {
+        .time = event->time,
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_IPC,
+        .flows = {flow},
+        .notes = {{.name = NOTE_BITS, .value = event_b(event)}},
+    };
+    char label[96];
+
+    flow_add(object->signals, flow);
+    if (signaller == ID_NONE) {
+        return;
+    }
+    names_object_label(&convert->names, id, label, sizeof label);
+    instant.name = intern(convert, INTERN_SIGNAL, id, "signal %s", label);
+    instant.track = thread_track(convert, signaller, TRACK_THREAD);
+    track_write(convert, &instant);
+}
+
+static void notified_write(struct convert *convert, uint32_t thread, uint64_t time)
+{
+    struct track_event instant = {
+        .time = time,
+        .track = thread_track(convert, thread, TRACK_THREAD),
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_IPC,
+        .name = word(convert, WORD_NOTIFIED),
+    };
+    struct convert_thread *state = &convert->threads[thread];
+
+    memcpy(instant.ends, state->notified, sizeof instant.ends);
+    memset(state->notified, 0, sizeof state->notified);
+    track_write(convert, &instant);
+}
+
+static void notified_event(struct convert *convert, const struct trace_event *event,
+                           uint32_t waiter)
+{
+    struct convert_object *object = convert_object(convert, event_a(event));
+    struct convert_thread *state = convert_thread(convert, waiter);
+
+    memcpy(state->notified, object->signals, sizeof state->notified);
+    memset(object->signals, 0, sizeof object->signals);
+    if (convert->model.threads[waiter].running) {
+        notified_write(convert, waiter, event->time);
+    }
+}
+
+void notification_event(struct convert *convert, const struct trace_event *event,
+                        const struct model_change *change)
+{
+    if (event->id == TRACE_EVENT_NOTIFICATION_SIGNAL) {
+        signal_event(convert, event, change->actor);
+    } else {
+        notified_event(convert, event, change->other);
+    }
+}
+
+void notification_arrived(struct convert *convert, uint32_t thread, uint64_t time)
+{
+    if (convert_thread(convert, thread)->notified[0]) {
+        notified_write(convert, thread, time);
+    }
+}
