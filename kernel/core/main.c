@@ -71,7 +71,6 @@ static void cpu_begin(void)
 
     list_init(&cpu->processes);
     run_queue_init(&cpu->queue);
-    timer_init(&cpu->timer);
     cpu->poll_bound = options.poll_min;
     sched_point_seed(options.seed);
     idle_init(cpu);

@@ -54,10 +54,8 @@ status_t sys_sleep(uint64_t deadline)
     if (deadline <= arch_cycles()) {
         return STATUS_OK;
     }
-    thread->deadline = deadline;
-    thread->state = TRACE_THREAD_STATE_SLEEPING;
     thread_leave_cpu(TRACE_THREAD_STATE_SLEEPING);
-    timer_sleep(thread);
+    timer_sleep(thread, deadline);
     schedule();
 }
 

@@ -287,7 +287,7 @@ static void kill_here(struct thread *thread)
         thread_die(thread, 0);
         break;
     case TRACE_THREAD_STATE_SLEEPING:
-        list_remove(&thread->link);
+        timer_remove(thread);
         thread_die(thread, 0);
         break;
     case TRACE_THREAD_STATE_BLOCKED_CALL:

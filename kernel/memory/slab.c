@@ -2,15 +2,16 @@
  *
  * Small objects of one process; the header is the manual.
  *
- * A slab page is cut into equal slots. Its first slot is spent on the link that chains all pages of
- * the process, so that slab_destroy_step() finds them.
+ * A slab page is cut into equal slots. What is left before the first of them holds the link that
+ * chains all pages of the process, so that slab_destroy_step() finds them.
  */
 #include "kernel/slab.h"
 
 #include "kernel/arch.h"
 #include "kernel/panic.h"
 
-#define SMALLEST 64ul
+/* A thread fits the largest, three of which fit a page beside its link. */
+static const uint16_t class_size[SLAB_CLASSES] = {64, 128, 256, 512, SLAB_MAX};
 
 struct slab_slot {
     struct slab_slot *next;
@@ -20,16 +21,17 @@ static unsigned class_of(size_t size)
 {
     unsigned bucket = 0;
 
-    while ((SMALLEST << bucket) < size) {
+    ASSERT(size <= SLAB_MAX);
+    while (class_size[bucket] < size) {
         bucket++;
     }
-    ASSERT(bucket < SLAB_CLASSES);
     return bucket;
 }
 
 static bool slab_grow(struct slab *slab, struct pool *pool, unsigned bucket)
 {
     paddr_t frame = pool_alloc_page(pool);
+    size_t size = class_size[bucket];
     struct slab_slot *page;
 
     if (frame == 0) {
@@ -38,7 +40,8 @@ static bool slab_grow(struct slab *slab, struct pool *pool, unsigned bucket)
     page = arch_to_virtual(frame);
     page->next = slab->pages;
     slab->pages = page;
-    for (size_t offset = SMALLEST << bucket; offset < PAGE_SIZE; offset += SMALLEST << bucket) {
+    for (size_t offset = PAGE_SIZE % size != 0 ? PAGE_SIZE % size : size; offset < PAGE_SIZE;
+         offset += size) {
         struct slab_slot *slot = (struct slab_slot *)((char *)page + offset);
 
         slot->next = slab->free[bucket];
@@ -57,7 +60,7 @@ void *slab_alloc(struct slab *slab, struct pool *pool, size_t size)
     }
     slot = slab->free[bucket];
     slab->free[bucket] = slot->next;
-    __builtin_memset(slot, 0, SMALLEST << bucket);
+    __builtin_memset(slot, 0, class_size[bucket]);
     return slot;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sleepers and time slices; the header is the manual.
+ * Timeouts and time slices; the header is the manual.
  *
  * Round-robin without a time stamp at every switch: when the timer fires at the end of a slice, the
  * running thread goes to the back if it was the running one when the slice began, or if nobody had to
@@ -13,31 +13,24 @@
 #include "kernel/cpu.h"
 #include "trace/kernel/trace.h"
 
+#define TIMEOUTS_PER_INTERRUPT 16
+
 cycles_t timer_slice;
 
-void timer_init(struct timer *timer)
+/* The earlier of two times, of which 0 is none. */
+static cycles_t earlier(cycles_t one, cycles_t other)
 {
-    list_init(&timer->sleepers);
-}
-
-static struct thread *first_sleeper(void)
-{
-    struct list_link *link = list_first(&arch_this_cpu()->timer.sleepers);
-
-    return link == NULL ? NULL : container_of(link, struct thread, link);
+    return one == 0 || (other != 0 && other < one) ? other : one;
 }
 
 /* Arms the hardware for whichever comes first. */
 static void timer_update(void)
 {
-    struct thread *sleeper = first_sleeper();
-    cycles_t next = percpu(timer.slice_end);
+    const struct tree_node *timeout = tree_first(&arch_this_cpu()->timer.timeouts);
+    cycles_t next = earlier(percpu(timer.slice_end), percpu(timer.again));
 
-    if (sleeper != NULL && (next == 0 || sleeper->deadline < next)) {
-        next = sleeper->deadline;
-    }
-    if (percpu(timer.again) != 0 && (next == 0 || percpu(timer.again) < next)) {
-        next = percpu(timer.again);
+    if (timeout != NULL) {
+        next = earlier(timeout->key, next);
     }
     if (next != 0 && next != percpu(timer.armed)) {
         percpu(timer.armed) = next;
@@ -54,17 +47,32 @@ __attribute__((preserve_most)) void timer_start_slice(void)
     }
 }
 
-void timer_sleep(struct thread *thread)
+void timer_insert(struct thread *thread, cycles_t deadline, void (*timed_out)(struct thread *))
 {
-    struct list_link *head = &arch_this_cpu()->timer.sleepers.head;
-    struct list_link *position = head->next;
-
-    while (position != head &&
-           container_of(position, struct thread, link)->deadline <= thread->deadline) {
-        position = position->next;
-    }
-    list_insert_before(position, &thread->link);
+    thread->timed_out = timed_out;
+    thread->timeout.key = deadline;
+    tree_insert(&arch_this_cpu()->timer.timeouts, &thread->timeout);
     timer_update();
+}
+
+void timer_remove(struct thread *thread)
+{
+    if (thread->timed_out != NULL) {
+        thread->timed_out = NULL;
+        tree_remove(&arch_this_cpu()->timer.timeouts, &thread->timeout);
+    }
+}
+
+static void slept(struct thread *thread)
+{
+    thread_set_status(thread, STATUS_OK);
+    thread_wake(thread, 0);
+}
+
+void timer_sleep(struct thread *thread, cycles_t deadline)
+{
+    thread->state = TRACE_THREAD_STATE_SLEEPING;
+    timer_insert(thread, deadline, slept);
 }
 
 void timer_set_again(cycles_t deadline)
@@ -73,15 +81,20 @@ void timer_set_again(cycles_t deadline)
     timer_update();
 }
 
-static uint32_t wake_sleepers(cycles_t now)
+/* How many it were. Those beyond a bound wait for the next interrupt, which comes at once. */
+static uint32_t end_timeouts(cycles_t now)
 {
-    struct thread *sleeper;
+    struct tree *timeouts = &arch_this_cpu()->timer.timeouts;
+    struct tree_node *first;
     uint32_t count = 0;
 
-    while ((sleeper = first_sleeper()) != NULL && sleeper->deadline <= now) {
-        list_remove(&sleeper->link);
-        thread_set_status(sleeper, STATUS_OK);
-        thread_wake(sleeper, 0);
+    while (count < TIMEOUTS_PER_INTERRUPT && (first = tree_first(timeouts)) != NULL &&
+           first->key <= now) {
+        struct thread *thread = container_of(first, struct thread, timeout);
+        void (*timed_out)(struct thread *) = thread->timed_out;
+
+        timer_remove(thread);
+        timed_out(thread);
         count++;
     }
     return count;
@@ -90,7 +103,7 @@ static uint32_t wake_sleepers(cycles_t now)
 void timer_expired(void)
 {
     cycles_t now = arch_cycles();
-    uint32_t woken = wake_sleepers(now);
+    uint32_t woken = end_timeouts(now);
     bool slice_ended = percpu(timer.slice_end) != 0 && percpu(timer.slice_end) <= now;
 
     percpu(timer.armed) = 0;

@@ -9,8 +9,8 @@
 #include "kernel/pool.h"
 #include "kernel/types.h"
 
-#define SLAB_CLASSES 5 /* 64, 128, 256, 512, 1024 bytes */
-#define SLAB_MAX 1024
+#define SLAB_CLASSES 5 /* 64, 128, 256, 512, 1344 bytes */
+#define SLAB_MAX 1344
 
 struct slab_slot; /* lives in the free slots */
 
@@ -19,7 +19,7 @@ struct slab {
     struct slab_slot *pages;
 };
 
-/* Zeroed memory of at least `size` bytes (up to SLAB_MAX), aligned to its size class; NULL: the pool
+/* Zeroed memory of at least `size` bytes (up to SLAB_MAX), aligned to 64; NULL: the pool
  * is empty. */
 must_use void *slab_alloc(struct slab *slab, struct pool *pool, size_t size);
 

@@ -61,7 +61,7 @@ struct thread {
     uint32_t id;             /* (I) */
     uint32_t message;        /* (O) trace id of its call under way */
     uint32_t cause;          /* (O) id of the thread that woke it, for the trace */
-    struct list_link link;   /* (O) the endpoint queue or sleepers' list it is in */
+    struct list_link link;   /* (O) the endpoint queue it is in */
     struct thread *caller;   /* (O: home) client that waits for this thread's answer */
     struct thread *server;   /* (O) thread whose `caller` it is while its call is served */
     struct object *waits_on; /* (O) endpoint, notification or reply it is blocked on */
@@ -86,16 +86,18 @@ struct thread {
     uint8_t ipc_flags;                       /* (O) enum ipc_flags */
     struct object *waits_also; /* (O) notification that ends its wait for a message, too */
     /* -- the rest -- */
-    struct object object;      /* what capabilities name; owned by the process's CPU */
-    cycles_t deadline;         /* (O) when to wake up */
-    struct list_link siblings; /* (O: the process's CPU) */
-    uint64_t end_reason;       /* (O) cause << 32 | status with which it ends its process */
-    uint32_t exit_status;      /* (O) */
-    bool dead;                 /* (O: the process's CPU) has come home to be freed */
-    bool named;                /* (O: the process's CPU) there was a capability to it */
-    bool ordered;              /* (O: the process's CPU) its kill order is under way */
-    char name[NAME_MAX + 1];   /* (O) for panics; traces have it from an event */
-    struct arch_fpu *fpu;      /* (O) registers, when not in the CPU; memory of its own */
+    struct object object;               /* what capabilities name; owned by the process's CPU */
+    cycles_t deadline;                  /* (O) until when its message may wait */
+    struct tree_node timeout;           /* (O) kernel/timer.h */
+    void (*timed_out)(struct thread *); /* (O) what then happens; NULL: it has none */
+    struct list_link siblings;          /* (O: the process's CPU) */
+    uint64_t end_reason;     /* (O) cause << 32 | status with which it ends its process */
+    uint32_t exit_status;    /* (O) */
+    bool dead;               /* (O: the process's CPU) has come home to be freed */
+    bool named;              /* (O: the process's CPU) there was a capability to it */
+    bool ordered;            /* (O: the process's CPU) its kill order is under way */
+    char name[NAME_MAX + 1]; /* (O) for panics; traces have it from an event */
+    struct arch_fpu *fpu;    /* (O) registers, when not in the CPU; memory of its own */
 };
 
 /* The one who runs here. */

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time on one CPU: sleeping threads and the time slice share its one-shot timer. No periodic tick:
- * with nobody asleep and nobody to share with, the timer is silent.
+ * Time on one CPU: timeouts of threads, the time slice and the budget of who runs share its one-shot
+ * timer. No periodic tick: with nobody waiting for a time and nobody to share with, it is silent.
+ *
+ * A thread has one timeout. It lies on the CPU that owns the thread and set it, whatever else the
+ * thread waits for meanwhile; who ends that wait cancels the timeout.
  */
 #pragma once
 
-#include "kernel/list.h"
+#include "kernel/tree.h"
 #include "kernel/types.h"
 
 struct thread;
 
 struct timer {
-    struct list sleepers;  /* (O) by deadline, the first first */
+    struct tree timeouts;  /* (O) thread.timeout, by deadline */
     cycles_t slice_end;    /* (O) 0: nobody to share with */
     cycles_t again;        /* (O) when mail to oneself goes on (mail_again()); 0: there is none */
     cycles_t armed;        /* (O) what the hardware will fire at; 0: nothing */
@@ -19,13 +22,18 @@ struct timer {
     bool spared;           /* (O) at the end of the last slice somebody else ran, and went on */
 };
 
-void timer_init(struct timer *timer);
-
 /* Starts a time slice unless one is under way. Rare, so it keeps the registers of its callers. */
 void timer_start_slice(void) __attribute__((preserve_most));
 
-/* Puts a thread to sleep until thread->deadline. */
-void timer_sleep(struct thread *thread);
+/* Calls `timed_out` with the thread at the deadline or soon after, on this CPU, from the timer's
+ * interrupt. The thread is this CPU's, and has no timeout yet. */
+void timer_insert(struct thread *thread, cycles_t deadline, void (*timed_out)(struct thread *));
+
+/* Calls its timeout off, if it has one. The CPU that set it. */
+void timer_remove(struct thread *thread);
+
+/* Puts a thread of this CPU to sleep. */
+void timer_sleep(struct thread *thread, cycles_t deadline);
 
 /* Calls mail_again_due() at this time. */
 void timer_set_again(cycles_t deadline);
