@@ -92,10 +92,11 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
                             uint64_t bits)
 {
     struct thread *caller = current();
+    status_t self = self_check();
 
     (void)name0, (void)name1, (void)bits; /* read on the process's CPU */
-    if (pages < PROCESS_PAGES_MIN) {
-        return STATUS_BAD_ARGUMENT;
+    if (self != STATUS_OK || pages < PROCESS_PAGES_MIN) {
+        return self != STATUS_OK ? self : STATUS_BAD_ARGUMENT;
     }
     if (notification != 0) {
         struct cap cap;
@@ -110,5 +111,5 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
         }
         caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
     }
-    return invoke_on_self(process_create_or_drop);
+    return object_invoke(&caller->process->object, process_create_or_drop);
 }

@@ -21,6 +21,7 @@
 #define PROGRAM "test_fuzz"
 #include "child.h"
 
+#include "exact.h"
 #include "fuzz_worker.h"
 
 #define SHARED 3
@@ -32,7 +33,6 @@
 #define LIFETIME_CALLS 60000 /* at most, of one process */
 #define HANG_US 20000000     /* without a call being made */
 #define CALLS 200000
-#define PAGES_TOP 30000 /* more than the test can own */
 
 /* ---- the arena ------------------------------------------------------------------------------- */
 
@@ -264,64 +264,6 @@ static _Bool board_open(void)
     return EXPECT_STATUS(STATUS_OK, weft_memory_create(FUZZ_BOARD_PAGES, &board_memory)) &&
            EXPECT_STATUS(STATUS_OK, weft_memory_map(HANDLE_SELF, board_memory, WEFT_FREE_BASE, 0,
                                                     FUZZ_BOARD_PAGES, RIGHT_READ | RIGHT_WRITE));
-}
-
-static void note_it_ran(void *argument)
-{
-    *(uint32_t *)argument = 1;
-}
-
-/* Every CPU still runs threads. Hangs, and so fails, where one does not. */
-static void check_cpus(void)
-{
-    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
-        struct weft_group group;
-        uint32_t ran = 0;
-        REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "alive", cpu, WEFT_PRIORITY_DEFAULT,
-                                                    note_it_ran, &ran));
-        weft_group_wait(&group);
-        weft_group_close(&group);
-        EXPECT_EQUAL(1, ran);
-    }
-}
-
-/* The most pages that a process can be given now: all free ones. Takes and returns them. */
-static uint64_t free_pages(void)
-{
-    uint64_t process, pages = PAGES_TOP;
-    while (weft_process_create(pages, 'x', 0, 0, 0, &process) != STATUS_OK) {
-        pages--;
-    }
-    (void)weft_process_kill(process);
-    (void)weft_cap_delete(process);
-    while (weft_process_create(8, 'x', 0, 0, 0, &process) != STATUS_OK) {
-        weft_sleep_for(100);
-    }
-    (void)weft_process_kill(process);
-    (void)weft_cap_delete(process);
-    return pages;
-}
-
-/* Waits until exactly so many pages are free again. */
-static void check_memory(uint64_t pages)
-{
-    uint64_t process, deadline = weft_deadline(HANG_US);
-    status_t status;
-    do {
-        weft_sleep_for(500);
-        if (!EXPECT_STATUS(STATUS_NO_MEMORY,
-                           weft_process_create(pages + 1, 'x', 0, 0, 0, &process))) {
-            return;
-        }
-        status = weft_process_create(pages, 'x', 0, 0, 0, &process);
-    } while (status == STATUS_NO_MEMORY && weft_cycles() < deadline);
-    if (status == STATUS_NO_MEMORY) {
-        ktap_note("%lu pages at first, %lu in the end", pages, free_pages());
-    }
-    REQUIRE_STATUS(STATUS_OK, status);
-    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
-    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
 }
 
 /* Until so many calls were made. False: nothing goes on any more. */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Is the kernel as it was? For tests after which nothing may be left over:
+ *
+ *     check_cpus();                        what the test needs once and keeps, before it measures:
+ *                                          its own kernel objects' pages stay with it
+ *     uint64_t pages = free_pages();
+ *     ...
+ *     check_memory(pages);                 waits until exactly so many are free again
+ *     check_cpus();                        every CPU still runs threads
+ *
+ * Free pages are counted by asking for them: a process is given the most that can be had.
+ */
+#pragma once
+
+#include "child.h"
+
+#define EXACT_PATIENCE_US 20000000
+#define EXACT_PAGES_TOP 30000 /* more than a test owns */
+
+static void note_it_ran(void *argument)
+{
+    *(uint32_t *)argument = 1;
+}
+
+/* Every CPU still runs threads. Hangs, and so fails, where one does not. */
+static unused_function void check_cpus(void)
+{
+    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
+        struct weft_group group;
+        uint32_t ran = 0;
+        REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "alive", cpu, WEFT_PRIORITY_DEFAULT,
+                                                    note_it_ran, &ran));
+        weft_group_wait(&group);
+        weft_group_close(&group);
+        EXPECT_EQUAL(1, ran);
+    }
+}
+
+/* The most pages that a process can be given now: all free ones. Takes and returns them. */
+static unused_function uint64_t free_pages(void)
+{
+    uint64_t process, pages = EXACT_PAGES_TOP;
+    while (weft_process_create(pages, 'x', 0, 0, 0, &process) != STATUS_OK) {
+        pages--;
+    }
+    (void)weft_process_kill(process);
+    (void)weft_cap_delete(process);
+    while (weft_process_create(8, 'x', 0, 0, 0, &process) != STATUS_OK) {
+        weft_sleep_for(100);
+    }
+    (void)weft_process_kill(process);
+    (void)weft_cap_delete(process);
+    return pages;
+}
+
+/* Waits until exactly so many pages are free again. */
+static unused_function void check_memory(uint64_t pages)
+{
+    uint64_t process, deadline = weft_deadline(EXACT_PATIENCE_US);
+    status_t status;
+    do {
+        weft_sleep_for(500);
+        if (!EXPECT_STATUS(STATUS_NO_MEMORY,
+                           weft_process_create(pages + 1, 'x', 0, 0, 0, &process))) {
+            return;
+        }
+        status = weft_process_create(pages, 'x', 0, 0, 0, &process);
+    } while (status == STATUS_NO_MEMORY && weft_cycles() < deadline);
+    if (status == STATUS_NO_MEMORY) {
+        ktap_note("%lu pages at first, %lu in the end", pages, free_pages());
+    }
+    REQUIRE_STATUS(STATUS_OK, status);
+    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
+}
