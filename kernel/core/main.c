@@ -71,7 +71,7 @@ static void cpu_begin(void)
 
     list_init(&cpu->processes);
     run_queue_init(&cpu->queue);
-    cpu->poll_bound = options.poll_min;
+    idle_poll_init(cpu);
     sched_point_seed(options.seed);
     idle_init(cpu);
     trace_thread_idle((uint8_t)cpu->id, cpu->idle.id, kernel_process.object.id);

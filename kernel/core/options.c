@@ -10,6 +10,7 @@
 
 #define POLL_MIN_US 2
 #define POLL_MAX_US 200
+#define POLL_JUMP_US 50
 
 struct options options = {
     .trace_mask = TRACE_CATEGORIES_DEFAULT,
@@ -119,6 +120,7 @@ void options_parse(const char *command_line)
 {
     options.poll_min = arch_clock_hz / 1000000 * POLL_MIN_US;
     options.poll_max = arch_clock_hz / 1000000 * POLL_MAX_US;
+    options.poll_jump = (uint32_t)(arch_clock_hz / 1000000 * POLL_JUMP_US);
     while (*command_line != '\0') {
         while (*command_line == ' ') {
             command_line++;

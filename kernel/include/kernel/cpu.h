@@ -32,8 +32,9 @@ struct cpu {
     struct run_queue queue;            /* (O) */
     struct timer timer;                /* (O) */
     struct again again;                /* (O) */
-    cycles_t poll_bound;               /* (O) how long to poll when idle, adapts */
-    uint32_t poll_rest;                /* (O) how many times more the bound shall not grow */
+    uint32_t poll_credit;              /* (O) what polling has saved here, in wake-ups */
+    uint32_t poll_rest;                /* (O) how many polls more shall be short */
+    uint32_t poll_rest_length;         /* (O) how many it was the last time */
     uint32_t ids;                      /* (O) ids handed out here */
     struct list processes;             /* (O) that this CPU owns, through process.neighbours */
     uint32_t revoking;                 /* (O) id of the capability that is being revoked, or 0 */

@@ -20,7 +20,8 @@ struct options {
     uint64_t seed;
     cycles_t poll_min; /* how long an idle CPU polls at least, and at most */
     cycles_t poll_max;
-    bool never_halt; /* an idle CPU begins to poll again instead */
+    uint32_t poll_jump; /* between two looks at the clock: somebody else had the core meanwhile */
+    bool never_halt;    /* an idle CPU begins to poll again instead */
     uint32_t timeslice_us;
 };
 

@@ -14,6 +14,7 @@
 #include "kernel/list.h"
 #include "kernel/types.h"
 
+struct cpu;
 struct thread;
 
 struct run_queue {
@@ -45,3 +46,6 @@ void sched_slice_ended(void);
 
 /* Runs when nothing else does: polls the mailbox for a while, then halts. */
 _Noreturn void idle_loop(void);
+
+/* Once for each CPU, before its first idle_loop(). */
+void idle_poll_init(struct cpu *cpu);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a CPU does that has no thread to run.
+ *
+ * Theory of operation
+ *
+ * 1. Motivation. A halted CPU costs its waker a doorbell and itself a wake-up: tens of microseconds
+ *    where a hypervisor or an emulator has to give it a core again. A polling one costs power, and
+ *    where CPUs share a host's core it costs more: it keeps the very CPU from running that it is
+ *    waiting for. Both happen; the guest is not told which.
+ * 2. States. Each CPU polls its mailbox for a bounded time before it halts. The bound is `poll_max`;
+ *    while the CPU rests from polling it is `poll_min`.
+ * 3. What tells. Not how soon something comes after the halt: on a shared core that is always soon,
+ *    because halting is what lets the other side run. Only polls themselves tell: one that a message
+ *    ended was worth it, one that ran out was in vain, one that an interrupt ended tells nothing. Each hit earns a
+ *    credit of one saved wake-up; each miss costs MISS_COST of them. Who cannot pay for a miss rests.
+ * 4. Resting. The next `poll_rest` misses are short ones; then one long poll is tried. Each rest after
+ *    which that one is in vain as well lasts twice as long, up to REST_MAX. A miss that credit pays
+ *    for makes the next rest short again.
+ * 5. Descheduled. Polling looks at the clock once in a window of a few turns. When much more time has
+ *    passed than they take, somebody else had this core meanwhile and will want it again: halt. A
+ *    message that came meanwhile was not fetched by polling: it is charged like a miss.
+ * 6. Timers. Who looks at the clock anyway serves a deadline that has passed without the interrupt,
+ *    which an emulator brings late while all cores of its host are polling. That is no hit: it was
+ *    known when it would come.
+ * 7. Turns. One PAUSE and LOOKS_PER_TURN looks. An emulator leaves the guest at each PAUSE and takes a
+ *    lock that its devices need as well: with PAUSE at each look, a polling CPU made the other one's
+ *    halt, wake-up and timer several times slower.
+ * 8. Cost. Hits lie on the path of every message between CPUs, so they do little; all the rest is done
+ *    at a miss, when there is time. A CPU that is woken rarely polls for poll_max once in REST_MAX
+ *    times and for poll_min each time: the price in power.
+ * 9. The address space of who ran last stays loaded meanwhile.
+ */
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "kernel/options.h"
+#include "kernel/sched.h"
+#include "smp/sched_point.h"
+#include "trace/kernel/trace.h"
+
+#define LOOKS_PER_TURN 512
+#define POLL_TURNS_PER_WINDOW 2
+#define CREDIT_MAX 64 /* good times shall not blind for long */
+#define MISS_COST 3   /* a poll of poll_max costs as much as so many wake-ups */
+#define REST_MIN 16
+#define REST_MAX 128
+
+void idle_poll_init(struct cpu *cpu)
+{
+    cpu->poll_credit = CREDIT_MAX;
+    cpu->poll_rest = 0;
+    cpu->poll_rest_length = REST_MIN;
+}
+
+/* A long poll was in vain, or was no poll because the host ran something else. */
+static __attribute__((noinline)) void poll_charge(void)
+{
+    if (percpu(poll_credit) > CREDIT_MAX) {
+        percpu(poll_credit) = CREDIT_MAX;
+    }
+    if (percpu(poll_credit) >= MISS_COST) {
+        percpu(poll_credit) -= MISS_COST;
+        percpu(poll_rest_length) = REST_MIN;
+        return;
+    }
+    percpu(poll_credit) = 0;
+    percpu(poll_rest) = percpu(poll_rest_length);
+    if (percpu(poll_rest_length) < REST_MAX) {
+        percpu(poll_rest_length) *= 2;
+    }
+}
+
+static void poll_missed(void)
+{
+    if (percpu(poll_rest) > 0) {
+        percpu(poll_rest)--;
+    } else {
+        poll_charge();
+    }
+}
+
+/* Something came by itself, in the window that began then. Half a time stamp is enough and costs less:
+ * it stands on the path of every message between CPUs. */
+static void poll_hit(cycles_t window)
+{
+    if (unlikely((uint32_t)arch_cycles() - (uint32_t)window >= options.poll_jump)) {
+        poll_charge();
+    } else {
+        percpu(poll_credit)++;
+    }
+}
+
+static cycles_t poll_bound(void)
+{
+    return percpu(poll_rest) == 0 ? options.poll_max : options.poll_min;
+}
+
+/* Looks into the mailbox, often: a pause may be a way out of the guest, with a lock on it. */
+static __attribute__((always_inline)) bool poll_turn(struct mailbox_queue *mailbox)
+{
+    arch_pause();
+    for (unsigned look = 0; look < LOOKS_PER_TURN; look++) {
+        if (mailbox_queue_has_nodes(mailbox)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A deadline that has passed needs no interrupt while somebody looks at the clock anyway. */
+static void poll_timer(cycles_t now)
+{
+    if (percpu(timer.armed) != 0 && percpu(timer.armed) <= now) {
+        arch_timer_disarm();
+        timer_expired();
+    }
+}
+
+/* Polls the mailbox, with a window for interrupts now and then. True when there is something to do:
+ * a mailbox_drain() must follow, which ends polling. */
+static bool idle_poll(void)
+{
+    struct mailbox_queue *mailbox = &arch_this_cpu()->mailbox;
+    cycles_t start = arch_cycles();
+    cycles_t window;
+    cycles_t now = start;
+
+    if (!mailbox_queue_poll_begin(mailbox)) {
+        arch_interrupt_window(); /* the mail may be from itself (mail_again()), without end */
+        return true;
+    }
+    do {
+        window = now;
+        for (unsigned turn = 0; turn < POLL_TURNS_PER_WINDOW; turn++) {
+            if (poll_turn(mailbox)) {
+                poll_hit(window);
+                return true;
+            }
+        }
+        arch_interrupt_window();
+        now = arch_cycles();
+        poll_timer(now);
+        if (percpu(queue).ready != 0) {
+            return true;
+        }
+    } while (now - start < poll_bound() && now - window < options.poll_jump);
+    SCHED_POINT();
+    if (!mailbox_queue_poll_end(mailbox) || options.never_halt) {
+        return true;
+    }
+    poll_missed();
+    trace_idle_halt((uint32_t)(now - start));
+    return false;
+}
+
+/* What is left of polling with idle=halt. */
+static bool idle_look(void)
+{
+    if (mailbox_queue_has_nodes(&arch_this_cpu()->mailbox)) {
+        arch_interrupt_window();
+        return true;
+    }
+    trace_idle_halt(0);
+    return false;
+}
+
+void idle_loop(void)
+{
+    for (;;) {
+        mailbox_drain();
+        if (percpu(queue).ready != 0) {
+            schedule();
+        }
+        if (options.poll_max != 0 ? idle_poll() : idle_look()) {
+            continue;
+        }
+        arch_halt();
+        if (percpu(queue).ready != 0) { /* the interrupt made somebody ready */
+            schedule();
+        }
+    }
+}
