@@ -27,8 +27,8 @@ static __attribute__((noinline)) void wake_receiver(struct thread *waiter, uint6
     arch_set_badge(&waiter->frame, bits);
 }
 
-/* Wakes the waiter with bits. Owner. */
-static void wake_waiter(struct notification *notification, uint64_t bits)
+/* Ends the waiter's wait with bits; it must be woken then. Owner. */
+static inline struct thread *waiter_take(struct notification *notification, uint64_t bits)
 {
     struct thread *waiter = notification->waiter;
 
@@ -40,8 +40,13 @@ static void wake_waiter(struct notification *notification, uint64_t bits)
     } else {
         wake_receiver(waiter, bits);
     }
+    return waiter;
+}
+
+static void wake_waiter(struct notification *notification, uint64_t bits)
+{
     /* Relaxed: only the trace looks at it. */
-    thread_wake(waiter, load_relaxed(&notification->signaller));
+    thread_wake(waiter_take(notification, bits), load_relaxed(&notification->signaller));
 }
 
 static void signal_arrived(struct mail *mail)
@@ -153,19 +158,29 @@ static status_t notification_wait(struct thread *caller, struct object *object)
     return status;
 }
 
+/* It lives on this CPU, nobody waits, and no bit is set. (Relaxed: a bit that comes in right now was set
+ * elsewhere, and its mail will find the waiter.) */
+static inline bool is_quiet_here(struct notification *notification)
+{
+    return likely(notification->object.cpu == percpu(id)) && likely(notification->waiter == NULL) &&
+           likely((load_relaxed(&notification->word) & SIGNAL_BITS) == 0);
+}
+
+static inline void wait_here(struct notification *notification)
+{
+    struct thread *thread = current();
+
+    thread->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
+    thread->waits_on = &notification->object;
+    notification->waiter = thread;
+}
+
 /* For the current thread, which has the right to. */
 static inline __attribute__((always_inline)) status_t
 wait_current(struct notification *notification)
 {
-    struct thread *thread = current();
-
-    /* The common case, at once: it lives here, and no bit is set. (Relaxed: a bit that comes in right
-     * now was set elsewhere, and its mail will find the waiter.) */
-    if (likely(notification->object.cpu == percpu(id)) && likely(notification->waiter == NULL) &&
-        likely((load_relaxed(&notification->word) & SIGNAL_BITS) == 0)) {
-        thread->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
-        thread->waits_on = &notification->object;
-        notification->waiter = thread;
+    if (is_quiet_here(notification)) { /* the common case, at once */
+        wait_here(notification);
         schedule_blocked(TRACE_THREAD_STATE_BLOCKED_NOTIFICATION);
     }
     return object_invoke(&notification->object, notification_wait);
@@ -185,6 +200,8 @@ status_t sys_notification_wait(uint64_t handle)
 status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t wait)
 {
     struct cap_table *caps = current()->process->caps;
+    struct notification *signalled, *awaited;
+    struct thread *waiter;
     struct cap there, back;
 
     if (unlikely(!cap_find(caps, signal, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_WRITE), &there))) {
@@ -193,8 +210,23 @@ status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t w
     if (unlikely(!cap_find(caps, wait, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ), &back))) {
         return cap_refusal(caps, wait, OBJECT_NOTIFICATION, RIGHT_READ);
     }
-    notification_signal(there.object, there.badge != 0 ? there.badge : bits);
-    return sched_preemption_point(wait_current((struct notification *)back.object));
+    bits = there.badge != 0 ? there.badge : bits;
+    signalled = (struct notification *)there.object;
+    awaited = (struct notification *)back.object;
+    waiter = signalled->waiter;
+    /* Both live here, and so does who waits, for nothing else: they change places. */
+    if (likely(signalled->object.cpu == percpu(id)) && likely(waiter != NULL) &&
+        likely(waiter->fast_home == percpu(id)) && likely((bits & SIGNAL_BITS) != 0) &&
+        is_quiet_here(awaited)) {
+        trace_notification_signal(TRACE_IPC_PATH_DIRECT, there.object->id, (uint32_t)bits);
+        wait_here(awaited);
+        (void)waiter_take(signalled, bits & SIGNAL_BITS);
+        waiter->state = TRACE_THREAD_STATE_RUNNABLE;
+        trace_wakeup((uint8_t)waiter->run.sc->priority, waiter->id, current()->id);
+        schedule_to(waiter, TRACE_THREAD_STATE_BLOCKED_NOTIFICATION);
+    }
+    notification_signal(there.object, bits);
+    return sched_preemption_point(wait_current(awaited));
 }
 
 static bool notification_orphaned(struct object *object)

@@ -104,6 +104,20 @@ void schedule_blocked(uint8_t left_state)
     run_next(&arch_this_cpu()->queue, now);
 }
 
+void schedule_to(struct thread *next, uint8_t left_state)
+{
+    struct run_queue *queue = &arch_this_cpu()->queue;
+    cycles_t now = arch_cycles();
+
+    switch_trace_left(left_state);
+    account_settle(current(), now);
+    if (unlikely(queue->ready != 0)) {
+        run_queue_enqueue(queue, &next->run);
+        run_next(queue, now);
+    }
+    run_entity(queue, &next->run, now);
+}
+
 status_t sched_preemption_point(status_t status)
 {
     if (likely(!percpu(need_resched))) {

@@ -34,6 +34,10 @@ _Noreturn void schedule(void);
  * needs no thread_leave_cpu(). */
 _Noreturn void schedule_blocked(uint8_t left_state);
 
+/* The same, and `next`, which is this CPU's, has become ready at this moment and is in no queue: with
+ * nobody else there it runs at once, past the queue. */
+_Noreturn void schedule_to(struct thread *next, uint8_t left_state);
+
 /* At the end of a system call that may have made somebody ready: returns `status` if the caller goes
  * on, otherwise stores it for the caller and gives the CPU away. */
 must_use status_t sched_preemption_point(status_t status);
