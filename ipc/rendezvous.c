@@ -167,12 +167,14 @@ static inline __attribute__((always_inline)) status_t call_with(uint64_t handle,
     struct thread *client = current();
     uint64_t notification;
     enum trace_ipc_path path;
+    struct cap_table *caps = client->process->caps;
     struct cap cap;
-    status_t status = cap_lookup(client->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
+    status_t status;
 
-    if (status == STATUS_OK) {
-        status = transfer_prepare(client, ipc, &notification);
+    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE), &cap))) {
+        return cap_refusal(caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE);
     }
+    status = transfer_prepare(client, ipc, &notification);
     if (status != STATUS_OK) {
         return status;
     }
@@ -259,28 +261,41 @@ static status_t endpoint_receive(struct thread *server, struct object *object)
     return status;
 }
 
+/* The server wants to wait for a notification, too, at an endpoint that lives on `cpu`. */
+static status_t wait_also_prepare(struct thread *server, uint64_t notification, cpu_t cpu)
+{
+    struct cap cap;
+    status_t status =
+        cap_lookup(server->process->caps, notification, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (cap.object->cpu != cpu) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    /* It needs no reference on the way: who waits is known to it before it can be gone. */
+    server->waits_also = cap.object;
+    return STATUS_OK;
+}
+
 /* Checks all that a receiving call needs; *endpoint is where it goes on. */
 static inline __attribute__((always_inline)) status_t
 receive_prepare(struct thread *server, uint64_t handle, vaddr_t ipc, struct object **endpoint)
 {
-    uint64_t notification = 0;
+    struct cap_table *caps = server->process->caps;
+    uint64_t notification;
     struct cap cap;
-    status_t status = cap_lookup(server->process->caps, handle, OBJECT_ENDPOINT, RIGHT_READ, &cap);
+    status_t status;
 
-    if (status == STATUS_OK) {
-        *endpoint = cap.object;
-        status = transfer_prepare(server, ipc, &notification);
+    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ), &cap))) {
+        return cap_refusal(caps, handle, OBJECT_ENDPOINT, RIGHT_READ);
     }
-    if (status == STATUS_OK && notification != 0) {
-        status =
-            cap_lookup(server->process->caps, notification, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
-        if (status == STATUS_OK && cap.object->cpu != (*endpoint)->cpu) {
-            status = STATUS_BAD_ARGUMENT;
-        }
-        /* It needs no reference on the way: who waits is known to it before it can be gone. */
-        server->waits_also = status == STATUS_OK ? cap.object : NULL;
-    }
-    return status;
+    *endpoint = cap.object;
+    status = transfer_prepare(server, ipc, &notification);
+    return likely(notification == 0) || status != STATUS_OK
+               ? status
+               : wait_also_prepare(server, notification, cap.object->cpu);
 }
 
 static status_t receive(struct object *endpoint)
