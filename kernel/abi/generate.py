@@ -174,6 +174,30 @@ struct weft_startup {
 _Static_assert(sizeof(struct weft_startup) <= 4096, "the startup data fits one page");
 """
 
+THREADS = """\
+/* A thread's registers, for thread_registers_read and _write: x86_64. */
+struct weft_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rip, rflags;
+};
+
+/* What weft_thread_status.state may say. */
+enum weft_thread_state {
+    WEFT_THREAD_ACTIVE = 0,    /* it runs, could run, or waits for something */
+    WEFT_THREAD_SUSPENDED = 1,
+    WEFT_THREAD_DEAD = 2,
+};
+
+/* What thread_status tells. */
+struct weft_thread_status {
+    uint32_t id;       /* by which traces know it */
+    uint32_t state;    /* enum weft_thread_state */
+    uint32_t cpu;      /* where it runs when it runs */
+    uint32_t priority;
+};
+"""
+
 
 IPC = """\
 /* What a message carries besides its words, in memory of the calling thread. `send` parts go with the
@@ -223,7 +247,7 @@ def abi_header(abi: Abi) -> str:
                   [(key, value, "") for key, value in abi.objects.items()])
     lines += enum("trace_kind", "TRACE_KIND_",
                   [(key, value, "") for key, value in abi.trace_kinds.items()])
-    lines += [STARTUP, IPC, "#endif"]
+    lines += [STARTUP, IPC, THREADS, "#endif"]
     return "\n".join(lines) + "\n"
 
 

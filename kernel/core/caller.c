@@ -55,6 +55,9 @@ void caller_arrived(struct thread *server)
         server->caller = NULL;
         server->run.sc = &server->own;
         (void)!thread_arrived(client);
+    } else if (load_relaxed(&client->stop)) { /* Relaxed: the same. */
+        trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
+        caller_release(server, STATUS_CANCELLED);
     }
 }
 

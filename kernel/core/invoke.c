@@ -7,6 +7,7 @@
 #include "kernel/arch.h"
 #include "kernel/cap.h"
 #include "kernel/cpu.h"
+#include "kernel/order.h"
 #include "smp/sched_point.h"
 
 /* Sends the thread to itself, to go on later. Other than on one journey, an object could meanwhile be
@@ -39,6 +40,9 @@ void invoke_arrived(struct mail *mail)
         return;
     }
     SCHED_POINT();
+    if (order_cancels(thread)) {
+        return;
+    }
     thread->invoke_held = false;
     status = thread->invoke(thread, object);
     if (status == STATUS_AGAIN) {

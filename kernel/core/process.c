@@ -8,6 +8,7 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/mapping.h"
+#include "kernel/order.h"
 #include "kernel/panic.h"
 #include "kernel/sched/switch.h"
 #include "kernel/thread.h"
@@ -102,16 +103,15 @@ static void kill_piece(struct mail *mail)
         struct thread *thread =
             container_of(list_first(&process->threads), struct thread, siblings);
 
-        if (thread->ordered) { /* so have all that follow */
+        if (thread->doomed) { /* so are all that follow */
             process_check_end(process);
             return;
         }
         list_remove(&thread->siblings);
         list_append(&process->threads, &thread->siblings);
         SCHED_POINT();
-        thread->ordered = true;
-        process->pending++;
-        thread_kill(thread);
+        thread->doomed = true;
+        order_kill(thread);
     }
     if (list_empty(&process->threads)) {
         process_check_end(process);
@@ -166,25 +166,14 @@ void process_thread_dead(struct process *process, struct thread *thread)
 
     thread->dead = true;
     process->thread_count--;
-    if (!thread->ordered) {
+    order_retry(thread);
+    if (!thread->order_out) {
         thread_free(thread);
     }
     if (process->thread_count == 0) {
         process_end(process, CAUSE_EXITED, status);
         process_check_end(process);
     }
-}
-
-void process_order_done(struct thread *thread)
-{
-    struct process *process = thread->process;
-
-    process->pending--;
-    thread->ordered = false;
-    if (thread->dead) {
-        thread_free(thread);
-    }
-    process_check_end(process);
 }
 
 /* ---- ending: what it had --------------------------------------------------------------------- */

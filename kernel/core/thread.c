@@ -9,6 +9,7 @@
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/order.h"
 #include "kernel/panic.h"
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
@@ -40,8 +41,8 @@ __attribute__((noinline)) void thread_send(struct thread *thread, cpu_t cpu,
     }
     thread->state = TRACE_THREAD_STATE_TRAVELLING;
     SCHED_POINT();
-    /* [thread.owner] release: a kill order that finds the new owner also finds `travelling`.
-     * Pairs with the acquire in kill_order_arrived(). */
+    /* [thread.owner] release: an order that finds the new owner also finds `travelling`.
+     * Pairs with the acquire in order_arrived(). */
     store_release(&thread->owner, cpu);
     thread->mail.arrive = arrive;
     thread->mail.travel = (uint8_t)travel;
@@ -50,7 +51,7 @@ __attribute__((noinline)) void thread_send(struct thread *thread, cpu_t cpu,
 
 bool thread_arrived(struct thread *thread)
 {
-    /* Relaxed: who set it sent a kill order afterwards. If we miss the flag here, that order comes
+    /* Relaxed: who set it sent an order afterwards. If we miss the flag here, that order comes
      * later and finds the thread wherever it is by then. */
     if (!load_relaxed(&thread->killed)) {
         return true;
@@ -83,6 +84,10 @@ void thread_wake(struct thread *thread, uint32_t cause)
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
         return;
     }
+    if (unlikely(order_pending(thread))) {
+        order_obey(thread);
+        return;
+    }
     thread->state = TRACE_THREAD_STATE_RUNNABLE;
     trace_wakeup(thread->run.sc->priority, thread->id, cause);
     sched_ready(thread);
@@ -103,6 +108,7 @@ static void thread_unreferenced(struct object *object)
 
 static const struct object_class thread_class = {
     .type = OBJECT_THREAD,
+    .forget = order_forget,
     .unreferenced = thread_unreferenced,
 };
 
@@ -136,6 +142,8 @@ struct thread *thread_create(struct process *process, const struct thread_start 
     thread->process = process;
     thread->home = start->cpu;
     thread->fast_home = start->cpu;
+    thread->affinity = start->cpu;
+    list_init(&thread->orderers);
     thread->id = thread->object.id;
     thread->ceiling = start->priority;
     thread->own = (struct sched_context){.limit = TIME_UNLIMITED,
@@ -145,7 +153,7 @@ struct thread *thread_create(struct process *process, const struct thread_start 
     thread->run.sc = &thread->own;
     thread->state = TRACE_THREAD_STATE_STARTING;
     thread->mail.id = thread->id;
-    thread->kill_order.id = thread->id;
+    thread->order.id = thread->id;
     thread->cause = start->cause;
     __builtin_memcpy(thread->name, process->name, sizeof(thread->name));
     arch_frame_init(&thread->frame, start->entry, start->stack, start->argument);
@@ -209,15 +217,9 @@ status_t thread_collect(struct thread *thread, vaddr_t handles_to, status_t stat
 
 void thread_migrate_current(cpu_t cpu)
 {
-    struct thread *thread = current();
-
-    trace_migrate((uint8_t)cpu, thread->id, thread->home);
-    arch_fpu_evict(thread);
-    caller_follows(thread, cpu);
-    thread->cause = thread->id;
-    thread->home = cpu;
-    thread->fast_home = cpu;
-    thread_send(thread, cpu, TRACE_TRAVEL_START, thread_home_arrived);
+    current()->cause = current()->id;
+    store_relaxed(&current()->affinity, cpu); /* Relaxed: its own order; who comes last has it. */
+    order_obey(current());
     schedule();
 }
 
@@ -228,6 +230,18 @@ static void thread_dead_arrived(struct mail *mail)
     struct thread *thread = container_of(mail, struct thread, mail);
 
     process_thread_dead(thread->process, thread);
+}
+
+void thread_drop_references(struct thread *thread)
+{
+    cap_drop_gift(&thread->second);
+    while (thread->incoming_count > 0) {
+        cap_drop_gift(&thread->incoming[--thread->incoming_count]);
+    }
+    if (thread->invoke_held) {
+        object_release(thread->invoke_object);
+        thread->invoke_held = false;
+    }
 }
 
 void thread_die(struct thread *thread, uint32_t status)
@@ -242,13 +256,7 @@ void thread_die(struct thread *thread, uint32_t status)
     }
     arch_fpu_forget(thread);
     caller_bereaved(thread);
-    cap_drop_gift(&thread->second);
-    while (thread->incoming_count > 0) {
-        cap_drop_gift(&thread->incoming[--thread->incoming_count]);
-    }
-    if (thread->invoke_held) {
-        object_release(thread->invoke_object);
-    }
+    thread_drop_references(thread);
     trace_thread_exit(thread->id, (int32_t)status);
     thread->exit_status = status;
     thread->state = TRACE_THREAD_STATE_EXITED;
@@ -263,83 +271,4 @@ void thread_exit_current(uint32_t status)
 {
     thread_die(current(), status);
     schedule();
-}
-
-/* ---- killing --------------------------------------------------------------------------------- */
-
-/* Takes a blocked thread out of what it waits for and sends it home, to die there. */
-static void unblock_killed(struct thread *thread)
-{
-    if (thread->home == percpu(id)) {
-        thread_die(thread, 0);
-    } else {
-        thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
-    }
-}
-
-static void kill_here(struct thread *thread)
-{
-    switch (thread->state) {
-    case TRACE_THREAD_STATE_RUNNABLE:
-        if (thread != current()) {
-            run_queue_dequeue(&arch_this_cpu()->queue, &thread->run);
-        }
-        thread_die(thread, 0);
-        break;
-    case TRACE_THREAD_STATE_SLEEPING:
-        timer_remove(thread);
-        thread_die(thread, 0);
-        break;
-    case TRACE_THREAD_STATE_BLOCKED_CALL:
-        trace_ipc_abort(-STATUS_CANCELLED, thread->message, thread->id);
-        /* fall through */
-    case TRACE_THREAD_STATE_BLOCKED_SEND:
-    case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
-    case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
-        if (thread->server != NULL) {
-            thread->server->caller = NULL;
-            account_fall_back(thread->server);
-            thread->server = NULL;
-        } else {
-            thread->waits_on->class->forget(thread);
-        }
-        unblock_killed(thread);
-        break;
-    case TRACE_THREAD_STATE_TRAVELLING: /* will find `killed` on arrival here */
-    case TRACE_THREAD_STATE_EXITED:
-    case TRACE_THREAD_STATE_STARTING:
-        break;
-    }
-}
-
-static void kill_order_done(struct mail *mail)
-{
-    process_order_done(container_of(mail, struct thread, kill_order));
-}
-
-static void kill_order_arrived(struct mail *mail)
-{
-    struct thread *thread = container_of(mail, struct thread, kill_order);
-    /* [thread.owner] acquire: if it is us, we see at least the state with which it was sent to us.
-     * Pairs with the release in thread_send(). */
-    cpu_t owner = load_acquire(&thread->owner);
-
-    SCHED_POINT();
-    if (owner != percpu(id)) {
-        mail_send(mail, owner);
-        return;
-    }
-    kill_here(thread);
-    mail->arrive = kill_order_done;
-    mail_send(mail, thread->process->object.cpu);
-}
-
-void thread_kill(struct thread *thread)
-{
-    SCHED_POINT();
-    /* Relaxed: the kill order's push releases it. */
-    store_relaxed(&thread->killed, 1);
-    thread->kill_order.arrive = kill_order_arrived;
-    thread->kill_order.travel = TRACE_TRAVEL_KILL;
-    mail_send(&thread->kill_order, load_acquire(&thread->owner)); /* [thread.owner] a first guess */
 }

@@ -113,6 +113,7 @@ static void check_event(struct check *check, const struct trace_event *event)
     case TRACE_EVENT_SWITCH:
     case TRACE_EVENT_WAKEUP:
     case TRACE_EVENT_THREAD_EXIT:
+    case TRACE_EVENT_THREAD_SUSPEND:
         if (check->sighted & TRACE_CATEGORY_SCHED) {
             check_sched(check, event);
         }

@@ -34,6 +34,7 @@ struct check_thread {
     uint32_t server; /* thread index, of a delivered message; ID_NONE: anybody may answer */
     bool one_way;    /* the message ends with its delivery */
     uint32_t holds;  /* index + 1 of the client whose message it has to answer; 0: nobody */
+    bool suspended;  /* and not yet resumed */
     bool in_syscall;
     uint8_t syscall;
 };

@@ -8,6 +8,7 @@
  * 3. A client does not run again before its message was answered, a sender not before it was delivered.
  * 4. Only a thread that is blocked is woken, and not while it is on its way to another CPU.
  * 5. A thread ends once.
+ * 6. A suspended thread is neither woken nor does it run before it was resumed.
  *
  * A thread that pushes itself into another CPU's mailbox is gone from that moment on: the other CPU
  * may run it before this one knows who comes next and records the switch.
@@ -69,6 +70,10 @@ static void check_next(struct check *check, const struct trace_event *event, uin
         violation(check, event, "thread %u (%s) runs without having been woken", id,
                   check_name(check, next));
     }
+    if (thread->suspended) {
+        violation(check, event, "thread %u (%s) runs while it is suspended", id,
+                  check_name(check, next));
+    }
     if (is_idle(check, next) && check->names.threads[next].idle_cpu != event->cpu) {
         violation(check, event, "the idle thread of CPU %u runs here",
                   check->names.threads[next].idle_cpu);
@@ -109,6 +114,10 @@ static void check_wakeup(struct check *check, const struct trace_event *event)
         violation(check, event, "thread %u (%s) is woken while it is runnable", event_a(event),
                   check_name(check, index));
     }
+    if (thread->suspended) {
+        violation(check, event, "thread %u (%s) is woken while it is suspended", event_a(event),
+                  check_name(check, index));
+    }
     if (thread->travels) {
         violation(check, event, "thread %u (%s) is woken while it is in a mailbox", event_a(event),
                   check_name(check, index));
@@ -128,6 +137,19 @@ static void check_exit(struct check *check, const struct trace_event *event)
     }
 }
 
+static void check_suspend(struct check *check, const struct trace_event *event)
+{
+    uint32_t index = check_thread_of(check, event_a(event));
+    struct check_thread *thread = &check->threads[index];
+
+    if (event->small && (thread->state == CHECK_RUNNING || thread->state == CHECK_EXITED)) {
+        violation(check, event, "thread %u (%s) rests while it runs or after its end",
+                  event_a(event), check_name(check, index));
+    }
+    thread->suspended = event->small != 0;
+    thread->in_syscall = false; /* its registers may be set: it need not leave the call it is in */
+}
+
 void check_sched(struct check *check, const struct trace_event *event)
 {
     uint32_t previous, next;
@@ -142,6 +164,9 @@ void check_sched(struct check *check, const struct trace_event *event)
         break;
     case TRACE_EVENT_WAKEUP:
         check_wakeup(check, event);
+        break;
+    case TRACE_EVENT_THREAD_SUSPEND:
+        check_suspend(check, event);
         break;
     default:
         check_exit(check, event);

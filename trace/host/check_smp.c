@@ -42,6 +42,9 @@ static void check_push(struct check *check, const struct trace_event *event)
             thread->state = CHECK_BLOCKED; /* it is gone, although the CPU has yet to say so */
             thread->blocked_as = TRACE_THREAD_STATE_TRAVELLING;
             check->cpus[event->cpu].left = index;
+        } else if (thread->state == CHECK_RUNNABLE) { /* it was ordered away before it ran */
+            thread->state = CHECK_BLOCKED;
+            thread->blocked_as = TRACE_THREAD_STATE_TRAVELLING;
         }
     }
     id_table_put(&check->travels, key, count + 1);

@@ -112,6 +112,11 @@ void arch_tlb_flush(void);
 /* Makes a frame that enters user mode at `entry`. All other registers are zero. */
 void arch_frame_init(struct arch_frame *frame, vaddr_t entry, vaddr_t stack, uint64_t argument);
 
+/* All registers of a frame that is not running, and back; false where they cannot be a program's. */
+void arch_registers_read(const struct arch_frame *frame, struct weft_registers *out);
+must_use bool arch_registers_write(struct arch_frame *frame,
+                                   const struct weft_registers *registers);
+
 /* Continues the current thread (percpu(current)) in user mode, abandoning this kernel stack. */
 _Noreturn void arch_return_to_user(void);
 

@@ -9,7 +9,7 @@
  *   STATUS_BLOCKED   it has queued the thread somewhere; who finds it there wakes it,
  *   STATUS_AGAIN     a bounded piece is done: call again, after others had their turn.
  *
- * A function never runs on behalf of a thread that was killed.
+ * A function never runs on behalf of a thread that was killed or shall rest.
  */
 #pragma once
 

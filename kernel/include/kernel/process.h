@@ -38,7 +38,7 @@ struct process {
     struct slab slab;         /* (O) small objects */
     struct list threads;      /* (O) through thread.siblings */
     uint32_t thread_count;    /* (O) that have not come home dead */
-    uint32_t pending;         /* (O) kill orders and shootdowns under way */
+    uint32_t pending;         /* (O) orders and shootdowns under way */
     uint32_t objects;         /* (O) alive objects that this process pays for */
     uint8_t state;            /* (O) enum process_state; read anywhere as a hint */
     uint8_t cause;            /* (O) enum process_cause */
@@ -78,9 +78,6 @@ _Noreturn void process_end_current(enum process_cause cause, uint32_t status);
 
 /* A thread has come back dead. The process's CPU. */
 void process_thread_dead(struct process *process, struct thread *thread);
-
-/* A kill order of one of its threads is done. The process's CPU. */
-void process_order_done(struct thread *thread);
 
 /* Something that kept the ending waiting is over (`pending` was counted down). The process's CPU. */
 void process_check_end(struct process *process);

@@ -7,13 +7,9 @@
  * the old owner sets state = travelling and `owner` = the new CPU, then pushes the thread; the new
  * owner takes it and sets the new state. From the push on, the old owner must not touch it.
  *
- * Killing. Who wants a thread dead sets `killed` and sends its kill order to `owner`. On arrival:
- *   - owner has changed: the order is forwarded;
- *   - travelling: it is on its way here and will find `killed` when it arrives; the order is done;
- *   - blocked here: it is taken out of what it waits for and sent home; the order is done;
- *   - at home, runnable or asleep: it dies.
- * A thread dies at home only (its FPU state may be in that CPU), and from there it goes to its
- * process's CPU, where its memory is.
+ * Who wants something of a thread (that it dies, rests, or lives elsewhere) sends it an order, which
+ * chases it: kernel/order.h. A thread dies at home only (its FPU state may be in that CPU), and from
+ * there it goes to its process's CPU, where its memory is.
  *
  * `caller`, the client whose call this server is working on, belongs to the server's home CPU, and
  * so does that client while it is held there; when the server itself arrives with a fresh caller
@@ -55,7 +51,9 @@ struct thread {
     cpu_t fast_home;         /* (O) the same, or FAST_NEVER: see below */
     cpu_t owner;             /* (A) who may change it; release before the push, see above */
     uint8_t state;           /* (O) enum trace_thread_state */
-    uint8_t killed;          /* (A) set once by whoever ends it */
+    uint8_t killed;          /* (A) an order: set once by whoever ends it */
+    uint8_t stop;            /* (A) an order: it shall rest; written by the process's CPU */
+    cpu_t affinity;          /* (A) an order: where it shall live; else the same as `home` */
     uint8_t idle;            /* (I) the idle thread of its CPU */
     int8_t ceiling;          /* (I) the highest priority that it may have or give */
     uint32_t id;             /* (I) */
@@ -72,7 +70,7 @@ struct thread {
     struct sched_context loan;
     /* -- journeys -- */
     struct mail mail;
-    struct mail kill_order;
+    struct mail order;            /* (O: the process's CPU, unless order_out) see kernel/order.h */
     invoke_fn invoke;             /* (O) what it does on arrival */
     struct object *invoke_object; /* (O) */
     bool invoke_held;             /* (O) it goes on in pieces and has a reference to that object */
@@ -95,7 +93,11 @@ struct thread {
     uint32_t exit_status;    /* (O) */
     bool dead;               /* (O: the process's CPU) has come home to be freed */
     bool named;              /* (O: the process's CPU) there was a capability to it */
-    bool ordered;            /* (O: the process's CPU) its kill order is under way */
+    bool doomed;             /* (O: the process's CPU) its process's end has got to it */
+    bool order_out;          /* (O: the process's CPU) its order is under way */
+    bool order_again;        /* (O: the process's CPU) and must be sent once more */
+    bool resting;            /* (O: the process's CPU) it is here, suspended */
+    struct list orderers;    /* (O: the process's CPU) who waits for what they ordered */
     char name[NAME_MAX + 1]; /* (O) for panics; traces have it from an event */
     struct arch_fpu *fpu;    /* (O) registers, when not in the CPU; memory of its own */
 };
@@ -159,11 +161,11 @@ void thread_leave_cpu(uint8_t left_state);
 /* Moves the current thread to another CPU for good. */
 _Noreturn void thread_migrate_current(cpu_t cpu);
 
+/* Gives back what it needed or carries for a call that will not go on. Any owner. */
+void thread_drop_references(struct thread *thread);
+
 /* Ends a thread of this home CPU. If it is the current one, follow with schedule(). */
 void thread_die(struct thread *thread, uint32_t status);
-
-/* Sends the order to end a thread, once; process_order_done() hears of its end. The process's CPU. */
-void thread_kill(struct thread *thread);
 
 /* The current thread ends. */
 _Noreturn void thread_exit_current(uint32_t status);

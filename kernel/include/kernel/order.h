@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Orders to threads: die, rest, live elsewhere. See kernel/core/order.c for the theory of operation.
+ */
+#pragma once
+
+#include "kernel/thread.h"
+#include "smp/atomic.h"
+
+/* Is there something to obey before it goes on? At home. Relaxed: as in thread_arrived(). */
+static inline bool order_pending(struct thread *thread)
+{
+    return load_relaxed(&thread->stop) || load_relaxed(&thread->affinity) != thread->home;
+}
+
+/* Does what is pending with a thread that is at home, in no queue, and wants to go on: sends it away.
+ * If it is the current one, follow with schedule(). */
+void order_obey(struct thread *thread);
+
+/* A thread that has arrived somewhere to act there shall rest instead: its call is cancelled and it has
+ * been dealt with. Its owner. */
+must_use bool order_cancels(struct thread *thread);
+
+/* Orders a thread to die. Its process's CPU. */
+void order_kill(struct thread *thread);
+
+/* Something has become of the thread: whoever waits for that looks again. Its process's CPU. */
+void order_retry(struct thread *thread);
+
+/* A thread that waits for what it ordered shall not: the class's `forget`. */
+void order_forget(struct thread *thread);
+
+/* The three orders and their reverse as system calls: on the CPU of the thread `object`, for a caller
+ * that is there (kernel/invoke.h). */
+status_t order_to_die(struct thread *caller, struct object *object);
+status_t order_to_rest(struct thread *caller, struct object *object);
+status_t order_to_go_on(struct thread *caller, struct object *object);
+status_t order_to_move(struct thread *caller, struct object *object);
