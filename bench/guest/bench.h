@@ -95,6 +95,7 @@ void bench_thread_switch(void);
 void bench_ipc_call_same_core(void);
 void bench_ipc_call_cross_core(void);
 void bench_ipc_call_matrix(void);
+void bench_ipc_call_pairs(void);
 void bench_ipc_notify_same_core(void);
 void bench_ipc_notify_same_core_two_calls(void);
 void bench_ipc_notify_cross_core(void);

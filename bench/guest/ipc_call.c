@@ -10,7 +10,7 @@
 #include "weft/print.h"
 #include "weft/startup.h"
 
-static void loop_call(struct bench_loop *loop)
+void call_loop(struct bench_loop *loop)
 {
     struct weft_message message = {{0, 1, 2, 3}};
     uint64_t endpoint = loop->handles[0];
@@ -57,7 +57,7 @@ void call_measure(const char *name, struct call_server *server, uint32_t client_
 {
     char params[80];
     struct bench_loop loop = {.handles = {server->endpoint}};
-    bench_measure(&loop, name, client_cpu, samples, loop_call);
+    bench_measure(&loop, name, client_cpu, samples, call_loop);
     bench_correct(&loop, 1);
     weft_format(params, sizeof(params), "\"client_cpu\":%u,\"server_cpu\":%u,\"server_thread\":%u",
                 client_cpu, server->cpu, server->partner.thread_id);

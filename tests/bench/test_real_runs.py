@@ -76,6 +76,15 @@ def test_calls_without_tracing_stay_within_their_limits(build: Any, weft: Weft, 
     assert not list(tmp_path.glob("*.weft"))
 
 
+def test_a_cross_core_call_costs_the_same_on_many_cpus(build: Any, weft: Weft, tmp_path: Path) -> None:
+    """Not more than a twentieth from 2 to 64 CPUs, idle or all busy in pairs."""
+    runs = bench(weft, tmp_path, "--suite", "scaling", "--set", "samples=200")["runs"]
+    assert [run["cpus"] for run in runs] == [2, 4, 8, 16, 32, 64]
+    for name in ("ipc.call.cross_core", "ipc.call.pairs.share"):
+        costs = [medians(run)[name] for run in runs]
+        assert max(costs) <= 1.05 * costs[0], (name, costs)
+
+
 def test_the_readme_says_what_is_measured(build: Any, weft: Weft, tmp_path: Path) -> None:
     """Its figures may be a little old, not more than a tenth (or 5 instructions) off."""
     run = bench(weft, tmp_path, "--no-trace", "--accel", "icount", "--cpus", "4")["runs"][0]

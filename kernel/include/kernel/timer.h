@@ -38,7 +38,7 @@ void timer_sleep(struct thread *thread, cycles_t deadline);
 /* Calls mail_again_due() at this time. */
 void timer_set_again(cycles_t deadline);
 
-/* From the timer interrupt. */
+/* From the timer interrupt, or instead of it from an idle CPU that saw the deadline pass. */
 void timer_expired(void);
 
 extern cycles_t timer_slice; /* (I) cycles of a time slice */

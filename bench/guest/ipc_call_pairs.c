@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ipc.call.pairs: how long is a client away when all CPUs talk in pairs at the same time?
+ * ipc.call.pairs.share: what does one call cost then?
+ *
+ * Timed: as ipc.call.cross_core, by all clients at once: a client on every even CPU calls a server of
+ * its own on the next CPU. All begin together; the record holds the samples of all clients. The
+ * second record holds the same samples divided by the number of pairs. Where CPUs take turns (icount
+ * mode), a round trip passes while every other pair makes one as well and its clock counts the work
+ * of all; the share is then the work for one call, which is what may be compared between machines
+ * of different size. Needs two CPUs; with one there is no figure.
+ */
+#include "ipc_call.h"
+
+#include "weft/atomic.h"
+#include "weft/print.h"
+#include "weft/startup.h"
+#include "weft/string.h"
+#include "weft/thread.h"
+
+#define PAIRS_MAX 127
+#define ROOM_BASE (WEFT_FREE_BASE + (WEFT_FREE_TOP - WEFT_FREE_BASE) / 2)
+
+struct pair {
+    struct call_server server;
+    struct bench_loop loop;
+    uint32_t thread_id;
+};
+
+static struct pair pairs[PAIRS_MAX];
+static uint32_t pair_count;
+static uint32_t arrived; /* atomic: clients that are ready to begin */
+
+static void run_client(void *argument)
+{
+    struct pair *pair = argument;
+    weft_fetch_add(&arrived, 1);
+    while (weft_load_acquire(&arrived) < pair_count) {
+        weft_pause();
+    }
+    call_loop(&pair->loop);
+}
+
+static void measure_all(void)
+{
+    struct weft_group group;
+    if (weft_group_open(&group) != STATUS_OK) {
+        weft_fail("ipc.call.pairs: no notification for the threads");
+    }
+    for (uint32_t i = 0; i < pair_count; i++) {
+        if (weft_thread_start_id(&group, "ipc.call.pairs", 2 * i, WEFT_PRIORITY_DEFAULT, run_client,
+                                 &pairs[i], &pairs[i].thread_id) != STATUS_OK) {
+            weft_fail("ipc.call.pairs: no thread on CPU %u", 2 * i);
+        }
+    }
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    for (uint32_t i = 0; i < pair_count; i++) {
+        if (pairs[i].loop.failed != 0) {
+            weft_fail("ipc.call.pairs: a system call in the loop failed");
+        }
+    }
+}
+
+/* Memory for the samples of all clients and once more for those that count; touched already. */
+static uint64_t *open_room(uint64_t words)
+{
+    uint64_t pages = (words * sizeof(uint64_t) + WEFT_PAGE_SIZE - 1) / WEFT_PAGE_SIZE;
+    uint64_t handle;
+    if (weft_memory_create(pages, &handle) != STATUS_OK ||
+        weft_memory_map(HANDLE_SELF, handle, ROOM_BASE, 0, pages, RIGHT_READ | RIGHT_WRITE) !=
+            STATUS_OK) {
+        weft_fail("ipc.call.pairs: no memory for %lu samples", words);
+    }
+    memset((void *)ROOM_BASE, 0, words * sizeof(uint64_t));
+    return (uint64_t *)ROOM_BASE;
+}
+
+/* Reports the samples of all clients, each divided by `operations`. `all` has room for them. */
+static void report_all(const char *name, uint64_t *all, uint64_t operations)
+{
+    char params[64];
+    uint64_t samples = bench_options.samples;
+    struct bench_loop loop = {
+        .samples = all,
+        .total = bench_options.warmup + pair_count * samples,
+        .thread_id = pairs[0].thread_id,
+    };
+    for (uint32_t i = 0; i < pair_count; i++) {
+        memcpy(all + bench_options.warmup + i * samples,
+               pairs[i].loop.samples + bench_options.warmup, samples * sizeof(uint64_t));
+    }
+    bench_correct(&loop, operations);
+    weft_format(params, sizeof(params), "\"pairs\":%u", pair_count);
+    bench_report(name, &loop, params);
+}
+
+void bench_ipc_call_pairs(void)
+{
+    uint64_t total = bench_options.warmup + bench_options.samples;
+    pair_count = bench_options.cpu_count / 2 < PAIRS_MAX ? bench_options.cpu_count / 2 : PAIRS_MAX;
+    if (pair_count == 0) {
+        return;
+    }
+    uint64_t *room = open_room(2 * pair_count * total);
+    for (uint32_t i = 0; i < pair_count; i++) {
+        call_server_start(&pairs[i].server, 2 * i + 1);
+        pairs[i].loop = (struct bench_loop){
+            .samples = room + i * total,
+            .total = total,
+            .handles = {pairs[i].server.endpoint},
+        };
+    }
+    measure_all();
+    report_all("ipc.call.pairs", room + pair_count * total, 1);
+    report_all("ipc.call.pairs.share", room + pair_count * total, pair_count);
+    for (uint32_t i = 0; i < pair_count; i++) {
+        call_server_end(&pairs[i].server);
+    }
+}
