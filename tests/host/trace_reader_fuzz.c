@@ -27,6 +27,7 @@
 
 static void run_tools(const void *bytes, size_t size, bool json)
 {
+    const struct latency_options latency = {.json = json, .slowest = 4};
     struct trace_error error;
     struct trace_file file = {0};
     struct output output;
@@ -39,7 +40,7 @@ static void run_tools(const void *bytes, size_t size, bool json)
     check_capture(&file, &output, &violations, &error);
     convert_capture(&file, &output, &error);
     stat_capture(&file, json, &output, &error);
-    latency_capture(&file, json, &output, &error);
+    latency_capture(&file, &latency, &output, &error);
     dump_capture(&file, json, &output, &error);
 }
 

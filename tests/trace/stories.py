@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from synthetic import Capture
 
 CLIENT, SERVER = 5, 6
-PING, PONG, PANG = 10, 11, 12
+PING, PONG, PANG, INTRUDER = 10, 11, 12, 13
 PONG_ENDPOINT, PANG_ENDPOINT, NOTIFICATION = 20, 21, 30
 COUNTER_NAME, SLICE_NAME = 1, 2
 FIRST_REPLY = 1000
@@ -86,6 +86,33 @@ def cross_call(story: Story, doorbell: bool = True) -> int:
     story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "ipc_reply", after=700, path="cross", message=message, client=PING)
+    story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
+    story.at(1, "doorbell_elide", to=0)
+    story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
+    story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    story.at(1, "switch", state="blocked_receive", previous=PONG, next=Capture.idle(1))
+    return message
+
+
+def delayed_call(story: Story, delay: int = 5000, in_service: bool = False) -> int:
+    """A cross-core call in whose way `intruder` (thread 13, of the highest priority) wakes up on the
+    server's CPU: before pong gets to run, or while it serves."""
+    message = story.message()
+    story.at(0, "ipc_call", path="cross", message=message, endpoint=PONG_ENDPOINT)
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "doorbell_elide", to=1)
+    story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
+    story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
+    if in_service:
+        story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "wakeup", priority=99, thread=INTRUDER, cause=0)
+    story.at(1, "switch", state="runnable", previous=PONG if in_service else Capture.idle(1),
+             next=INTRUDER)
+    story.at(1, "switch", after=delay, state="sleeping", previous=INTRUDER, next=PONG)
     story.at(1, "ipc_reply", after=700, path="cross", message=message, client=PING)
     story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
     story.at(1, "doorbell_elide", to=0)

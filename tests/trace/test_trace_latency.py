@@ -8,7 +8,7 @@ import random
 
 import pytest
 import stories
-from stories import PANG, PING, PONG, Story
+from stories import INTRUDER, PANG, PING, PONG, Story
 from synthetic import Capture
 
 STAGES = ["entry", "enqueue", "doorbell", "wakeup", "dispatch", "service", "reply", "resume"]
@@ -117,6 +117,146 @@ def test_text_shows_the_same_paths(tool, tmp_path):
     text = tool.ok("latency", stories.whole(3).capture.write(tmp_path / "a.weft"))
     assert "ping -> pong, endpoint 20, cross, n = 3" in text
     assert "ping -> pang, endpoint 21, direct, n = 9" in text  # with those answered by pong
+
+
+def test_one_way_messages_are_no_round_trips(tool, tmp_path):
+    story = Story()
+    stories.one_way(story)
+    stories.one_way_here(story)
+    stories.direct_call(story)
+    result = latency(tool, tmp_path, story)
+    assert (result["messages"], result["one_way"], result["incomplete"]) == (3, 2, 0)
+    (path,) = result["paths"]
+    assert (path["path"], path["n"]) == ("direct", 1)
+    sends = {row["path"]: row for row in result["sends"]}
+    assert medians(sends["cross"]) == {"entry": 0, "enqueue": 100, "doorbell": 300, "wakeup": 100}
+    assert (sends["cross"]["p50"], sends["queued"]["p50"]) == (500, 100)
+    assert sends["cross"]["server"]["thread"] == PONG
+
+
+def test_a_call_that_fails_at_once_is_aborted_and_complete(tool, tmp_path):
+    story = Story()
+    stories.failed_call(story)
+    stories.direct_call(story)
+    result = latency(tool, tmp_path, story)
+    assert (result["messages"], result["aborted"], result["incomplete"]) == (2, 1, 0)
+
+
+def test_a_saved_caller_is_served_until_somebody_answers(tool, tmp_path):
+    story = Story()
+    stories.saved_call(story)
+    (path,) = latency(tool, tmp_path, story)["paths"]
+    assert path["server"]["thread"] == PANG and path["stages"]["service"]["p50"] == 1000
+    assert path["p50"] == sum(medians(path).values())
+
+
+@pytest.mark.parametrize("in_service, stage", [(False, "dispatch"), (True, "service")])
+def test_a_planted_delay_is_named_for_the_messages_that_it_hit_and_no_others(
+        tool, tmp_path, in_service, stage):
+    story = Story()
+    story.capture.thread(INTRUDER, "intruder", stories.SERVER, cpu=1)
+    hit = set()
+    for index in range(300):
+        if index % 60 == 30:
+            hit.add(stories.delayed_call(story, in_service=in_service))
+        else:
+            stories.cross_call(story)
+            stories.direct_call(story)
+    result = latency(tool, tmp_path, story)
+    named = {row["message"] for row in result["slowest"] if row["obstacles"]}
+    assert named == hit and len(result["slowest"]) == 10
+    for row in result["slowest"][:5]:
+        (obstacle,) = row["obstacles"]
+        assert (obstacle["kind"], obstacle["stage"], obstacle["cpu"]) == ("thread", stage, 1)
+        assert obstacle["thread"]["name"] == "intruder" and obstacle["length"] == 5000
+        assert row["start"] < obstacle["time"] < row["end"]
+    (summary,) = result["obstacles"]
+    assert (summary["messages"], summary["length"]) == (5, 25000)
+
+
+def test_an_interrupt_in_the_way_is_named(tool, tmp_path):
+    story = Story()
+    message = story.message()
+    story.at(0, "ipc_call", path="direct", message=message, endpoint=stories.PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", after=5, path="direct", message=message, server=PANG)
+    story.at(0, "switch", after=5, state="blocked_call", previous=PING, next=PANG)
+    began = story.at(0, "irq_entry", vector=0x20)
+    story.at(0, "irq_exit", after=700, vector=0x20)
+    story.at(0, "ipc_reply", after=200, path="direct", message=message, client=PING)
+    story.at(0, "switch", after=5, state="blocked_receive", previous=PANG, next=PING)
+    (row,) = latency(tool, tmp_path, story)["slowest"]
+    (obstacle,) = row["obstacles"]
+    assert (obstacle["kind"], obstacle["vector"], obstacle["stage"]) == ("interrupt", 0x20, "service")
+    assert (obstacle["time"], obstacle["length"]) == (began, 700)
+
+
+def test_a_server_that_is_busy_is_named(tool, tmp_path):
+    """pong answers one call late; ping's waits in the queue meanwhile."""
+    story = Story()
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=0)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    message = story.message()
+    story.at(0, "ipc_call", path="cross", message=message, endpoint=stories.PONG_ENDPOINT)
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
+    story.at(1, "ipc_deliver", after=9000, path="cross", message=message, server=PONG)
+    story.at(1, "ipc_reply", after=300, path="cross", message=message, client=PING)
+    story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
+    story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
+    story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    (row,) = latency(tool, tmp_path, story)["slowest"]
+    (obstacle,) = row["obstacles"]
+    assert (obstacle["kind"], obstacle["stage"], obstacle["length"]) == ("busy", "wakeup", 9000)
+    assert obstacle["thread"]["thread"] == PONG
+
+
+def test_the_number_of_slowest_messages_can_be_chosen(tool, tmp_path):
+    path = stories.whole(10).capture.write(tmp_path / "a.weft")
+    result = json.loads(tool.ok("latency", path, "--json", "--slowest", 3))
+    totals = [row["total"] for row in result["slowest"]]
+    assert len(totals) == 3 and totals == sorted(totals, reverse=True)
+    assert totals[0] == max(row["max"] for row in result["paths"])
+    assert tool("latency", path, "--slowest", "many").returncode == 2
+
+
+def test_many_different_values_are_kept_with_a_known_precision(tool, tmp_path):
+    """More values than a histogram has buckets: within 1/1024, and nothing is forgotten."""
+    random.seed(3)
+    story = Story()
+    trips = []
+    for _ in range(12000):
+        message = story.message()
+        service = random.randrange(1, 1 << random.randrange(10, 24))
+        story.at(0, "ipc_call", path="direct", message=message, endpoint=stories.PANG_ENDPOINT)
+        story.at(0, "ipc_deliver", after=5, path="direct", message=message, server=PANG)
+        story.at(0, "switch", after=5, state="blocked_call", previous=PING, next=PANG)
+        story.at(0, "ipc_reply", after=service, path="direct", message=message, client=PING)
+        story.at(0, "switch", after=5, state="blocked_receive", previous=PANG, next=PING)
+        trips.append(service + 15)
+    (row,) = latency(tool, tmp_path, story)["paths"]
+    assert (row["n"], row["min"], row["max"]) == (len(trips), min(trips), max(trips))
+    assert row["mean"] == pytest.approx(sum(trips) / len(trips), abs=0.1)
+    for name, permille in (("p50", 500), ("p90", 900), ("p99", 990), ("p999", 999)):
+        exact = percentile(trips, permille)
+        assert exact <= row[name] <= exact * (1 + 1 / 1024)
+
+
+def test_percentiles_are_written_for_hdr_plots(tool, tmp_path):
+    story = stories.whole(50)
+    path = story.capture.write(tmp_path / "a.weft")
+    result = json.loads(tool.ok("latency", path, "--json", "--hgrm", tmp_path / "plots"))
+    files = sorted((tmp_path / "plots").iterdir())
+    assert len(files) == len(result["paths"]) + len(result["sends"])
+    assert files[0].name == "1-ping-pang-direct.hgrm"
+    lines = files[0].read_text().splitlines()
+    assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    rows = [list(map(float, line.split())) for line in lines[2:] if not line.startswith("#")]
+    assert rows[-1][:3] == [result["paths"][0]["max"], 1.0, result["paths"][0]["n"]]
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    total = next(line for line in lines if line.startswith("#[Max"))
+    assert total.split("Total count")[1].strip(" =]") == str(result["paths"][0]["n"])
 
 
 def test_cpu_times_add_up(tool, tmp_path):

@@ -26,8 +26,14 @@ bool dump_capture(const struct trace_file *file, bool json, struct output *outpu
                   struct trace_error *error);
 bool stat_capture(const struct trace_file *file, bool json, struct output *output,
                   struct trace_error *error);
-bool latency_capture(const struct trace_file *file, bool json, struct output *output,
-                     struct trace_error *error);
+struct latency_options {
+    bool json;
+    size_t slowest;   /* messages that are named */
+    const char *hgrm; /* folder for percentile files, or null */
+};
+
+bool latency_capture(const struct trace_file *file, const struct latency_options *options,
+                     struct output *output, struct trace_error *error);
 /* Also tells how many violations it found. */
 bool check_capture(const struct trace_file *file, struct output *output, uint64_t *violations,
                    struct trace_error *error);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "latency.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are read as they are");
 
@@ -19,7 +20,8 @@ static const char usage[] =
     "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
     "       weft-trace convert IN.weft -o OUT.pftrace   for ui.perfetto.dev\n"
     "       weft-trace stat    IN.weft [--json]         what CPUs and threads did\n"
-    "       weft-trace latency IN.weft [--json]         where the time of messages went\n"
+    "       weft-trace latency IN.weft [--json] [--slowest N] [--hgrm FOLDER]\n"
+    "                                                   where the time of messages went\n"
     "       weft-trace check   IN.weft                  whether it can have happened\n"
     "       weft-trace dump    IN.weft [--json]         every event as a line\n"
     "\n"
@@ -30,8 +32,18 @@ static const char usage[] =
 struct options {
     const char *command, *input, *output;
     struct capture_options capture;
+    struct latency_options latency;
     bool json, help;
 };
+
+static bool number_read(const char *text, size_t most, size_t *number)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 0);
+
+    *number = value;
+    return *text >= '0' && *text <= '9' && !*end && value <= most;
+}
 
 static bool options_read(struct options *options, int count, char **arguments)
 {
@@ -40,12 +52,15 @@ static bool options_read(struct options *options, int count, char **arguments)
         {"kernel", required_argument, NULL, 'k'},
         {"meta", required_argument, NULL, 'm'},
         {"json", no_argument, NULL, 'j'},
+        {"slowest", required_argument, NULL, 's'},
+        {"hgrm", required_argument, NULL, 'g'},
         {"output", required_argument, NULL, 'o'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;
 
+    options->latency.slowest = SLOWEST_DEFAULT;
     while ((option = getopt_long(count, arguments, "o:h", names, NULL)) != -1) {
         switch (option) {
         case 'r':
@@ -58,7 +73,15 @@ static bool options_read(struct options *options, int count, char **arguments)
             options->capture.metadata = optarg;
             break;
         case 'j':
-            options->json = true;
+            options->json = options->latency.json = true;
+            break;
+        case 's':
+            if (!number_read(optarg, SLOWEST_MAX, &options->latency.slowest)) {
+                return false;
+            }
+            break;
+        case 'g':
+            options->latency.hgrm = optarg;
             break;
         case 'o':
             options->output = optarg;
@@ -93,7 +116,7 @@ static bool run(const struct options *options, const struct trace_file *file, st
         return stat_capture(file, options->json, output, error);
     }
     if (strcmp(options->command, "latency") == 0) {
-        return latency_capture(file, options->json, output, error);
+        return latency_capture(file, &options->latency, output, error);
     }
     if (strcmp(options->command, "dump") == 0) {
         return dump_capture(file, options->json, output, error);

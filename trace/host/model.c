@@ -5,12 +5,13 @@
  *
  * Mailbox journeys are remembered from push to take by (traveller, reason, target CPU). Pushes
  * whose take was lost would pile up; the table is cleared when it reaches TRAVELS_MAX.
+ * Messages are followed in model_message.c.
  *
  * A system call whose object lives on another CPU goes on there, while somebody else runs. The kernel
  * goes on with it in the same breath in which it takes the caller from its mailbox, so the event that
  * follows the take on that CPU is the caller's doing.
  */
-#include "model.h"
+#include "model_message.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,152 +46,6 @@ uint32_t model_thread_of(struct model *model, uint32_t id)
     return index;
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
-
-static void stamp(struct message *message, enum stamp which, uint64_t time)
-{
-    message->stamps[which] = time;
-    message->seen |= (uint16_t)(1u << which);
-}
-
-static struct message *message_find(struct model *model, uint32_t id)
-{
-    uint32_t client = id_table_get(&model->messages, id);
-
-    return client == ID_NONE ? NULL : &model->threads[client].message;
-}
-
-static struct message *message_call(struct model *model, const struct trace_event *event)
-{
-    uint32_t client = model->cpus[event->cpu].current;
-    struct model_thread *thread;
-    struct message *message;
-
-    if (client == ID_NONE) {
-        return NULL;
-    }
-    thread = model_thread(model, client);
-    message = &thread->message;
-    if (message->open) {
-        id_table_remove(&model->messages, message->id);
-    }
-    *message = (struct message){
-        .serial = ++model->serials,
-        .id = event_a(event),
-        .client = client,
-        .server = ID_NONE,
-        .answerer = ID_NONE,
-        .endpoint = event_b(event),
-        .client_cpu = event->cpu,
-        .server_cpu = ID_NONE,
-        .path = event->small,
-        .open = true,
-        .one_way = event->id == TRACE_EVENT_IPC_SEND,
-    };
-    stamp(message, STAMP_CALL, event->time);
-    if (thread->in_syscall && thread->syscall_time <= event->time) {
-        stamp(message, STAMP_ENTER, thread->syscall_time);
-    }
-    id_table_put(&model->messages, message->id, client);
-    return message;
-}
-
-/* The message is done. Borders that it had not take the time of the one before. */
-static void message_end(struct model *model, struct message *message)
-{
-    if (!(message->seen & 1u << STAMP_ENTER)) {
-        message->stamps[STAMP_ENTER] = message->stamps[STAMP_CALL];
-    }
-    for (int i = STAMP_PUSH; i < STAMP_COUNT; i++) {
-        if (!(message->seen & 1u << i)) {
-            message->stamps[i] = message->stamps[i - 1];
-        }
-    }
-    message->open = false;
-    id_table_remove(&model->messages, message->id);
-}
-
-static void message_deliver(struct model *model, const struct trace_event *event,
-                            struct model_change *change)
-{
-    uint32_t server = model_thread_of(model, event_b(event));
-    struct message *message = message_find(model, event_a(event));
-
-    change->other = server;
-    change->message = message;
-    if (!message) {
-        return;
-    }
-    message->server = server;
-    message->server_cpu = event->cpu;
-    stamp(message, STAMP_DELIVER, event->time);
-    if (message->one_way) {
-        message_end(model, message);
-        change->completed = true;
-        return;
-    }
-    model->threads[server].serving = message->client;
-    if (model->cpus[event->cpu].current == server) {
-        stamp(message, STAMP_SERVE, event->time);
-    }
-}
-
-/* Its server serves the message no more. */
-static void message_release(struct model *model, const struct message *message)
-{
-    if (message->server != ID_NONE && model->threads[message->server].serving == message->client) {
-        model->threads[message->server].serving = ID_NONE;
-    }
-}
-
-static void message_reply(struct model *model, const struct trace_event *event,
-                          struct model_change *change)
-{
-    struct message *message;
-
-    change->other = model_thread_of(model, event_b(event));
-    message = change->message = message_find(model, event_a(event));
-    if (!message) {
-        return;
-    }
-    message_release(model, message);
-    stamp(message, STAMP_REPLY, event->time);
-    if (event->id == TRACE_EVENT_IPC_REPLY) {
-        message->answerer = change->actor;
-        return;
-    }
-    message->aborted = true;
-    if (change->thread == message->client) { /* it has failed at once, and its client goes on */
-        stamp(message, STAMP_RESUME, event->time);
-        message_end(model, message);
-        change->completed = true;
-    }
-}
-
-static struct message *message_save(struct model *model, const struct trace_event *event)
-{
-    struct message *message = message_find(model, event_a(event));
-
-    if (message) {
-        message_release(model, message);
-        message->saved = true;
-    }
-    return message;
-}
-
-/* The client runs again: the message is done. */
-static struct message *message_resume(struct model *model, uint32_t client, uint64_t time)
-{
-    struct message *message = &model->threads[client].message;
-
-    if (!message->open || !(message->seen & 1u << STAMP_REPLY)) {
-        return NULL;
-    }
-    stamp(message, STAMP_RESUME, time);
-    message_end(model, message);
-    return message;
-}
-
 /* ---- mailboxes --------------------------------------------------------------------------------- */
 
 static uint64_t travel_key(uint32_t traveller, uint32_t why, uint32_t to)
@@ -216,9 +71,9 @@ static void message_travels(struct model *model, const struct trace_event *event
     }
     message = &model->threads[thread].message;
     if (message->open && why == TRACE_TRAVEL_IPC_CALL) {
-        stamp(message, call_stamp, event->time);
+        message_stamp(message, call_stamp, event->time);
     } else if (message->open && why == TRACE_TRAVEL_IPC_REPLY && reply_stamp != STAMP_COUNT) {
-        stamp(message, reply_stamp, event->time);
+        message_stamp(message, reply_stamp, event->time);
     }
 }
 
@@ -296,7 +151,7 @@ static void apply_switch(struct model *model, const struct trace_event *event,
         struct message *served = &model->threads[thread->serving].message;
 
         if (served->open && served->server == next && !(served->seen & 1u << STAMP_SERVE)) {
-            stamp(served, STAMP_SERVE, event->time);
+            message_stamp(served, STAMP_SERVE, event->time);
         }
     }
 }
@@ -311,7 +166,7 @@ static void apply_wakeup(struct model *model, const struct trace_event *event,
     thread->priority = event->small;
     if (thread->message.open && thread->message.seen & 1u << STAMP_REPLY &&
         !(thread->message.seen & 1u << STAMP_BACK)) {
-        stamp(&thread->message, STAMP_BACK, event->time);
+        message_stamp(&thread->message, STAMP_BACK, event->time);
     }
 }
 
