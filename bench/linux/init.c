@@ -179,5 +179,6 @@ int main(void)
     ask_system_calls();
     ask_round_trips();
     ask_wake_up();
+    ask_tracing();
     machine_end(0);
 }

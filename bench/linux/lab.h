@@ -80,6 +80,7 @@ void report(const char *name, struct loop *loop, uint64_t operations, const char
 void ask_system_calls(void);
 void ask_round_trips(void);
 void ask_wake_up(void);
+void ask_tracing(void);
 
 /* Brings CPUs 1 to `cpus` - 1 online that are not. */
 void cpus_online(unsigned cpus);
