@@ -10,7 +10,7 @@
 
 #define POLL_MIN_US 2
 #define POLL_MAX_US 200
-#define POLL_JUMP_US 50
+#define POLL_JUMP_US 150
 
 struct options options = {
     .trace_mask = TRACE_CATEGORIES_DEFAULT,

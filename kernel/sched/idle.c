@@ -41,7 +41,7 @@
 #define LOOKS_PER_TURN 512
 #define POLL_TURNS_PER_WINDOW 2
 #define CREDIT_MAX 64 /* good times shall not blind for long */
-#define MISS_COST 3   /* a poll of poll_max costs as much as so many wake-ups */
+#define MISS_COST 2   /* hits that pay for a miss */
 #define REST_MIN 16
 #define REST_MAX 128
 
