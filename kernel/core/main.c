@@ -70,7 +70,7 @@ static void cpu_begin(void)
     struct cpu *cpu = arch_this_cpu();
 
     list_init(&cpu->processes);
-    run_queue_init(&cpu->queue);
+    run_queue_init(&cpu->queue, options.policy[cpu->id], timer_slice);
     idle_poll_init(cpu);
     sched_point_seed(options.seed);
     idle_init(cpu);

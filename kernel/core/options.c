@@ -99,6 +99,44 @@ static void parse_idle(const char *value)
     }
 }
 
+/* The policy that the text begins with; *end is what follows. */
+static const struct policy *policy_named(const char *text, const char **end)
+{
+    static const struct policy *const policies[] = {&policy_fixed, &policy_edf, &policy_fair};
+
+    for (unsigned i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        if (option_is(text, policies[i]->name, end) &&
+            (**end == '\0' || **end == ' ' || **end == ',')) {
+            return policies[i];
+        }
+    }
+    panic("command line: policy= is fixed, edf or fair, or CPU:policy,CPU:policy");
+}
+
+static void parse_policy(const char *value)
+{
+    if (digit_value(*value) >= 10) {
+        const struct policy *policy = policy_named(value, &value);
+
+        for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
+            options.policy[cpu] = policy;
+        }
+        return;
+    }
+    while (digit_value(*value) < 10) {
+        unsigned cpu = 0;
+
+        for (; digit_value(*value) < 10 && cpu < CPU_MAX; value++) {
+            cpu = cpu * 10 + digit_value(*value);
+        }
+        if (*value != ':' || cpu >= CPU_MAX) {
+            panic("command line: policy=: there is no such CPU");
+        }
+        options.policy[cpu] = policy_named(value + 1, &value);
+        value += *value == ',';
+    }
+}
+
 static void parse_word(const char *word)
 {
     const char *value;
@@ -111,6 +149,8 @@ static void parse_word(const char *word)
         options.seed = number("seed=", value);
     } else if (option_is(word, "idle=", &value)) {
         parse_idle(value);
+    } else if (option_is(word, "policy=", &value)) {
+        parse_policy(value);
     } else if (option_is(word, "timeslice_us=", &value)) {
         options.timeslice_us = (uint32_t)number("timeslice_us=", value);
     }
@@ -121,6 +161,7 @@ void options_parse(const char *command_line)
     options.poll_min = arch_clock_hz / 1000000 * POLL_MIN_US;
     options.poll_max = arch_clock_hz / 1000000 * POLL_MAX_US;
     options.poll_jump = (uint32_t)(arch_clock_hz / 1000000 * POLL_JUMP_US);
+    parse_policy("fixed");
     while (*command_line != '\0') {
         while (*command_line == ' ') {
             command_line++;

@@ -34,7 +34,6 @@
 #include "kernel/arch.h"
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
-#include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
@@ -70,7 +69,6 @@ void order_obey(struct thread *thread)
 {
     cpu_t target = load_relaxed(&thread->affinity); /* Relaxed: as for all orders, see 3. */
 
-    fault_forget(thread);
     arch_fpu_evict(thread);
     if (load_relaxed(&thread->stop)) {
         thread_send(thread, thread->process->object.cpu, TRACE_TRAVEL_REMOTE_CALL, rest_arrived);
@@ -152,9 +150,12 @@ static void carry_out(struct thread *thread)
             thread->resting = false;
             go_and_obey(thread);
         }
-    } else if (thread->state == TRACE_THREAD_STATE_RUNNABLE) {
+    } else if (thread->state == TRACE_THREAD_STATE_RUNNABLE ||
+               thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
         if (ends_waits || order_pending(thread)) {
-            if (thread != current()) {
+            if (thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
+                timer_remove(thread);
+            } else if (thread != current()) {
                 run_queue_dequeue(&arch_this_cpu()->queue, &thread->run);
             }
             go_and_obey(thread);

@@ -8,7 +8,6 @@
 #include "kernel/boot.h"
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
-#include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/order.h"
 #include "kernel/panic.h"
@@ -85,12 +84,15 @@ void thread_wake(struct thread *thread, uint32_t cause)
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
         return;
     }
-    if (unlikely(fault_waits(thread)) && !fault_over(thread)) {
-        return;
-    }
     if (unlikely(order_pending(thread))) {
         order_obey(thread);
         return;
+    }
+    if (unlikely(thread->run.sc->rich)) {
+        sched_admit(thread, true);
+        if (thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
+            return;
+        }
     }
     thread->state = TRACE_THREAD_STATE_RUNNABLE;
     trace_wakeup(thread->run.sc->priority, thread->id, cause);

@@ -4,6 +4,8 @@
  */
 #include "kernel/sched/account.h"
 
+#include "kernel/sched/run_queue.h"
+
 void account_derive_rich(struct sched_context *to, const struct sched_context *from)
 {
     *to = *from;
@@ -73,6 +75,10 @@ void account_fall_back(struct thread *server)
         run_queue_dequeue(&arch_this_cpu()->queue, &server->run);
         server->run.sc = &server->own;
         sched_ready(server);
+    } else if (server->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
+        timer_remove(server);
+        server->run.sc = &server->own;
+        thread_wake(server, 0);
     } else {
         server->run.sc = &server->own;
     }

@@ -25,7 +25,6 @@
 
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
-#include "kernel/sched/run_queue.h"
 
 /* What is rare of the functions below. It keeps the registers of its callers. */
 #define account_rare __attribute__((preserve_most, noinline, cold))
@@ -54,6 +53,9 @@ static inline void account_derive(struct sched_context *to, const struct sched_c
 static inline void account_start(struct sched_context *sc, cycles_t now)
 {
     percpu(sc) = sc;
+    if (unlikely(sc->limit != TIME_UNLIMITED)) {
+        timer_start_budget(sc, now);
+    }
     sc->used -= now;
 }
 
@@ -102,9 +104,8 @@ static inline void account_give_back(struct sched_context *own, struct sched_con
 /* The current thread goes on with another account: should somebody else run? */
 static inline void account_reconsider(void)
 {
-    if (unlikely(percpu(queue).ready != 0) &&
-        run_queue_beats(&arch_this_cpu()->queue, percpu(sc))) {
-        percpu(need_resched) = 1;
+    if (unlikely(percpu(queue).ready != 0)) {
+        sched_reconsider();
     }
 }
 

@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations on a run queue, in line because the IPC paths go through them. This file and nothing
- * else knows the policy: a queue is touched only through these functions.
+ * The operations on a run queue. Those of fixed priorities, the usual policy, are in line, because the
+ * IPC paths go through them; every other policy is called through its table (kernel/policy.h).
  */
 #pragma once
 
-#include "kernel/sched.h"
-#include "kernel/sched_context.h"
+#include "kernel/policy.h"
 
-static inline void run_queue_enqueue(struct run_queue *queue, struct sched_entity *entity)
+/* ---- fixed priorities ---------------------------------------------------------------------------- */
+
+static inline void fixed_enqueue(struct run_queue *queue, struct sched_entity *entity, bool first)
 {
     int8_t priority = entity->sc->priority;
 
-    list_append(&queue->levels[priority], &entity->link);
+    if (first) {
+        list_prepend(&queue->levels[priority], &entity->link);
+    } else {
+        list_append(&queue->levels[priority], &entity->link);
+    }
     queue->ready |= 1ull << priority;
 }
 
-static inline void run_queue_enqueue_first(struct run_queue *queue, struct sched_entity *entity)
-{
-    int8_t priority = entity->sc->priority;
-
-    list_prepend(&queue->levels[priority], &entity->link);
-    queue->ready |= 1ull << priority;
-}
-
-static inline void run_queue_remove(struct run_queue *queue, struct sched_entity *entity,
-                                    unsigned level)
+static inline void fixed_remove(struct run_queue *queue, struct sched_entity *entity,
+                                unsigned level)
 {
     list_remove(&entity->link);
     if (list_empty(&queue->levels[level])) {
@@ -33,40 +30,51 @@ static inline void run_queue_remove(struct run_queue *queue, struct sched_entity
     }
 }
 
-static inline void run_queue_dequeue(struct run_queue *queue, struct sched_entity *entity)
+/* The queue is not empty. */
+static inline struct sched_entity *fixed_pick(struct run_queue *queue)
 {
-    run_queue_remove(queue, entity, (unsigned)entity->sc->priority);
-}
+    unsigned level = 63 - (unsigned)__builtin_clzll(queue->ready);
+    struct sched_entity *entity =
+        container_of(queue->levels[level].head.next, struct sched_entity, link);
 
-static inline struct sched_entity *run_queue_pick(struct run_queue *queue)
-{
-    struct sched_entity *entity;
-    unsigned level;
-
-    if (queue->ready == 0) {
-        return NULL;
-    }
-    level = 63 - (unsigned)__builtin_clzll(queue->ready);
-    entity = container_of(queue->levels[level].head.next, struct sched_entity, link);
-    run_queue_remove(queue, entity, level);
+    fixed_remove(queue, entity, level);
     return entity;
 }
 
-static inline bool run_queue_preempts(const struct sched_context *sc,
-                                      const struct sched_context *running)
-{
-    return sc->priority > running->priority;
-}
-
-/* The first that is ready should run before `running`. */
-static inline bool run_queue_beats(const struct run_queue *queue,
-                                   const struct sched_context *running)
+static inline bool fixed_beats(const struct run_queue *queue, const struct sched_context *running)
 {
     return queue->ready >> 1 >> running->priority != 0;
 }
 
-static inline bool run_queue_has_equal(const struct run_queue *queue,
-                                       const struct sched_context *running)
+static inline bool fixed_has_equal(const struct run_queue *queue,
+                                   const struct sched_context *running)
 {
     return (queue->ready >> running->priority & 1) != 0;
+}
+
+/* ---- any policy ---------------------------------------------------------------------------------- */
+
+/* Through the table. Keeps the registers of its callers, whose usual way this is not. */
+void run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity, bool first)
+    __attribute__((preserve_most, noinline, cold));
+
+static inline void run_queue_enqueue(struct run_queue *queue, struct sched_entity *entity,
+                                     bool first)
+{
+    if (unlikely(queue->by_policy)) {
+        run_queue_enqueue_by_policy(queue, entity, first);
+    } else {
+        fixed_enqueue(queue, entity, first);
+    }
+}
+
+static inline void run_queue_dequeue(struct run_queue *queue, struct sched_entity *entity)
+{
+    queue->policy->dequeue(queue, entity);
+}
+
+static inline bool run_queue_shares(const struct run_queue *queue,
+                                    const struct sched_context *running)
+{
+    return queue->policy->shares(queue, running);
 }

@@ -11,6 +11,7 @@
 
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
+#include "kernel/sched/run_queue.h"
 #include "trace/kernel/trace.h"
 
 #define TIMEOUTS_PER_INTERRUPT 16
@@ -29,6 +30,7 @@ static void timer_update(void)
     const struct tree_node *timeout = tree_first(&arch_this_cpu()->timer.timeouts);
     cycles_t next = earlier(percpu(timer.slice_end), percpu(timer.again));
 
+    next = earlier(next, percpu(timer.budget_end));
     if (timeout != NULL) {
         next = earlier(timeout->key, next);
     }
@@ -44,6 +46,28 @@ __attribute__((preserve_most)) void timer_start_slice(void)
         percpu(timer.slice_end) = arch_cycles() + timer_slice;
         percpu(timer.slice_thread) = current()->id;
         timer_update();
+    }
+}
+
+__attribute__((preserve_most)) void timer_start_budget(const struct sched_context *sc, cycles_t now)
+{
+    percpu(timer.budget_end) = now + (budget_is_over(sc) ? 0 : sc->limit - sc->used);
+    timer_update();
+}
+
+/* The budget that ran when the timer was armed ends now. Perhaps another one runs by then. */
+static void budget_ended(cycles_t now)
+{
+    const struct sched_context *sc = percpu(sc);
+
+    percpu(timer.budget_end) = 0;
+    if (current()->idle || sc->limit == TIME_UNLIMITED) {
+        return;
+    }
+    if (sc->used + now >= sc->limit) {
+        percpu(need_resched) = 1; /* sched_admit() does what is to be done */
+    } else {
+        percpu(timer.budget_end) = sc->limit - sc->used;
     }
 }
 
@@ -107,6 +131,9 @@ void timer_expired(void)
     bool slice_ended = percpu(timer.slice_end) != 0 && percpu(timer.slice_end) <= now;
 
     percpu(timer.armed) = 0;
+    if (percpu(timer.budget_end) != 0 && percpu(timer.budget_end) <= now) {
+        budget_ended(now);
+    }
     trace_timer(woken, slice_ended);
     if (percpu(timer.again) != 0 && percpu(timer.again) <= now) {
         percpu(timer.again) = 0;
@@ -120,7 +147,8 @@ void timer_expired(void)
         } else {
             percpu(timer.spared) = true;
         }
-        if (percpu(queue).ready != 0 && !current()->idle) { /* else who comes next starts it */
+        if (!current()->idle && run_queue_shares(&arch_this_cpu()->queue,
+                                                 percpu(sc))) { /* else who comes next starts it */
             timer_start_slice();
         }
     }

@@ -7,11 +7,14 @@
  *     seed=N                         pauses at schedule points, test profile only (0: none)
  *     idle=adaptive|poll|halt        what an idle CPU does before it halts
  *     timeslice_us=N                 time slice among threads of equal priority
+ *     policy=fixed|edf|fair          scheduling policy of all CPUs; or of some, by their numbers:
+ *     policy=0:edf,3:fair
  *
  * All other words are for the first process, which gets the line as it is.
  */
 #pragma once
 
+#include "kernel/policy.h"
 #include "kernel/types.h"
 
 struct options {
@@ -23,6 +26,7 @@ struct options {
     uint32_t poll_jump; /* between two looks at the clock: somebody else had the core meanwhile */
     bool never_halt;    /* an idle CPU begins to poll again instead */
     uint32_t timeslice_us;
+    const struct policy *policy[CPU_MAX];
 };
 
 extern struct options options;

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Choosing the next thread. Each CPU has a run queue of its own: fixed priorities, round-robin among
- * equals. One list per priority and a bit for each list that is not empty, so that every operation
- * takes constant time. All run on the queue's CPU, interrupts off.
+ * Choosing the next thread. Each CPU has a run queue of its own, ordered by the CPU's policy
+ * (kernel/policy.h). All run on the queue's CPU, interrupts off.
  *
  * The running thread is not in the queue. schedule() puts it back (if it is still runnable), picks,
  * and leaves the kernel: it does not return, as kernel stacks hold nothing between two entries.
  *
- * The queue's operations themselves are in kernel/sched/run_queue.h.
+ * A thread whose budget is over waits for its refill, in state out_of_budget. It gets there when it
+ * would otherwise be put into the run queue: then, and at a timer's interrupt when the budget ends, it
+ * is looked at, so that budgets cost nothing where there are none.
  */
 #pragma once
 
-#include "kernel/list.h"
+#include "kernel/policy.h"
 #include "kernel/types.h"
 
 struct cpu;
 struct thread;
 
-struct run_queue {
-    uint64_t ready;                 /* (O) bit p: level p is not empty */
-    struct list levels[PRIORITIES]; /* (O) */
-};
-
-void run_queue_init(struct run_queue *queue);
-
 /* Makes a thread of this CPU ready; sets need_resched when it should run before the current one. */
 void sched_ready(struct thread *thread);
+
+/* A thread of this CPU, whose account is `rich`, wants to be ready; `woken`: after a wait. Its state is
+ * runnable or out_of_budget afterwards; then it waits for its refill. Keeps registers, being rare. */
+void sched_admit(struct thread *thread, bool woken) __attribute__((preserve_most));
+
+/* Sets need_resched when somebody who is ready should run in the place of the current thread, which
+ * goes on with another account. */
+void sched_reconsider(void) __attribute__((preserve_most));
 
 /* Gives the CPU to whoever should have it. The current thread goes on if it is the one. */
 _Noreturn void schedule(void);
