@@ -67,7 +67,7 @@ class Story:
         return FIRST_REPLY + self.replies
 
 
-def cross_call(story: Story, doorbell: bool = True) -> int:
+def cross_call(story: Story, doorbell: bool = True, service: int = 700) -> int:
     """ping calls pong on the other CPU and gets its answer. Returns the message's id."""
     message = story.message()
     story.cross += 1
@@ -86,7 +86,7 @@ def cross_call(story: Story, doorbell: bool = True) -> int:
     story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", after=700, path="cross", message=message, client=PING)
+    story.at(1, "ipc_reply", after=service, path="cross", message=message, client=PING)
     story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
     story.at(1, "doorbell_elide", to=0)
     story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")

@@ -37,3 +37,15 @@ bool latency_capture(const struct trace_file *file, const struct latency_options
 /* Also tells how many violations it found. */
 bool check_capture(const struct trace_file *file, struct output *output, uint64_t *violations,
                    struct trace_error *error);
+
+struct path_options {
+    bool json;
+    uint32_t thread;   /* id of the thread at whose progress we look; 0: by message */
+    uint64_t from, to; /* ns */
+    uint32_t message;  /* id of a round trip that starts at `from` or later; 0: the slowest */
+};
+
+bool path_capture(const struct trace_file *file, const struct path_options *options,
+                  struct output *output, struct trace_error *error);
+bool diff_captures(const struct trace_file *a, const struct trace_file *b, bool json,
+                   struct output *output, struct trace_error *error);

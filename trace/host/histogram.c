@@ -78,20 +78,45 @@ static void histogram_grow(struct histogram *histogram)
     }
 }
 
+static void add_many(struct histogram *histogram, int64_t value, uint64_t count)
+{
+    if (histogram->used * 2 >= histogram->capacity) {
+        histogram_grow(histogram);
+    }
+    histogram->count += count;
+    bucket_add(histogram, value_cut(value, histogram->precision), count);
+}
+
 void histogram_add(struct histogram *histogram, int64_t value)
 {
     if (!histogram->count) {
         histogram->min = histogram->max = value;
         histogram->precision = HISTOGRAM_EXACT;
     }
-    if (histogram->used * 2 >= histogram->capacity) {
-        histogram_grow(histogram);
-    }
-    histogram->count++;
     histogram->sum = (int64_t)((uint64_t)histogram->sum + (uint64_t)value);
     histogram->min = value < histogram->min ? value : histogram->min;
     histogram->max = value > histogram->max ? value : histogram->max;
-    bucket_add(histogram, value_cut(value, histogram->precision), 1);
+    add_many(histogram, value, 1);
+}
+
+void histogram_merge(struct histogram *histogram, const struct histogram *from)
+{
+    if (!from->count) {
+        return;
+    }
+    if (!histogram->count) {
+        histogram->min = from->min;
+        histogram->max = from->max;
+        histogram->precision = HISTOGRAM_EXACT;
+    }
+    histogram->precision =
+        from->precision < histogram->precision ? from->precision : histogram->precision;
+    histogram->sum = (int64_t)((uint64_t)histogram->sum + (uint64_t)from->sum);
+    histogram->min = from->min < histogram->min ? from->min : histogram->min;
+    histogram->max = from->max > histogram->max ? from->max : histogram->max;
+    for (size_t i = 0; i < from->used; i++) {
+        add_many(histogram, from->buckets[i].value, from->buckets[i].count);
+    }
 }
 
 static int compare(const void *left, const void *right)

@@ -34,6 +34,8 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *histogram, int64_t value);
+/* Adds all of a finished histogram to one that is not. */
+void histogram_merge(struct histogram *histogram, const struct histogram *from);
 void histogram_finish(struct histogram *histogram);
 /* Of a finished histogram; `permille` 500 is the median. 0 when there are no values. */
 int64_t histogram_percentile(const struct histogram *histogram, unsigned permille);

@@ -7,6 +7,7 @@
  *     1  check found violations
  *     2  bad usage or bad input: one line on standard error says what
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,10 @@ static const char usage[] =
     "       weft-trace stat    IN.weft [--json]         what CPUs and threads did\n"
     "       weft-trace latency IN.weft [--json] [--slowest N] [--hgrm FOLDER]\n"
     "                                                   where the time of messages went\n"
+    "       weft-trace path    IN.weft [--message ID | --thread ID --from NS --to NS] [--json]\n"
+    "                                                   what a thread's progress hung on\n"
+    "                                                   (the client's of the slowest message)\n"
+    "       weft-trace diff    A.weft B.weft [--json]   what changed from A to B\n"
     "       weft-trace check   IN.weft                  whether it can have happened\n"
     "       weft-trace dump    IN.weft [--json]         every event as a line\n"
     "\n"
@@ -33,16 +38,43 @@ struct options {
     const char *command, *input, *output;
     struct capture_options capture;
     struct latency_options latency;
+    struct path_options path;
+    const char *second; /* capture of diff */
     bool json, help;
 };
 
-static bool number_read(const char *text, size_t most, size_t *number)
+static bool number_read(const char *text, uint64_t most, uint64_t *number)
 {
     char *end;
-    unsigned long value = strtoul(text, &end, 0);
 
-    *number = value;
-    return *text >= '0' && *text <= '9' && !*end && value <= most;
+    errno = 0;
+    *number = strtoull(text, &end, 0);
+    return *text >= '0' && *text <= '9' && !*end && !errno && *number <= most;
+}
+
+/* The options that take a number. */
+static bool number_option(struct options *options, int option, const char *text)
+{
+    uint64_t number = 0;
+    bool good = number_read(text, option == 's' ? SLOWEST_MAX : UINT64_MAX, &number);
+
+    switch (option) {
+    case 's':
+        options->latency.slowest = number;
+        return good;
+    case 't':
+        options->path.thread = (uint32_t)number;
+        return good && number && number <= UINT32_MAX;
+    case 'i':
+        options->path.message = (uint32_t)number;
+        return good && number && number <= UINT32_MAX;
+    case 'f':
+        options->path.from = number;
+        return good;
+    default:
+        options->path.to = number;
+        return good;
+    }
 }
 
 static bool options_read(struct options *options, int count, char **arguments)
@@ -54,6 +86,10 @@ static bool options_read(struct options *options, int count, char **arguments)
         {"json", no_argument, NULL, 'j'},
         {"slowest", required_argument, NULL, 's'},
         {"hgrm", required_argument, NULL, 'g'},
+        {"thread", required_argument, NULL, 't'},
+        {"message", required_argument, NULL, 'i'},
+        {"from", required_argument, NULL, 'f'},
+        {"to", required_argument, NULL, 'e'},
         {"output", required_argument, NULL, 'o'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -73,10 +109,14 @@ static bool options_read(struct options *options, int count, char **arguments)
             options->capture.metadata = optarg;
             break;
         case 'j':
-            options->json = options->latency.json = true;
+            options->json = options->latency.json = options->path.json = true;
             break;
         case 's':
-            if (!number_read(optarg, SLOWEST_MAX, &options->latency.slowest)) {
+        case 't':
+        case 'i':
+        case 'f':
+        case 'e':
+            if (!number_option(options, option, optarg)) {
                 return false;
             }
             break;
@@ -99,7 +139,24 @@ static bool options_read(struct options *options, int count, char **arguments)
     if (optind < count) {
         options->input = arguments[optind++];
     }
+    if (optind < count && options->command && strcmp(options->command, "diff") == 0) {
+        options->second = arguments[optind++];
+    }
     return options->command && optind == count;
+}
+
+static bool diff_command(const struct options *options, const struct trace_file *file,
+                         struct output *output, struct trace_error *error)
+{
+    struct trace_file second;
+    bool done;
+
+    if (!trace_file_open(&second, options->second, error)) {
+        return false;
+    }
+    done = diff_captures(file, &second, options->json, output, error);
+    trace_file_close(&second);
+    return done;
 }
 
 /* Runs a subcommand that reads a capture. */
@@ -118,6 +175,12 @@ static bool run(const struct options *options, const struct trace_file *file, st
     if (strcmp(options->command, "latency") == 0) {
         return latency_capture(file, &options->latency, output, error);
     }
+    if (strcmp(options->command, "path") == 0) {
+        return path_capture(file, &options->path, output, error);
+    }
+    if (strcmp(options->command, "diff") == 0) {
+        return diff_command(options, file, output, error);
+    }
     if (strcmp(options->command, "dump") == 0) {
         return dump_capture(file, options->json, output, error);
     }
@@ -128,7 +191,8 @@ static bool run(const struct options *options, const struct trace_file *file, st
 
 static bool is_reader(const char *command)
 {
-    static const char *const commands[] = {"convert", "stat", "latency", "check", "dump"};
+    static const char *const commands[] = {"convert", "stat", "latency", "check",
+                                           "dump",    "path", "diff"};
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(command, commands[i]) == 0) {
@@ -206,7 +270,8 @@ int main(int count, char **arguments)
         return (int)capture_command(&options);
     }
     if (is_reader(options.command) && options.input &&
-        (options.output || strcmp(options.command, "convert") != 0)) {
+        (options.output || strcmp(options.command, "convert") != 0) &&
+        (options.second || strcmp(options.command, "diff") != 0)) {
         return (int)read_command(&options);
     }
     fputs(usage, stderr);

@@ -219,26 +219,8 @@ static void count_all(struct statistics *stat, struct reader *reader)
     }
 }
 
-bool stat_capture(const struct trace_file *file, bool json, struct output *output,
-                  struct trace_error *error)
+void stat_free(struct statistics *stat)
 {
-    struct statistics *stat;
-    struct reader reader;
-    bool done = false;
-
-    stat = memory_new(sizeof *stat);
-    if (!model_start(&stat->model, file, &stat->names, error)) {
-        free(stat);
-        return false;
-    }
-    if (reader_start(&reader, file, READER_ALL, error)) {
-        count_all(stat, &reader);
-        done = !reader.failed;
-        reader_end(&reader);
-    }
-    if (done) {
-        (json ? stat_json : stat_text)(stat, output);
-    }
     for (size_t i = 0; i < stat->thread_capacity; i++) {
         histogram_free(&stat->threads[i].waits);
     }
@@ -248,6 +230,38 @@ bool stat_capture(const struct trace_file *file, bool json, struct output *outpu
     free(stat->threads);
     model_free(&stat->model);
     names_free(&stat->names);
+}
+
+bool stat_collect(struct statistics *stat, const struct trace_file *file, struct trace_error *error)
+{
+    struct reader reader;
+    bool done = false;
+
+    memset(stat, 0, sizeof *stat);
+    if (!model_start(&stat->model, file, &stat->names, error)) {
+        return false;
+    }
+    if (reader_start(&reader, file, READER_ALL, error)) {
+        count_all(stat, &reader);
+        done = !reader.failed;
+        reader_end(&reader);
+    }
+    if (!done) {
+        stat_free(stat);
+    }
+    return done;
+}
+
+bool stat_capture(const struct trace_file *file, bool json, struct output *output,
+                  struct trace_error *error)
+{
+    struct statistics *stat = memory_new(sizeof *stat);
+    bool done = stat_collect(stat, file, error);
+
+    if (done) {
+        (json ? stat_json : stat_text)(stat, output);
+        stat_free(stat);
+    }
     free(stat);
     return done;
 }

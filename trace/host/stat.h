@@ -43,6 +43,10 @@ struct statistics {
     uint64_t first, last;
 };
 
+bool stat_collect(struct statistics *stat, const struct trace_file *file,
+                  struct trace_error *error);
+void stat_free(struct statistics *stat);
+
 /* stat_report.c */
 void stat_text(const struct statistics *stat, struct output *output);
 void stat_json(const struct statistics *stat, struct output *output);
