@@ -82,7 +82,7 @@ def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise UnknownTarget(unknown[0], known)
-        _run(["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names], "the build failed")
+        _run(["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names], "the build failed", quiet)
 
 
 def _targets() -> set[str]:

@@ -95,6 +95,10 @@ def command_test(arguments: argparse.Namespace) -> int:
 def command_trace(arguments: argparse.Namespace) -> int:
     from weft import build, setup
 
+    if arguments.rest[:1] == ["sql"]:
+        from weft import sql
+
+        return sql.main(arguments.rest[1:])
     setup.setup("run")
     tool = build.host_tool()
     build.build([tool])
@@ -237,7 +241,7 @@ def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:
 
 FORWARDING = {
     "bench": (command_bench, "measure, and write out/bench/ with report and timeline"),
-    "trace": (command_trace, "convert | stat | latency | check | dump a capture"),
+    "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, or ask it with sql"),
     "test": (command_test, "run the test suite; arguments go to pytest"),
 }
 

@@ -164,6 +164,20 @@ def test_capabilities_that_come_and_go_are_shown(convert, trace_processor):
                     ("server", "revoke endpoint 21 of server", None, 1)]
 
 
+def test_a_suspended_thread_rests_until_it_is_resumed(convert, trace_processor):
+    story = Story()
+    story.at(0, "switch", state="suspended", previous=PING, next=Capture.idle(0))
+    story.at(0, "thread_suspend", resting=1, thread=PING)
+    story.at(0, "thread_suspend", after=700, resting=0, thread=PING)
+    story.at(0, "wakeup", priority=20, thread=PING, cause=0)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    states, rests = trace_processor(convert(story), [
+        "select state, dur from thread_state join thread using (utid) where tid = 10 order by ts",
+        "select s.name, s.dur, k.name from slice s join thread_track k on k.id = s.track_id"
+        " where k.name = 'rests'"])
+    assert ("T", 900) in states and rests == [("suspended", 700, "rests")]
+
+
 def test_every_event_of_the_schema_is_drawn_or_named(convert, trace_processor):
     """Whatever the converter does not draw in a way of its own is an instant with its fields."""
     import weft_trace_schema as schema
@@ -175,7 +189,7 @@ def test_every_event_of_the_schema_is_drawn_or_named(convert, trace_processor):
             continue
         story = Story()
         fields = [field for field, _ in event["fields"].values()]
-        values = {"thread": PING, "message": 1, "server": PONG, "client": PING}
+        values = {"thread": PING, "message": 1, "server": PONG, "client": PING, "resting": 1}
         if name in ("ipc_deliver", "ipc_reply", "ipc_abort", "ipc_save"):
             story.at(0, "ipc_call", path="direct", message=1, endpoint=stories.PONG_ENDPOINT)
         before = convert(story).stat().st_size

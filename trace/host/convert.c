@@ -80,6 +80,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_THREAD_CREATE ... TRACE_EVENT_THREAD_IDLE:
     case TRACE_EVENT_CAP_GRANT:
     case TRACE_EVENT_CAP_REVOKE:
+    case TRACE_EVENT_THREAD_SUSPEND:
     case TRACE_EVENT_MIGRATE:
         life_event(convert, event);
         break;
@@ -138,6 +139,7 @@ static void convert_finish(struct convert *convert)
     for (uint32_t i = 0; i < convert->thread_capacity && i < convert->names.thread_count; i++) {
         ipc_close(convert, i, convert->end);
         user_close(convert, i, convert->end);
+        rest_close(convert, i, convert->end);
     }
     sched_finish(convert);
 }

@@ -30,6 +30,7 @@ enum track_kind {
     TRACK_THREAD = 1, /* calls and services of a thread */
     TRACK_USER,       /* its own slices and marks */
     TRACK_SYSCALLS,   /* its system calls */
+    TRACK_RESTS,      /* when it may not run: suspended, out of budget */
     TRACK_PROCESS,
     TRACK_MAILBOX, /* of a CPU */
     TRACK_COUNTER, /* of a user string */
@@ -63,6 +64,9 @@ enum note_name {
     NOTE_WOKEN,
     NOTE_SLICE_ENDED,
     NOTE_POLLED,
+    NOTE_SERVER,
+    NOTE_STAGE, /* one for each stage from here on */
+    NOTE_STAGE_LAST = NOTE_STAGE + STAGE_COUNT - 1,
     NOTE_COUNT
 };
 
@@ -83,6 +87,8 @@ struct track_event {
     uint64_t flows[FLOWS_MAX]; /* leaving this event */
     uint64_t ends[FLOWS_MAX];  /* arriving at it */
     struct note notes[NOTES_MAX];
+    const struct note *more; /* and so many more of them */
+    unsigned more_count;
     int64_t value; /* of a counter */
 };
 
@@ -102,7 +108,7 @@ struct bundle {
 struct convert_thread {
     bool declared; /* in a process tree */
     bool described[TRACK_KINDS];
-    bool call_open, serve_open, syscall_open;
+    bool call_open, serve_open, syscall_open, rest_open;
     bool exiting; /* it has ended, and still has to leave the CPU */
     uint8_t syscall;
     uint16_t user_depth;
@@ -189,6 +195,7 @@ enum word {
     WORD_PROCESS_CREATE,
     WORD_TIMER,
     WORD_MASK,
+    WORD_SUSPENDED,
     WORD_THREAD_EXIT,
     WORD_LOST
 };
@@ -224,6 +231,8 @@ void notification_arrived(struct convert *convert, uint32_t thread, uint64_t tim
 
 /* convert_life.c */
 void life_event(struct convert *convert, const struct trace_event *event);
+/* Ends the slice that says why the thread may not run. */
+void rest_close(struct convert *convert, uint32_t thread, uint64_t time);
 void other_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 
 /* convert_user.c */

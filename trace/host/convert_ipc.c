@@ -95,6 +95,29 @@ static void call_close(struct convert *convert, uint32_t thread, uint64_t time)
     }
 }
 
+/* Ends a call that was answered; its stages become arguments of its slice. */
+static void call_done(struct convert *convert, const struct message *message, uint64_t time)
+{
+    struct note stages[STAGE_COUNT + 1];
+    struct track_event end = {
+        .time = time, .type = TRACK_END, .more = stages, .more_count = STAGE_COUNT + 1};
+
+    thread_short_end(convert, message->client, time);
+    if (!convert_thread(convert, message->client)->call_open) {
+        return;
+    }
+    convert->threads[message->client].call_open = false;
+    for (unsigned i = 0; i < STAGE_COUNT; i++) {
+        stages[i] = (struct note){.name = (enum note_name)(NOTE_STAGE + i),
+                                  .value = message->stamps[i + 1] - message->stamps[i]};
+    }
+    stages[STAGE_COUNT] = (struct note){
+        .name = NOTE_SERVER,
+        .value = message->server == ID_NONE ? 0 : convert->names.threads[message->server].id};
+    end.track = thread_track(convert, message->client, TRACK_THREAD);
+    track_write(convert, &end);
+}
+
 /* Ends everything that is open on the thread's track. */
 void ipc_close(struct convert *convert, uint32_t thread, uint64_t time)
 {
@@ -325,5 +348,9 @@ void ipc_switched(struct convert *convert, const struct trace_event *event,
         };
         track_write(convert, &resume);
     }
-    call_close(convert, change->other, event->time);
+    if (message && !message->aborted) {
+        call_done(convert, message, event->time);
+    } else {
+        call_close(convert, change->other, event->time);
+    }
 }

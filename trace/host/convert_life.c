@@ -38,6 +38,7 @@ static void thread_exit(struct convert *convert, const struct trace_event *event
 
     ipc_close(convert, thread, event->time);
     user_close(convert, thread, event->time);
+    rest_close(convert, thread, event->time);
     instant.track = thread_track(convert, thread, TRACK_THREAD);
     instant.name = word(convert, WORD_THREAD_EXIT);
     instant_write(convert, &instant, event->time);
@@ -109,6 +110,41 @@ static void migrate(struct convert *convert, const struct trace_event *event)
     instant_write(convert, &instant, event->time);
 }
 
+void rest_close(struct convert *convert, uint32_t thread, uint64_t time)
+{
+    struct track_event end = {.time = time, .type = TRACK_END};
+
+    if (convert_thread(convert, thread)->rest_open) {
+        convert->threads[thread].rest_open = false;
+        end.track = thread_track(convert, thread, TRACK_RESTS);
+        track_write(convert, &end);
+    }
+}
+
+/* The thread may not run from here on, for this reason. */
+static void rest_begin(struct convert *convert, uint32_t thread, uint64_t time, enum word why)
+{
+    struct track_event begin = {.time = time, .type = TRACK_BEGIN, .category = CATEGORY_LIFE};
+
+    rest_close(convert, thread, time);
+    begin.track = thread_track(convert, thread, TRACK_RESTS);
+    begin.name = word(convert, why);
+    track_write(convert, &begin);
+    convert->threads[thread].rest_open = true;
+}
+
+/* A thread was stopped, and whatever it waited for is called off; or it was told to go on. */
+static void suspend(struct convert *convert, const struct trace_event *event)
+{
+    uint32_t thread = names_thread(&convert->names, event_a(event));
+
+    if (event->small) {
+        rest_begin(convert, thread, event->time, WORD_SUSPENDED);
+    } else {
+        rest_close(convert, thread, event->time);
+    }
+}
+
 void life_event(struct convert *convert, const struct trace_event *event)
 {
     switch (event->id) {
@@ -129,6 +165,9 @@ void life_event(struct convert *convert, const struct trace_event *event)
         break;
     case TRACE_EVENT_CAP_REVOKE:
         cap_revoke(convert, event);
+        break;
+    case TRACE_EVENT_THREAD_SUSPEND:
+        suspend(convert, event);
         break;
     case TRACE_EVENT_MIGRATE:
         migrate(convert, event);

@@ -121,6 +121,8 @@ static unsigned switch_state(const struct convert *convert, uint32_t thread, uin
         return 0x800; /* preempted */
     case TRACE_THREAD_STATE_TRAVELLING:
         return 2; /* cannot be interrupted */
+    case TRACE_THREAD_STATE_SUSPENDED:
+        return 4; /* stopped */
     case TRACE_THREAD_STATE_EXITED:
         return 0x10;
     default:

@@ -50,6 +50,7 @@ static const char *const note_names[NOTE_COUNT] = {
     [NOTE_WOKEN] = "woken",
     [NOTE_SLICE_ENDED] = "slice_ended",
     [NOTE_POLLED] = "polled",
+    [NOTE_SERVER] = "server",
 };
 
 static const char *const words[] = {
@@ -67,6 +68,7 @@ static const char *const words[] = {
     [WORD_PROCESS_KILLED] = "process killed",
     [WORD_PROCESS_CREATE] = "process created",
     [WORD_TIMER] = "timer",
+    [WORD_SUSPENDED] = "suspended",
     [WORD_MASK] = "categories switched",
     [WORD_THREAD_EXIT] = "thread exited",
     [WORD_LOST] = "events lost",
@@ -248,7 +250,9 @@ uint64_t thread_track(struct convert *convert, uint32_t index, enum track_kind k
         descriptor.tid = thread->id;
     } else {
         descriptor.parent = thread_track(convert, index, TRACK_THREAD);
-        descriptor.name = kind == TRACK_USER ? "user" : "system calls";
+        descriptor.name = kind == TRACK_USER       ? "user"
+                          : kind == TRACK_SYSCALLS ? "system calls"
+                                                   : "rests";
     }
     descriptor_write(convert, &descriptor);
     return descriptor.track;
@@ -342,6 +346,9 @@ void track_write(struct convert *convert, const struct track_event *event)
     for (unsigned i = 0; i < NOTES_MAX && event->notes[i].name; i++) {
         at = note_put(at, &event->notes[i]);
     }
+    for (unsigned i = 0; i < event->more_count; i++) {
+        at = note_put(at, &event->more[i]);
+    }
     at = proto_close(content, at);
     packet_write(convert, packet, (size_t)(at - packet));
 }
@@ -360,8 +367,10 @@ void tracks_start(struct convert *convert)
         at = proto_close(entry, proto_string(proto_uint(entry, 1, i), 2, category_names[i]));
     }
     for (unsigned i = 1; i < NOTE_COUNT; i++) {
+        const char *name = i < NOTE_STAGE ? note_names[i] : stage_names[i - NOTE_STAGE];
+
         entry = proto_open(at, 3);
-        at = proto_close(entry, proto_string(proto_uint(entry, 1, i), 2, note_names[i]));
+        at = proto_close(entry, proto_string(proto_uint(entry, 1, i), 2, name));
     }
     at = proto_close(data, at);
     packet_write(convert, packet, (size_t)(at - packet));
