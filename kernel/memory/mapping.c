@@ -80,33 +80,35 @@ static status_t mapping_begin(struct process *process, const struct mapping_plan
     return STATUS_OK;
 }
 
-/* Maps the next page, or a block. */
-static status_t map_next(struct process *process, struct mapping *mapping)
+/* Maps a block as one page, if it can be; false: it must be mapped by single pages. */
+static bool map_block(struct process *process, struct mapping *mapping, vaddr_t address,
+                      paddr_t frame, status_t *status)
 {
-    vaddr_t address = mapping->node.key + mapping->done * PAGE_SIZE;
-    paddr_t frame = memory_frame(mapping->memory, mapping->first_page + mapping->done);
-    bool in_blocks = mapping->memory->base != 0 || mapping->memory->unit_shift != 0;
-    status_t status = STATUS_EXISTS;
-
-    if (in_blocks && mapping->pages - mapping->done >= POOL_BLOCK &&
-        (address | frame) % (POOL_BLOCK * PAGE_SIZE) == 0) {
-        status = arch_space_map(&process->space, &process->pool, address, frame,
-                                mapping->access | PAGE_LARGE);
-        mapping->done += status == STATUS_OK ? POOL_BLOCK : 0;
+    if (mapping->pages - mapping->done < POOL_BLOCK ||
+        (address | frame) % (POOL_BLOCK * PAGE_SIZE) != 0) {
+        return false;
     }
-    if (status == STATUS_EXISTS) {
-        status = arch_space_map(&process->space, &process->pool, address, frame, mapping->access);
-        mapping->done += status == STATUS_OK ? 1 : 0;
-    }
-    return status;
+    *status = arch_space_map(&process->space, &process->pool, address, frame,
+                             mapping->access | PAGE_LARGE);
+    mapping->done += *status == STATUS_OK ? POOL_BLOCK : 0;
+    return *status != STATUS_EXISTS;
 }
 
 static status_t mapping_fill(struct process *process, struct mapping *mapping)
 {
+    const struct memory_object *memory = mapping->memory;
+    bool in_blocks = memory->base != 0 || memory->unit_shift != 0;
     status_t status = STATUS_OK;
 
     for (unsigned i = 0; i < PIECE && mapping->done < mapping->pages && status == STATUS_OK; i++) {
-        status = map_next(process, mapping);
+        vaddr_t address = mapping->node.key + mapping->done * PAGE_SIZE;
+        paddr_t frame = memory_frame(memory, mapping->first_page + mapping->done);
+
+        if (in_blocks && map_block(process, mapping, address, frame, &status)) {
+            continue;
+        }
+        status = arch_space_map(&process->space, &process->pool, address, frame, mapping->access);
+        mapping->done += status == STATUS_OK ? 1 : 0;
     }
     return status == STATUS_OK && mapping->done < mapping->pages ? STATUS_AGAIN : status;
 }

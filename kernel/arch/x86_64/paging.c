@@ -178,6 +178,21 @@ status_t arch_space_init(struct arch_space *space, struct pool *pool)
     return STATUS_OK;
 }
 
+/* The entry of a single page in the table that was used last, if it is that one; else NULL. */
+static uint64_t *entry_near(const struct arch_space *space, vaddr_t address)
+{
+    return space->leaves != NULL && address - space->leaves_at < LARGE_PAGE
+               ? &space->leaves[(address - space->leaves_at) / PAGE_SIZE]
+               : NULL;
+}
+
+/* Tables stay until the space is destroyed, so this one will be there. */
+static void remember_table(struct arch_space *space, vaddr_t address, uint64_t *entry)
+{
+    space->leaves_at = align_down(address, LARGE_PAGE);
+    space->leaves = entry - (address - space->leaves_at) / PAGE_SIZE;
+}
+
 static uint64_t entry_bits(unsigned access)
 {
     uint64_t bits = ENTRY_PRESENT | ENTRY_USER;
@@ -195,11 +210,17 @@ status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t add
                         unsigned access)
 {
     unsigned level = access & PAGE_LARGE ? LEVEL_LARGE : LEVEL_PAGE;
-    uint64_t *entry = entry_make(space->root, address, level, pool);
+    uint64_t *entry = level == LEVEL_PAGE ? entry_near(space, address) : NULL;
 
     ASSERT(address < USER_TOP && (address | frame) % (level ? LARGE_PAGE : PAGE_SIZE) == 0);
     if (entry == NULL) {
-        return STATUS_NO_MEMORY;
+        entry = entry_make(space->root, address, level, pool);
+        if (entry == NULL) {
+            return STATUS_NO_MEMORY;
+        }
+        if (level == LEVEL_PAGE) {
+            remember_table(space, address, entry);
+        }
     }
     if (*entry & ENTRY_PRESENT) {
         return STATUS_EXISTS;
@@ -212,12 +233,18 @@ status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t add
 
 unsigned arch_space_unmap(struct arch_space *space, vaddr_t address)
 {
-    unsigned level;
-    uint64_t *entry = entry_find(space->root, address, &level);
+    unsigned level = LEVEL_PAGE;
+    uint64_t *entry = entry_near(space, address);
 
     ASSERT(address < USER_TOP);
+    if (entry == NULL) {
+        entry = entry_find(space->root, address, &level);
+    }
     if (entry == NULL || !(*entry & ENTRY_PRESENT)) {
         return 0;
+    }
+    if (level == LEVEL_PAGE) {
+        remember_table(space, address, entry);
     }
     /* Relaxed: the caller's TLB flush, not this store, is what others wait for. */
     store_relaxed(entry, 0);

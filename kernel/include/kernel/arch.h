@@ -80,7 +80,9 @@ enum page_access {
 };
 
 struct arch_space {
-    paddr_t root; /* top-level page table */
+    paddr_t root;      /* top-level page table */
+    uint64_t *leaves;  /* (O) the lowest table that was used last; NULL: none */
+    vaddr_t leaves_at; /* (O) the first address that it maps */
 };
 
 /* Page tables come from `pool` and go back to it. */
