@@ -230,6 +230,7 @@ static const struct object_class endpoint_class = {
     .withdrawn = endpoint_withdrawn,
     .orphaned = endpoint_orphaned,
     .forget = endpoint_forget,
+    .call = endpoint_call,
 };
 
 /* ---- creation -------------------------------------------------------------------------------- */

@@ -27,6 +27,9 @@ static inline struct thread *thread_of(struct list_link *link)
 status_t rendezvous_call(uint64_t handle);
 status_t rendezvous_reply_receive(uint64_t handle);
 
+/* Brings a client or sender to a server, or queues it: the class's `call`. */
+status_t endpoint_call(struct thread *client, struct object *object);
+
 /* Calls off what else could have ended the wait of a thread. */
 void rendezvous_call_off(struct thread *thread);
 

@@ -136,7 +136,7 @@ static status_t call_aborted(struct thread *client, status_t status)
 }
 
 /* On the endpoint's CPU, for a client or sender that is here. */
-static status_t endpoint_call(struct thread *client, struct object *object)
+status_t endpoint_call(struct thread *client, struct object *object)
 {
     struct endpoint *endpoint = (struct endpoint *)object;
     bool one_way = (client->ipc_flags & IPC_ONE_WAY) != 0;

@@ -55,7 +55,7 @@ DEFAULT = (
     "test_races",
     "test_revocation",
     "test_sched::threads_move",
-    "test_memory::unmapping_reaches_all_cpus",
+    "test_shootdown",
     "test_process::killing_works_in_any_state",
     "test_process::a_crowd_lives_and_dies_at_once",
 )

@@ -33,6 +33,7 @@ ACCELERATORS = ("icount", "tcg", "kvm")
 
 _SIZE = re.compile(r"^(\d+)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
 _SIZE_FACTOR = {"": 1, "k": 1 << 10, "m": MIB, "g": GIB, "t": 1 << 40}
+_DEVICE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.,+=-]*$")
 _CPU_MODEL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.,+=-]*$")
 
 
@@ -88,6 +89,7 @@ class MachineConfig:
     seed: int | None = None
     timeout: float = 60.0
     gdb: int | None = None
+    device: str = ""  # one more, as QEMU's -device takes it
     qemu: str = "qemu-system-x86_64"
 
     @property
@@ -117,6 +119,8 @@ class MachineConfig:
             raise UsageError(f"unknown accelerator {self.accel!r} (have: {', '.join(ACCELERATORS)}, auto)")
         if not _CPU_MODEL.match(self.cpu_model):
             raise UsageError(f"not a CPU model: {self.cpu_model!r}")
+        if self.device and not _DEVICE.match(self.device):
+            raise UsageError(f"not a device: {self.device!r}")
         if not self.timeout > 0:
             raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
         if self.gdb is not None and not 1 <= self.gdb <= 65535:
@@ -175,6 +179,8 @@ class MachineConfig:
         argv += ["-machine", machine, "-m", f"{self.memory // MIB}M"]
         argv += ["-smp", str(self.cpus), "-cpu", self.cpu_model, *self._accel_argv()]
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        if self.device:
+            argv += ["-device", self.device]
         argv += ["-kernel", str(self.kernel)]
         if self.image is not None:
             argv += ["-initrd", str(self.image)]

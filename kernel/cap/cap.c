@@ -16,7 +16,7 @@
 status_t cap_lookup(struct cap_table *table, uint64_t handle, enum object_type type,
                     unsigned rights, struct cap *out)
 {
-    if (!cap_read(table, handle, out)) {
+    if ((handle & CAP_INDEX_MASK) == 0 || !cap_read(table, handle, out)) {
         return STATUS_BAD_HANDLE;
     }
     if (type != OBJECT_NONE && (out->kind & 0xff) != type) {
@@ -128,25 +128,32 @@ static void lineage_store(struct cap_lineage *to, const struct cap_lineage *from
 
 /* ---- filling --------------------------------------------------------------------------------- */
 
+static uint64_t slot_fill_at(struct process *process, unsigned index, const struct cap_gift *gift,
+                             uint16_t kind)
+{
+    struct cap_slot *slot = &process->caps->slots[index];
+    uint64_t handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
+
+    /* [cap.refill] release: who sees one of these also sees that the handle was cleared before.
+     * Pairs with [cap.read]. */
+    store_release(&slot->object, gift->object);
+    store_release(&slot->badge, gift->badge);
+    store_release(&slot->kind, kind);
+    lineage_store(&process->lineages[index], &gift->lineage);
+    slot->generation++;
+    /* [cap.fill] release: the slot is complete. Pairs with [cap.handle]. */
+    store_release(&slot->handle, (uint32_t)handle);
+    return handle;
+}
+
 static status_t slot_fill(struct process *process, const struct cap_gift *gift, uint64_t *handle)
 {
     for (unsigned index = 1; index < CAPABILITY_SLOTS; index++) {
-        struct cap_slot *slot = &process->caps->slots[index];
-
-        if (slot->handle != 0) {
-            continue;
+        if (process->caps->slots[index].handle == 0) {
+            *handle = slot_fill_at(process, index, gift,
+                                   CAP_KIND(gift->object->class->type, gift->rights));
+            return STATUS_OK;
         }
-        /* [cap.refill] release: who sees one of these also sees that the handle was cleared before.
-         * Pairs with [cap.read]. */
-        store_release(&slot->object, gift->object);
-        store_release(&slot->badge, gift->badge);
-        store_release(&slot->kind, CAP_KIND(gift->object->class->type, gift->rights));
-        lineage_store(&process->lineages[index], &gift->lineage);
-        *handle = (slot->generation & GENERATION_MASK) << GENERATION_SHIFT | index;
-        slot->generation++;
-        /* [cap.fill] release: the slot is complete. Pairs with [cap.handle]. */
-        store_release(&slot->handle, (uint32_t)*handle);
-        return STATUS_OK;
     }
     return STATUS_NO_SLOT;
 }
@@ -260,11 +267,36 @@ static void slot_clear(struct process *process, struct cap_slot *slot)
     }
 }
 
+status_t cap_set_fault(struct process *process, struct cap_gift *gift)
+{
+    struct cap_slot *slot = &process->caps->slots[0];
+
+    if (process->state != PROCESS_ALIVE || cap_revoked(&gift->lineage)) {
+        cap_drop_gift(gift);
+        return STATUS_DEAD;
+    }
+    if (slot->handle != 0) {
+        slot_clear(process, slot);
+    }
+    if (gift->object != NULL) {
+        slot->generation |= 1; /* its handle is not 0 */
+        (void)slot_fill_at(process, 0, gift, CAP_KIND(OBJECT_NONE, 0));
+        gift->object = NULL;
+    }
+    return STATUS_OK;
+}
+
+bool cap_find_fault(struct cap_table *table, struct cap *out)
+{
+    /* Relaxed: a guess, which cap_read() looks at again. */
+    return cap_read(table, load_relaxed(&table->slots[0].handle), out);
+}
+
 status_t cap_delete(struct process *process, uint64_t handle)
 {
     struct cap_slot *slot = cap_slot_of(process->caps, handle);
 
-    if (handle == 0 || slot->handle != handle) {
+    if ((handle & CAP_INDEX_MASK) == 0 || slot->handle != handle) {
         return STATUS_BAD_HANDLE;
     }
     slot_clear(process, slot);

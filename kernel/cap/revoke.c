@@ -218,7 +218,7 @@ status_t sys_cap_revoke(uint64_t handle)
 {
     struct cap cap;
 
-    return cap_read(current()->process->caps, handle, &cap)
+    return cap_lookup(current()->process->caps, handle, OBJECT_NONE, 0, &cap) == STATUS_OK
                ? object_invoke(&revocation.object, revoke)
                : STATUS_BAD_HANDLE;
 }

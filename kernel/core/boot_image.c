@@ -19,7 +19,7 @@
 #define INIT_STACK_TOP 0x7fff00000000ull
 #define INIT_STACK_PAGES 16u
 #define PORTS 0x10000u
-#define INTERRUPTS 256u
+#define INTERRUPTS (INTERRUPT_MESSAGE + 1)
 
 /* ---- cpio ------------------------------------------------------------------------------------ */
 

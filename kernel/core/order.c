@@ -34,6 +34,7 @@
 #include "kernel/arch.h"
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
+#include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
@@ -69,6 +70,7 @@ void order_obey(struct thread *thread)
 {
     cpu_t target = load_relaxed(&thread->affinity); /* Relaxed: as for all orders, see 3. */
 
+    fault_forget(thread);
     arch_fpu_evict(thread);
     if (load_relaxed(&thread->stop)) {
         thread_send(thread, thread->process->object.cpu, TRACE_TRAVEL_REMOTE_CALL, rest_arrived);

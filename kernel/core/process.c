@@ -153,6 +153,13 @@ static status_t end_own_process(struct thread *caller, struct object *object)
     return STATUS_BLOCKED;
 }
 
+void process_end_by(struct thread *thread, enum process_cause cause, uint32_t status)
+{
+    thread->end_reason = (uint64_t)cause << 32 | status;
+    (void)!invoke_continue(thread, &thread->process->object, end_own_process,
+                           TRACE_TRAVEL_REMOTE_CALL);
+}
+
 void process_end_current(enum process_cause cause, uint32_t status)
 {
     current()->end_reason = (uint64_t)cause << 32 | status;

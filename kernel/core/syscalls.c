@@ -212,7 +212,7 @@ status_t sys_cap_inspect(uint64_t handle, uint64_t what)
 {
     struct cap cap;
 
-    if (!cap_read(own_caps(), handle, &cap)) {
+    if (cap_lookup(own_caps(), handle, OBJECT_NONE, 0, &cap) != STATUS_OK) {
         return STATUS_BAD_HANDLE;
     }
     if (what > 1) {

@@ -8,6 +8,7 @@
 #include "kernel/boot.h"
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
+#include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/order.h"
 #include "kernel/panic.h"
@@ -82,6 +83,9 @@ void thread_wake(struct thread *thread, uint32_t cause)
     }
     if (thread->home != percpu(id)) {
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
+        return;
+    }
+    if (unlikely(fault_waits(thread)) && !fault_over(thread)) {
         return;
     }
     if (unlikely(order_pending(thread))) {

@@ -5,6 +5,7 @@
  */
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
+#include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/order.h"
 #include "kernel/range.h"
@@ -58,12 +59,16 @@ static status_t registers_read(struct thread *caller, struct object *object)
 {
     struct thread *thread = container_of(object, struct thread, object);
     struct weft_registers registers;
+    struct arch_frame frame;
     status_t status = check_resting(thread);
 
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK) {
+        arch_registers_read(&thread->frame, &registers);
+    } else if (status == STATUS_BUSY && fault_read(thread, &frame)) {
+        arch_registers_read(&frame, &registers);
+    } else {
         return status;
     }
-    arch_registers_read(&thread->frame, &registers);
     return user_copy_out(caller->process, &registers, arch_argument(&caller->frame, 1),
                          sizeof(registers));
 }

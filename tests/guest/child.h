@@ -38,7 +38,8 @@
 
 struct child {
     uint64_t process;
-    uint64_t ended; /* notification */
+    uint64_t ended;  /* notification */
+    uint64_t thread; /* handle, where it is named */
     uint32_t thread_id;
 };
 
@@ -53,6 +54,8 @@ struct child_options {
     uint64_t pages;
     uint32_t priority;
     _Bool silent; /* without the console */
+    _Bool named;  /* with a handle to its first thread */
+    uint64_t fault_endpoint;
 };
 
 static unused_function const struct weft_archive *child_archive(void)
@@ -87,6 +90,8 @@ static unused_function void child_prepare(struct weft_spawn *spawn, const char *
         .pages = options->pages ? options->pages : CHILD_PAGES,
         .grants = all,
         .grant_count = count + !options->silent,
+        .named = options->named,
+        .fault_endpoint = options->fault_endpoint,
     };
 }
 
@@ -112,6 +117,7 @@ static unused_function _Bool child_start_with(struct child *child, const char *r
         return 0;
     }
     child->process = made.process;
+    child->thread = made.thread;
     child->thread_id = made.thread_id;
     return 1;
 }

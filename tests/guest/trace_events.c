@@ -249,6 +249,26 @@ TEST(faults_are_seen, "a page fault and another exception, each the end of a pro
     EXPECT_EQUAL(WEFT_FAULT, child_run("divides", other_cpu(), 0, NULL, 0).cause);
 }
 
+#define TIMER_DATA 0x40
+#define TIMER_COMMAND 0x43
+#define TIMER_ONCE 0x30
+
+TEST(a_device_interrupts, "a clock's line is signalled to its driver, and acknowledged")
+{
+    uint64_t ports = weft_capability("ports"), notification, interrupt, bits;
+    REQUIRE_STATUS(STATUS_OK, weft_notification_create(other_cpu(), &notification));
+    REQUIRE_STATUS(STATUS_OK, weft_interrupt_create(weft_capability("interrupts"), 0, 0,
+                                                    notification, 8, &interrupt));
+    EXPECT_STATUS(STATUS_OK, weft_interrupt_acknowledge(interrupt));
+    EXPECT_STATUS(STATUS_OK, weft_port_write(ports, TIMER_COMMAND, 1, TIMER_ONCE));
+    EXPECT_STATUS(STATUS_OK, weft_port_write(ports, TIMER_DATA, 1, 0));
+    EXPECT_STATUS(STATUS_OK, weft_port_write(ports, TIMER_DATA, 1, 4));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+    EXPECT_EQUAL(8, bits);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(interrupt));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));
+}
+
 static void use_budget_up(void *argument)
 {
     uint64_t budget = weft_microseconds(200), end = weft_deadline(10000);

@@ -143,13 +143,21 @@ static status_t place_startup(uint64_t process, const struct weft_spawn *spawn)
 static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t entry,
                       struct weft_child *child)
 {
-    uint64_t thread_id;
-    status_t status =
-        weft_thread_create(process, spawn->cpu | (uint64_t)spawn->priority << 16 | THREAD_UNNAMED,
-                           entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS, &thread_id);
+    uint64_t thread;
+    uint64_t placement =
+        spawn->cpu | (uint64_t)spawn->priority << 16 | (spawn->named ? 0 : THREAD_UNNAMED);
+    status_t status = STATUS_OK;
+    if (spawn->fault_endpoint != 0) {
+        status = weft_process_fault_endpoint(process, spawn->fault_endpoint);
+    }
     if (status == STATUS_OK) {
-        child->process = process;
-        child->thread_id = (uint32_t)thread_id;
+        status = weft_thread_create(process, placement, entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS,
+                                    &thread);
+    }
+    if (status == STATUS_OK) {
+        *child = (struct weft_child){.process = process,
+                                     .thread = spawn->named ? thread : 0,
+                                     .thread_id = spawn->named ? 0 : (uint32_t)thread};
     }
     return status;
 }

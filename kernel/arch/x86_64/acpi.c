@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The two facts that only ACPI knows: which CPUs there are, and where a clock of known speed is.
+ * What only ACPI knows: which CPUs there are, where interrupt lines lead, and where a clock of known
+ * speed is.
  *
- * RSDP -> XSDT or RSDT -> MADT ("APIC", one entry per CPU) and FADT ("FACP", the timer's port).
+ * RSDP -> XSDT or RSDT -> MADT ("APIC", one entry per CPU, I/O APIC and ISA line that is not what it
+ * seems) and FADT ("FACP", the timer's port).
  * acpi_read() runs while the boot page tables map the first 4 GiB, where firmware puts its tables;
  * it copies what it needs. Tables with a wrong checksum count as missing. Fields are read by
  * copying bytes, as nothing in ACPI is aligned.
@@ -20,10 +22,14 @@
 
 enum madt_entry {
     MADT_LOCAL_APIC = 0,
+    MADT_IO_APIC = 1,
+    MADT_ISA_LINE = 2,
     MADT_LOCAL_X2APIC = 9,
 };
 
 #define MADT_ENABLED 1u
+#define MADT_LOW 3u /* of two bits each: polarity, then trigger */
+#define MADT_LEVEL (3u << 2)
 #define FADT_TIMER_PORT 76
 #define FADT_TIMER_LENGTH 91
 #define FADT_FLAGS 112
@@ -32,6 +38,9 @@ enum madt_entry {
 uint32_t acpi_cpu_count;
 uint32_t acpi_apic_ids[CPU_MAX];
 uint32_t acpi_unusable_cpus;
+struct acpi_ioapic acpi_ioapics[IOAPICS_MAX];
+unsigned acpi_ioapic_count;
+struct acpi_line acpi_lines[ISA_LINES];
 uint16_t acpi_timer_port;
 uint32_t acpi_timer_mask;
 
@@ -110,6 +119,24 @@ static void cpu_found(uint32_t id)
     acpi_apic_ids[acpi_cpu_count++] = id;
 }
 
+/* An entry about interrupt lines. */
+static void line_entry_read(const uint8_t *madt, unsigned at, unsigned type, unsigned size)
+{
+    if (type == MADT_IO_APIC && size >= 12 && acpi_ioapic_count < IOAPICS_MAX) {
+        acpi_ioapics[acpi_ioapic_count++] = (struct acpi_ioapic){
+            acpi_number(madt, at + 4, 4), (uint32_t)acpi_number(madt, at + 8, 4)};
+    }
+    if (type == MADT_ISA_LINE && size >= 10 && madt[at + 3] < ISA_LINES) {
+        unsigned flags = (unsigned)acpi_number(madt, at + 8, 2);
+
+        acpi_lines[madt[at + 3]] = (struct acpi_line){
+            .number = (uint32_t)acpi_number(madt, at + 4, 4),
+            .low = (flags & MADT_LOW) == MADT_LOW,
+            .level = (flags & MADT_LEVEL) == MADT_LEVEL,
+        };
+    }
+}
+
 static void madt_read(const uint8_t *madt)
 {
     const unsigned entries = ACPI_HEADER_SIZE + 8;
@@ -129,6 +156,7 @@ static void madt_read(const uint8_t *madt)
             acpi_number(madt, at + 8, 4) & MADT_ENABLED) {
             cpu_found((uint32_t)acpi_number(madt, at + 4, 4));
         }
+        line_entry_read(madt, at, type, size);
     }
 }
 
@@ -149,6 +177,9 @@ void acpi_read(paddr_t rsdp)
 
     if (madt == NULL) {
         boot_fail("no ACPI table of CPUs (MADT)");
+    }
+    for (uint32_t line = 0; line < ISA_LINES; line++) {
+        acpi_lines[line].number = line;
     }
     cpu_found(apic_id()); /* number 0, wherever the table lists it */
     madt_read(madt);

@@ -62,8 +62,8 @@ _Noreturn void boot_fail(const char *reason)
     arch_machine_off(111);
 }
 
-/* The lowest address that may be used: the first 2 MiB page behind the kernel image. */
-static paddr_t usable_start(void)
+/* The first 2 MiB page behind the kernel image. */
+paddr_t boot_usable_start(void)
 {
     return align_up((paddr_t)kernel_end - KERNEL_BASE, LARGE_PAGE);
 }
@@ -105,7 +105,7 @@ static void region_add_around_initrd(paddr_t start, paddr_t end)
 static void memory_map_read(const struct pvh_start_info *info)
 {
     const struct pvh_memory *map = arch_to_virtual(info->memory_map);
-    paddr_t lowest = usable_start();
+    paddr_t lowest = boot_usable_start();
     bool trampoline_is_ram = false;
 
     if (info->version < 1 || info->memory_map_entries == 0) {
@@ -137,7 +137,7 @@ static void initrd_read(const struct pvh_start_info *info)
         return;
     }
     const struct pvh_module *module = arch_to_virtual(info->modules);
-    if (module->start < usable_start() || module->start % PAGE_SIZE != 0) {
+    if (module->start < boot_usable_start() || module->start % PAGE_SIZE != 0) {
         boot_fail("the initrd lies in the kernel, or not on a page boundary");
     }
     boot_info.initrd_start = module->start;
@@ -197,6 +197,7 @@ _Noreturn void x86_start(paddr_t start_info)
     paging_start(acpi_cpu_count); /* from here on the loader's structures are out of reach */
     clock_calibrate();
     apic_start();
+    ioapic_start();
     apic_timer_calibrate();
     cpu_create_others();
     arch_restart_stack(main_on_kernel_stack);

@@ -179,3 +179,21 @@ _Noreturn void arch_machine_off(uint32_t status)
     port_write32(EXIT_PORT, EXIT_BASE + status);
     cpu_stop(); /* no such device: the best that is left */
 }
+
+/* ---- ports ----------------------------------------------------------------------------------- */
+
+uint32_t arch_port_read(uint16_t port, unsigned width)
+{
+    return width == 1 ? port_read8(port) : width == 2 ? port_read16(port) : port_read32(port);
+}
+
+void arch_port_write(uint16_t port, unsigned width, uint32_t value)
+{
+    if (width == 1) {
+        port_write8(port, (uint8_t)value);
+    } else if (width == 2) {
+        port_write16(port, (uint16_t)value);
+    } else {
+        port_write32(port, value);
+    }
+}

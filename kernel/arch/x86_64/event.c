@@ -3,14 +3,15 @@
  * What interrupts and exceptions from user mode mean, called by entry.S with the user's registers
  * saved in the current thread's frame. When user_event() returns, the current thread goes on.
  *
- * Faults of user code end its process, except the one that means "this thread wants the FPU".
+ * Faults of user code go to its process's fault endpoint or end the process, except the one that means
+ * "this thread wants the FPU".
  */
 #include "arch/frame.h"
 #include "arch/platform.h"
 #include "arch/registers.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
-#include "kernel/process.h"
+#include "kernel/fault.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -34,13 +35,15 @@ static void interrupt(unsigned vector)
     trace_irq_exit((uint8_t)vector);
 }
 
-static void fault(unsigned vector, const struct arch_frame *frame)
+static _Noreturn void fault(unsigned vector, const struct arch_frame *frame)
 {
+    uint64_t address = vector == VECTOR_PAGE_FAULT ? cr2_read() : 0;
+
     if (vector == VECTOR_PAGE_FAULT) {
-        trace_page_fault((uint8_t)frame->error, cr2_read());
+        trace_page_fault((uint8_t)frame->error, address);
     }
     trace_exception((uint8_t)vector, frame->rip);
-    process_end_current(CAUSE_FAULT, vector);
+    fault_current(frame->error << 32 | vector, address, frame->rip);
 }
 
 void user_event(unsigned vector, struct arch_frame *frame)

@@ -49,6 +49,9 @@ void x86_interrupt(unsigned vector)
     if (vector == VECTOR_SPURIOUS) {
         return; /* not to be acknowledged */
     }
+    if (vector >= VECTOR_DEVICE && vector < VECTOR_DEVICE + DEVICE_VECTORS) {
+        interrupt_arrived(vector); /* a line is masked before it may come again */
+    }
     apic_acknowledge();
     if (vector == VECTOR_DOORBELL) {
         doorbell_received();

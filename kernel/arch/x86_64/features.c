@@ -26,6 +26,7 @@ static const struct feature features[] = {
     {1, EDX, 4, 0, "this CPU has no time stamp counter"},
     {1, EDX, 5, 0, "this CPU has no model-specific registers"},
     {1, EDX, 9, 0, "this CPU has no local APIC"},
+    {1, EDX, 16, 0, "this CPU has no page attribute table"},
     {1, EDX, 24, 0, "this CPU has no fxsave"},
     {1, EDX, 26, 0, "this CPU has no SSE2"},
     {0x80000001, EDX, 11, 0, "this CPU has no syscall instruction"},
@@ -75,4 +76,5 @@ void features_enable(void)
     cr4_write(cr4);
     cr0_write(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_TS | CR0_WP | CR0_PG);
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE | EFER_SCE);
+    msr_write(MSR_PAT, PAT_COMBINING_FOR_THROUGH);
 }

@@ -109,6 +109,35 @@ bool arch_space_destroy_step(struct arch_space *space, struct pool *pool, unsign
 /* Forgets all translations of user addresses on this CPU. */
 void arch_tlb_flush(void);
 
+/* ---- devices --------------------------------------------------------------------------------- */
+
+/* Does the kernel itself use something in [start, end), other than the RAM of boot_info: its image, what
+ * the firmware left it, its interrupt controllers? */
+bool arch_physical_reserved(paddr_t start, paddr_t end);
+
+/* `width` is 1, 2 or 4 bytes. */
+uint32_t arch_port_read(uint16_t port, unsigned width);
+void arch_port_write(uint16_t port, unsigned width, uint32_t value);
+
+/* Where one device interrupt arrives. */
+struct arch_interrupt {
+    uint32_t line;  /* (I) of the controller; INTERRUPT_MESSAGE: none, it comes as a message */
+    uint8_t vector; /* (I) 0: not open */
+    bool level;     /* (I) level-triggered: fires for as long as the device wants something */
+};
+
+/* Finds this CPU's vector for a line (with its flags, see the ABI) or for messages; a line is masked
+ * then, and its CPU is 0. STATUS_BAD_ARGUMENT: no such line; STATUS_BUSY: it is another's, or no
+ * vector is left. */
+must_use status_t arch_interrupt_open(struct arch_interrupt *interrupt, uint32_t line);
+void arch_interrupt_close(struct arch_interrupt *interrupt);
+
+/* Lines only; messages cannot be held back. The CPU where it was opened, as the one above. */
+void arch_interrupt_mask(const struct arch_interrupt *interrupt, bool masked);
+
+/* data << 32 | address of the message that fires it on that CPU. */
+uint64_t arch_interrupt_message(const struct arch_interrupt *interrupt, cpu_t cpu);
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 /* Makes a frame that enters user mode at `entry`. All other registers are zero. */
@@ -146,5 +175,6 @@ void arch_backtrace(void);
 void arch_frame_print(const struct arch_frame *frame);
 
 /* ---- what the architecture calls ------------------------------------------------------------- */
-_Noreturn void kernel_main(void);     /* CPU 0, once */
-_Noreturn void kernel_cpu_main(void); /* every other CPU, once */
+void interrupt_fired(struct arch_interrupt *interrupt); /* its CPU; before it may come again */
+_Noreturn void kernel_main(void);                       /* CPU 0, once */
+_Noreturn void kernel_cpu_main(void);                   /* every other CPU, once */

@@ -161,6 +161,13 @@ must_use status_t cap_create(struct thread *caller, const struct object_class *c
  * process that nobody else can name ends. Owner only. */
 must_use status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle);
 
+/* The table's slot 0, which no handle of a program's reaches: the endpoint that a process's faults go
+ * to, with the badge under which. cap_set_fault puts a gift there in the place of what was there (a gift
+ * without an object: nothing); as cap_insert_gift otherwise. cap_find_fault: false where there is none.
+ * Set by the owner only, found by any CPU on which a thread of the process runs. */
+must_use status_t cap_set_fault(struct process *process, struct cap_gift *gift);
+must_use bool cap_find_fault(struct cap_table *table, struct cap *out);
+
 /* Removes one capability and gives its reference back. Owner only. */
 must_use status_t cap_delete(struct process *process, uint64_t handle);
 

@@ -43,6 +43,8 @@ struct object_class {
     bool (*orphaned)(struct object *object);
     /* A thread that is blocked on it was killed: forget it. Owner. */
     void (*forget)(struct thread *thread);
+    /* A thread, which is there, calls it with what its registers hold (ipc/endpoint.h). Owner. */
+    status_t (*call)(struct thread *thread, struct object *object);
     /* Bits are signalled on it. Any CPU. */
     void (*signal)(struct object *object, uint64_t bits);
     /* Nobody uses it any more: give back what it has beside its own memory, a bounded piece of it;

@@ -73,6 +73,9 @@ must_use status_t process_build(struct process *creator, struct pool *pool, cons
 /* Starts the end of a process. Its CPU. Later calls change nothing. */
 void process_end(struct process *process, enum process_cause cause, uint32_t status);
 
+/* A thread of this CPU ends its whole process, and dies. Its owner, at home; not the current one. */
+void process_end_by(struct thread *thread, enum process_cause cause, uint32_t status);
+
 /* The calling thread ends its whole process, from whichever CPU. Does not return to it. */
 _Noreturn void process_end_current(enum process_cause cause, uint32_t status);
 

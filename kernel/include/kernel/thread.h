@@ -54,6 +54,7 @@ struct thread {
     uint8_t killed;          /* (A) an order: set once by whoever ends it */
     uint8_t stop;            /* (A) an order: it shall rest; written by the process's CPU */
     cpu_t affinity;          /* (A) an order: where it shall live; else the same as `home` */
+    uint32_t faults;         /* (A) odd: it waits for what comes of a fault, kernel/fault.h */
     uint8_t idle;            /* (I) the idle thread of its CPU */
     int8_t ceiling;          /* (I) the highest priority that it may have or give */
     uint32_t id;             /* (I) */
@@ -89,17 +90,19 @@ struct thread {
     struct tree_node timeout;           /* (O) kernel/timer.h */
     void (*timed_out)(struct thread *); /* (O) what then happens; NULL: it has none */
     struct list_link siblings;          /* (O: the process's CPU) */
-    uint64_t end_reason;     /* (O) cause << 32 | status with which it ends its process */
-    uint32_t exit_status;    /* (O) */
-    bool dead;               /* (O: the process's CPU) has come home to be freed */
-    bool named;              /* (O: the process's CPU) there was a capability to it */
-    bool doomed;             /* (O: the process's CPU) its process's end has got to it */
-    bool order_out;          /* (O: the process's CPU) its order is under way */
-    bool order_again;        /* (O: the process's CPU) and must be sent once more */
-    bool resting;            /* (O: the process's CPU) it is here, suspended */
-    struct list orderers;    /* (O: the process's CPU) who waits for what they ordered */
-    char name[NAME_MAX + 1]; /* (O) for panics; traces have it from an event */
-    struct arch_fpu *fpu;    /* (O) registers, when not in the CPU; memory of its own */
+    uint64_t end_reason;           /* (O) cause << 32 | status with which it ends its process */
+    uint32_t exit_status;          /* (O) */
+    bool dead;                     /* (O: the process's CPU) has come home to be freed */
+    bool named;                    /* (O: the process's CPU) there was a capability to it */
+    bool doomed;                   /* (O: the process's CPU) its process's end has got to it */
+    bool order_out;                /* (O: the process's CPU) its order is under way */
+    bool order_again;              /* (O: the process's CPU) and must be sent once more */
+    bool resting;                  /* (O: the process's CPU) it is here, suspended */
+    struct list orderers;          /* (O: the process's CPU) who waits for what they ordered */
+    struct arch_frame fault_frame; /* (A) its registers, for as long as `faults` is odd */
+    uint8_t fault_vector;          /* (O) and what fault it was */
+    char name[NAME_MAX + 1];       /* (O) for panics; traces have it from an event */
+    struct arch_fpu *fpu;          /* (O) registers, when not in the CPU; memory of its own */
 };
 
 /* The one who runs here. */

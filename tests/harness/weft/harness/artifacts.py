@@ -90,5 +90,6 @@ def _weft_run(config: MachineConfig) -> str:
     words += ["--no-trace"] if trace == "notrace" else []
     words += ["--cpu", config.cpu_model] if config.cpu_model != "max" else []
     words += ["--append", config.command_line] if config.command_line else []
+    words += ["--device", config.device] if config.device else []
     words += ["--seed", str(config.seed)] if config.seed is not None else []
     return shlex.join(words)

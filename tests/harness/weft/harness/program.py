@@ -39,6 +39,7 @@ class Configuration:
     append: str = ""
     seed: int | None = None
     timeout: float = 60.0
+    device: str = ""
 
     @property
     def name(self) -> str:
@@ -50,6 +51,8 @@ class Configuration:
         parts += [value for value in (self.cpu, self.profile) if value not in ("max", "test")]
         if self.append:
             parts.append(re.sub(r"[^A-Za-z0-9_=.]+", "_", self.append))
+        if self.device:
+            parts.append(self.device)
         if self.seed is not None:
             parts.append(f"seed{self.seed}")
         return "-".join(parts)
@@ -58,6 +61,7 @@ class Configuration:
         return MachineConfig(
             kernel=kernel, image=image, cpus=self.cpus, memory=self.memory, accel=self.accel,
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
+            device=self.device,
         )  # fmt: skip
 
 
@@ -120,7 +124,7 @@ def _values(key: str, text: str) -> list[object]:
             return [parse_size(part) for part in parts]
         case "timeout":
             return [float(text)]
-        case "accel" | "cpu" | "profile":
+        case "accel" | "cpu" | "profile" | "device":
             return list(parts)
         case "append":
             return [text]

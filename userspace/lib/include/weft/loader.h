@@ -44,14 +44,17 @@ struct weft_spawn {
     uint64_t pages; /* quota that moves from the caller's */
     uint64_t notification; /* signalled with `bits` when the process ends; 0: none */
     uint64_t bits;
+    uint64_t fault_endpoint; /* where its faults go (process_fault_endpoint); 0: they end it */
     const struct weft_grant *grants;
     uint32_t grant_count;
+    _Bool named;        /* its first thread shall be given to the caller as a capability */
     const char *reason; /* out, where it fails: which step, for people */
 };
 
 struct weft_child {
     uint64_t process;   /* handle with all rights */
-    uint32_t thread_id; /* of its first thread, as traces name it */
+    uint64_t thread;    /* handle to its first thread, where that was asked for */
+    uint32_t thread_id; /* of its first thread, as traces name it; 0 where it is named */
 };
 
 /* STATUS_OK, or an error after which nothing of the process is left. */

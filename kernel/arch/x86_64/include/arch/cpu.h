@@ -32,6 +32,8 @@ struct x86_tss {
     uint16_t io_bitmap; /* (I) beyond the limit: user mode has no ports */
 } __attribute__((packed));
 
+struct arch_interrupt;
+
 struct arch_cpu {
     uint64_t kernel_stack_top; /* (I) */
     uint64_t user_rsp_scratch; /* (O) for the first instructions of syscall_entry */
@@ -40,6 +42,9 @@ struct arch_cpu {
     struct x86_tss tss;        /* its odd place aligns rsp0 */
     uint64_t gdt[GDT_SLOTS];   /* (I) */
     bool online;               /* (A) it can take an NMI; set once by the CPU itself */
+    uint32_t next_vector;      /* (O) counts on with each device interrupt that is opened */
+    uint64_t strays;           /* (O) interrupts that were nobody's */
+    struct arch_interrupt *interrupts[DEVICE_VECTORS]; /* (O) whose vector it is; NULL: nobody's */
 };
 
 _Static_assert(sizeof(struct x86_tss) == 104, "the processor's layout");

@@ -55,6 +55,25 @@ static inline void arch_set_badge(struct arch_frame *frame, uint64_t badge)
     frame->rdi = badge;
 }
 
+static inline int64_t arch_status(const struct arch_frame *frame)
+{
+    return (int64_t)frame->rax;
+}
+
+static inline void arch_set_message(struct arch_frame *frame, const uint64_t words[4])
+{
+    frame->rsi = words[0];
+    frame->rdx = words[1];
+    frame->r10 = words[2];
+    frame->r8 = words[3];
+}
+
+/* The first word of a message. */
+static inline uint64_t arch_message_word(const struct arch_frame *frame)
+{
+    return frame->rsi;
+}
+
 /* The four words of a message: registers to registers. */
 static inline void arch_copy_message(struct arch_frame *to, const struct arch_frame *from)
 {

@@ -18,6 +18,9 @@ struct x86_exception_frame;
 /* Ends the machine with one line, as a panic would, before there is a CPU that could panic. */
 _Noreturn void boot_fail(const char *reason);
 
+/* The lowest RAM that may be handed out. */
+paddr_t boot_usable_start(void);
+
 /* ---- uart.c ---------------------------------------------------------------------------------- */
 void uart_start(void);
 
@@ -50,6 +53,20 @@ extern uint32_t acpi_unusable_cpus; /* listed, but more than CPU_MAX or not addr
 extern uint16_t acpi_timer_port;    /* of the power management timer; 0: there is none */
 extern uint32_t acpi_timer_mask;    /* the bits that it counts with */
 
+#define IOAPICS_MAX 8
+#define ISA_LINES 16u
+
+extern struct acpi_ioapic {
+    paddr_t address;
+    uint32_t first; /* line at its pin 0 */
+} acpi_ioapics[IOAPICS_MAX];
+extern unsigned acpi_ioapic_count;
+
+extern struct acpi_line {
+    uint32_t number; /* as the I/O APICs count */
+    bool low, level;
+} acpi_lines[ISA_LINES];
+
 /* Reads the tables that the RSDP leads to. Needs the boot page tables and features_detect(). */
 void acpi_read(paddr_t rsdp);
 
@@ -78,6 +95,10 @@ void apic_acknowledge(void);     /* end of interrupt */
 bool apic_timer_is_early(void);  /* the timer fired before the deadline: it has been armed anew */
 void apic_start_others(void);    /* all other CPUs begin at TRAMPOLINE_PADDR */
 void apic_stop(uint32_t target, bool by_nmi); /* by NMI, else by INIT */
+
+/* ---- ioapic.c -------------------------------------------------------------------------------- */
+void ioapic_start(void);                 /* CPU 0, once, after paging_start(): masks all lines */
+void interrupt_arrived(unsigned vector); /* one of VECTOR_DEVICE and up */
 
 /* ---- clock.c --------------------------------------------------------------------------------- */
 void clock_calibrate(void); /* sets arch_clock_hz; needs acpi_read() */

@@ -68,6 +68,10 @@ static inline void cr4_write(uint64_t value)
 #define APIC_BASE_X2APIC (1ull << 10)
 #define APIC_BASE_ENABLE (1ull << 11)
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
+/* The page attribute table: what a page table's bits 3 and 4 mean together, a byte each. As after a
+ * reset, but for bit 3 alone: write-combining (1) instead of write-through (4). */
+#define MSR_PAT 0x277
+#define PAT_COMBINING_FOR_THROUGH 0x0007010600070106ull
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC 0x800 /* the APIC register at offset o is MSR_X2APIC + o / 16 */
 #define MSR_EFER 0xc0000080
@@ -116,6 +120,18 @@ static inline struct cpuid cpuid_read(uint32_t leaf, uint32_t subleaf)
 static inline void port_write8(uint16_t port, uint8_t value)
 {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void port_write16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline uint16_t port_read16(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
 }
 
 static inline void port_write32(uint16_t port, uint32_t value)

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What of the machine's devices a capability reaches: ports, and physical pages as memory objects.
+ * docs/devices.md tells what protects whom from what.
+ */
+#include "kernel/boot.h"
+#include "kernel/cpu.h"
+#include "kernel/invoke.h"
+#include "kernel/memory_object.h"
+#include "kernel/range.h"
+#include "weft/kernel_syscalls.h"
+
+/* ---- ports ----------------------------------------------------------------------------------- */
+
+static status_t port_check(uint64_t ports, uint64_t port, uint64_t width, unsigned right)
+{
+    if (width != 1 && width != 2 && width != 4) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    return range_check(current()->process->caps, ports, OBJECT_PORTS, right, port, width);
+}
+
+status_t sys_port_read(uint64_t ports, uint64_t port, uint64_t width)
+{
+    status_t status = port_check(ports, port, width, RIGHT_READ);
+
+    if (status == STATUS_OK) {
+        arch_set_result(&current()->frame, arch_port_read((uint16_t)port, (unsigned)width));
+    }
+    return status;
+}
+
+status_t sys_port_write(uint64_t ports, uint64_t port, uint64_t width, uint64_t value)
+{
+    status_t status = port_check(ports, port, width, RIGHT_WRITE);
+
+    if (status == STATUS_OK) {
+        arch_port_write((uint16_t)port, (unsigned)width, (uint32_t)value);
+    }
+    return status;
+}
+
+/* ---- physical memory ------------------------------------------------------------------------- */
+
+static bool overlaps(paddr_t start, paddr_t end, paddr_t from, paddr_t to)
+{
+    return start < to && from < end;
+}
+
+/* Is any of it RAM that the kernel hands out, or something that it uses itself? */
+static bool physical_taken(paddr_t start, paddr_t end)
+{
+    for (uint32_t i = 0; i < boot_info.region_count; i++) {
+        if (overlaps(start, end, boot_info.regions[i].start, boot_info.regions[i].end)) {
+            return true;
+        }
+    }
+    return overlaps(start, end, boot_info.initrd_start,
+                    align_up(boot_info.initrd_start + boot_info.initrd_size, PAGE_SIZE)) ||
+           arch_physical_reserved(start, end);
+}
+
+static status_t create_physical(struct thread *caller, struct object *object)
+{
+    static const uint16_t access[] = {
+        [MEMORY_UNCACHED] = PAGE_DEVICE | PAGE_UNCACHED,
+        [MEMORY_COMBINING] = PAGE_DEVICE | PAGE_WRITE_COMBINED,
+        [MEMORY_CACHED] = PAGE_DEVICE,
+    };
+    struct process *process = (struct process *)object;
+    struct memory_object *memory =
+        memory_object_new(process, (uint32_t)arch_argument(&caller->frame, 2));
+    uint64_t handle;
+    status_t status;
+
+    if (memory == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    memory->base = arch_argument(&caller->frame, 1) * PAGE_SIZE;
+    memory->access = access[arch_argument(&caller->frame, 3)];
+    status =
+        cap_insert(process, &memory->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
+    if (status != STATUS_OK) {
+        object_release(&memory->object);
+        return status;
+    }
+    arch_set_result(&caller->frame, handle);
+    return STATUS_OK;
+}
+
+status_t sys_memory_create_physical(uint64_t physical, uint64_t first_page, uint64_t pages,
+                                    uint64_t attributes)
+{
+    status_t status;
+
+    if (pages == 0 || pages > MEMORY_PAGES_MAX || attributes > MEMORY_CACHED) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    status = range_check(current()->process->caps, physical, OBJECT_PHYSICAL, RIGHT_WRITE,
+                         first_page, pages);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (physical_taken(first_page * PAGE_SIZE, (first_page + pages) * PAGE_SIZE)) {
+        return STATUS_NO_RIGHT;
+    }
+    return invoke_on_self(create_physical);
+}
+
+status_t sys_memory_physical(uint64_t handle, uint64_t page, uint64_t physical)
+{
+    struct cap_table *caps = current()->process->caps;
+    struct cap memory, right;
+    status_t status = cap_lookup(caps, handle, OBJECT_MEMORY, RIGHT_READ, &memory);
+
+    if (status == STATUS_OK) {
+        status = cap_lookup(caps, physical, OBJECT_PHYSICAL, RIGHT_READ, &right);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (page >= ((struct memory_object *)memory.object)->pages) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    arch_set_result(&current()->frame, memory_frame((struct memory_object *)memory.object, page));
+    return STATUS_OK;
+}

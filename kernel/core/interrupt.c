@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Interrupts of devices, as objects that signal notifications.
+ *
+ * Theory of operation
+ *
+ * 1. An interrupt object lives on the CPU where the interrupt arrives: a line on CPU 0, which alone
+ *    touches the controller of lines; a message on the CPU that its maker named.
+ * 2. States. HELD: nothing is signalled until the driver acknowledges; so it begins. OPEN: the next one
+ *    is signalled, and holds it. MORE: it is held, and has come again meanwhile.
+ * 3. A driver that is slow is not flooded, nor is the CPU. A level-triggered line is masked while it is
+ *    held: the device goes on wanting, so nothing is lost. An edge would be lost behind a mask, so an
+ *    edge-triggered line is masked by the second one only, which is noted (MORE). A message cannot be
+ *    masked, and is noted: a device that floods its CPU with them is a matter of trust, as is DMA.
+ * 4. Making one takes three steps: on the process's CPU its memory, on its own CPU the vector, on the
+ *    process's CPU the capability. The thread keeps the object as its `second` meanwhile.
+ */
+#include "kernel/arch.h"
+#include "kernel/cpu.h"
+#include "kernel/invoke.h"
+#include "kernel/panic.h"
+#include "kernel/range.h"
+#include "trace/kernel/trace.h"
+#include "weft/kernel_syscalls.h"
+
+enum interrupt_state { HELD, OPEN, MORE };
+
+struct interrupt {
+    struct object object;        /* first */
+    struct arch_interrupt arch;  /* (I) once it has a capability */
+    uint8_t state;               /* (O) enum interrupt_state */
+    struct object *notification; /* (I) holds a reference */
+    uint64_t bits;               /* (I) */
+};
+
+static bool is_line(const struct interrupt *interrupt)
+{
+    return interrupt->arch.line != INTERRUPT_MESSAGE;
+}
+
+static void signal_driver(struct interrupt *interrupt, uint8_t vector)
+{
+    trace_interrupt_signal(vector, interrupt->object.id, interrupt->notification->id);
+    interrupt->notification->class->signal(interrupt->notification, interrupt->bits);
+}
+
+void interrupt_fired(struct arch_interrupt *arch)
+{
+    struct interrupt *interrupt = container_of(arch, struct interrupt, arch);
+    bool first = interrupt->state == OPEN;
+
+    if (is_line(interrupt) && (arch->level || !first)) {
+        arch_interrupt_mask(arch, true);
+    }
+    interrupt->state = first ? HELD : MORE;
+    if (first) {
+        signal_driver(interrupt, arch->vector);
+    }
+}
+
+static status_t acknowledge(struct thread *caller, struct object *object)
+{
+    struct interrupt *interrupt = (struct interrupt *)object;
+    bool more = interrupt->state == MORE && !interrupt->arch.level;
+
+    trace_interrupt_ack(object->id, caller->id);
+    interrupt->state = more ? HELD : OPEN;
+    if (is_line(interrupt)) {
+        arch_interrupt_mask(&interrupt->arch, false);
+    }
+    if (more) {
+        signal_driver(interrupt, 0);
+    }
+    return STATUS_OK;
+}
+
+status_t sys_interrupt_acknowledge(uint64_t handle)
+{
+    struct cap cap;
+    status_t status =
+        cap_lookup(current()->process->caps, handle, OBJECT_INTERRUPT, RIGHT_WRITE, &cap);
+
+    return status != STATUS_OK ? status
+                               : sched_preemption_point(object_invoke(cap.object, acknowledge));
+}
+
+status_t sys_interrupt_message(uint64_t handle)
+{
+    struct interrupt *interrupt;
+    struct cap cap;
+    status_t status =
+        cap_lookup(current()->process->caps, handle, OBJECT_INTERRUPT, RIGHT_READ, &cap);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    interrupt = (struct interrupt *)cap.object;
+    if (is_line(interrupt)) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    arch_set_result(&current()->frame,
+                    arch_interrupt_message(&interrupt->arch, interrupt->object.cpu));
+    return STATUS_OK;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------- */
+
+static bool interrupt_orphaned(struct object *object)
+{
+    arch_interrupt_close(&((struct interrupt *)object)->arch);
+    return true;
+}
+
+static bool interrupt_reclaim(struct object *object)
+{
+    object_release(((struct interrupt *)object)->notification);
+    return true;
+}
+
+static const struct object_class interrupt_class = {
+    .type = OBJECT_INTERRUPT,
+    .size = sizeof(struct interrupt),
+    .orphaned = interrupt_orphaned,
+    .reclaim = interrupt_reclaim,
+};
+
+/* Back on the process's CPU. */
+static status_t interrupt_insert(struct thread *caller, struct object *object)
+{
+    uint64_t handle;
+    status_t status = cap_insert((struct process *)object, caller->second.object,
+                                 RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
+
+    if (status != STATUS_OK) {
+        cap_drop_gift(&caller->second);
+        return status;
+    }
+    caller->second.object = NULL; /* the table has taken the reference over */
+    arch_set_result(&caller->frame, handle);
+    return STATUS_OK;
+}
+
+/* On the interrupt's CPU. */
+static status_t interrupt_open(struct thread *caller, struct object *object)
+{
+    status_t status = arch_interrupt_open(&((struct interrupt *)object)->arch,
+                                          (uint32_t)arch_argument(&caller->frame, 1));
+
+    if (status != STATUS_OK) {
+        cap_drop_gift(&caller->second);
+        return status;
+    }
+    return invoke_continue(caller, &caller->process->object, interrupt_insert,
+                           TRACE_TRAVEL_REMOTE_CALL);
+}
+
+/* On the process's CPU; `second` is the notification until there is an interrupt that keeps it. */
+static status_t interrupt_create(struct thread *caller, struct object *object)
+{
+    struct process *process = (struct process *)object;
+    struct interrupt *interrupt = slab_alloc(&process->slab, &process->pool, sizeof(*interrupt));
+
+    if (interrupt == NULL) {
+        cap_drop_gift(&caller->second);
+        return STATUS_NO_MEMORY;
+    }
+    object_init(&interrupt->object, &interrupt_class, (cpu_t)arch_argument(&caller->frame, 2),
+                process);
+    trace_object_create(TRACE_OBJECT_KIND_INTERRUPT, interrupt->object.id, process->object.id);
+    interrupt->notification = caller->second.object;
+    interrupt->bits =
+        caller->second.badge != 0 ? caller->second.badge : arch_argument(&caller->frame, 4);
+    caller->second = (struct cap_gift){.object = &interrupt->object};
+    return invoke_continue(caller, &interrupt->object, interrupt_open, TRACE_TRAVEL_REMOTE_CALL);
+}
+
+status_t sys_interrupt_create(uint64_t interrupts, uint64_t line, uint64_t place,
+                              uint64_t notification, uint64_t bits)
+{
+    struct thread *caller = current();
+    struct cap_table *caps = caller->process->caps;
+    uint32_t number = (uint32_t)line & ~(INTERRUPT_LEVEL | INTERRUPT_LOW);
+    status_t status = range_check(caps, interrupts, OBJECT_INTERRUPTS, RIGHT_WRITE, number, 1);
+    struct cap cap;
+
+    (void)bits; /* read on the process's CPU */
+    if (status == STATUS_OK) {
+        status = range_check_cpu((uint32_t)place, place >> 32);
+    }
+    if (status == STATUS_OK) {
+        status = cap_lookup(caps, notification, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (line > UINT32_MAX || (number != INTERRUPT_MESSAGE && (uint32_t)place != 0) ||
+        (number == INTERRUPT_MESSAGE && line != INTERRUPT_MESSAGE)) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    if (self_check() != STATUS_OK || !cap_keep(&cap, 0)) {
+        return STATUS_BAD_HANDLE;
+    }
+    caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
+    return object_invoke(&caller->process->object, interrupt_create);
+}
