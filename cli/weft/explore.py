@@ -47,17 +47,18 @@ CPUS = 4
 FAILURES = 5  # of one subject, then it has shown enough
 PROGRESS_SECONDS = 30.0  # between lines where they cannot overwrite each other
 
-# What passes between CPUs: messages, notifications, death, migration, unmapping.
+# What passes between CPUs: mail, messages, death, migration, unmapping, revocation. Each is a program of
+# one or two seconds a seed.
 DEFAULT = (
+    "test_mailbox",
     "test_ipc",
+    "test_kills",
+    "test_migration",
+    "test_shootdown",
+    "test_revocation",
     "test_ipc_death",
     "test_notification",
     "test_races",
-    "test_revocation",
-    "test_sched::threads_move",
-    "test_shootdown",
-    "test_process::killing_works_in_any_state",
-    "test_process::a_crowd_lives_and_dies_at_once",
 )
 
 

@@ -2,9 +2,10 @@
  *
  * Is the kernel as it was? For tests after which nothing may be left over:
  *
- *     check_cpus();                        what the test needs once and keeps, before it measures:
- *                                          its own kernel objects' pages stay with it
- *     uint64_t pages = free_pages();
+ *     uint64_t first = free_pages();
+ *     check_cpus();                        and whatever else the test needs once and keeps: its own
+ *                                          kernel objects' pages stay with it
+ *     uint64_t pages = settled_pages(first);
  *     ...
  *     check_memory(pages);                 waits until exactly so many are free again
  *     check_cpus();                        every CPU still runs threads
@@ -17,6 +18,9 @@
 
 #define EXACT_PATIENCE_US 20000000
 #define EXACT_PAGES_TOP 30000 /* more than a test owns */
+#define EXACT_KEPT_MAX 100    /* less than a test keeps of what it did to warm up */
+#define EXACT_ENOUGH 100      /* pages: for what a test does next */
+#define EXACT_SAME 4          /* equal figures in a row */
 
 static void note_it_ran(void *argument)
 {
@@ -38,6 +42,18 @@ static unused_function void check_cpus(void)
     }
 }
 
+/* Ends a process that was made to see how much memory there is, and waits for enough of it. */
+static unused_function void give_back(uint64_t process)
+{
+    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
+    while (weft_process_create(EXACT_ENOUGH, 'x', 0, 0, 0, &process) == STATUS_NO_MEMORY) {
+        weft_sleep_for(100);
+    }
+    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
+}
+
 /* The most pages that a process can be given now: all free ones. Takes and returns them. */
 static unused_function uint64_t free_pages(void)
 {
@@ -45,13 +61,23 @@ static unused_function uint64_t free_pages(void)
     while (weft_process_create(pages, 'x', 0, 0, 0, &process) != STATUS_OK) {
         pages--;
     }
-    (void)weft_process_kill(process);
-    (void)weft_cap_delete(process);
-    while (weft_process_create(8, 'x', 0, 0, 0, &process) != STATUS_OK) {
-        weft_sleep_for(100);
+    give_back(process);
+    return pages;
+}
+
+/* Measures when what came before is over: `first` is what free_pages() said before there was anything
+ * to wait for. What ended gives its pages back bit by bit, so the figure must have stopped changing. */
+static unused_function uint64_t settled_pages(uint64_t first)
+{
+    uint64_t pages = 0;
+    for (unsigned same = 0; same < EXACT_SAME || pages + EXACT_KEPT_MAX < first; same++) {
+        uint64_t before = pages;
+        weft_sleep_for(3000);
+        pages = free_pages();
+        if (pages != before) {
+            same = 0;
+        }
     }
-    (void)weft_process_kill(process);
-    (void)weft_cap_delete(process);
     return pages;
 }
 
@@ -72,6 +98,5 @@ static unused_function void check_memory(uint64_t pages)
         ktap_note("%lu pages at first, %lu in the end", pages, free_pages());
     }
     REQUIRE_STATUS(STATUS_OK, status);
-    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
-    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
+    give_back(process);
 }

@@ -301,8 +301,9 @@ TEST(random_calls_leave_nothing_behind,
     uint64_t seed = weft_argument_number("seed", 1);
     uint64_t wanted = weft_argument_number("calls", CALLS);
     REQUIRE(board_open());
+    uint64_t first = free_pages();
     warm_up();
-    uint64_t pages = free_pages();
+    uint64_t pages = settled_pages(first);
     REQUIRE(arena_start(&arena, "arena", seed));
     EXPECT(wait_for_calls(&arena, wanted));
     EXPECT_EQUAL(WEFT_ALIVE, weft_process_end(arena.process).cause);

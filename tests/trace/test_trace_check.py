@@ -365,6 +365,22 @@ def test_late_rings_excuse_what_came_before(tool, tmp_path):
     assert code == 0, text
 
 
+def test_a_gap_may_hide_that_a_thread_was_gone(tool, tmp_path):
+    """CPU 0 has pushed a thread away; it runs elsewhere before CPU 0 records the switch, and CPU 1 has
+    lost events in between."""
+    story = Story(capture=Capture(cpus=3))
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    story.at(0, "mailbox_push", to=2, traveller=PING, why="start")
+    story.capture.ring(1, 0).lose(1)
+    story.at(1, "timer")
+    story.at(2, "mailbox_take", traveller=PING, why="start")
+    story.at(2, "wakeup", thread=PING)
+    story.at(2, "switch", state="runnable", previous=Capture.idle(2), next=PING)
+    story.at(0, "switch", state="travelling", previous=PING, next=Capture.idle(0))
+    code, text = check(tool, tmp_path, story)
+    assert code == 0, text
+
+
 def test_a_ring_may_begin_inside_an_interrupt(tool, tmp_path):
     """Both CPUs have lost their first pages; what one kept begins with the end of an interrupt."""
     story = Story()

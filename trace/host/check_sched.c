@@ -31,6 +31,9 @@ static void check_previous(struct check *check, const struct trace_event *event,
         cpu->left = ID_NONE;
         return; /* it was gone with the push, and may have been on many CPUs since */
     }
+    if (cpu->current == ID_NONE) {
+        return; /* so it may have been before events were missing */
+    }
     if (thread->state == CHECK_RUNNING && thread->cpu != event->cpu) {
         violation(check, event, "thread %u (%s) leaves this CPU but runs on CPU %u", event_a(event),
                   check_name(check, previous), thread->cpu);
