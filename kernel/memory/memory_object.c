@@ -18,61 +18,25 @@
 #define BLOCK_SHIFT 9u
 
 _Static_assert(1u << BLOCK_SHIFT == POOL_BLOCK, "a large object's unit is a block");
-_Static_assert(LIST_UNITS * sizeof(paddr_t) == PAGE_SIZE, "a list is one page");
 
-static uint64_t units(const struct memory_object *memory)
+/* Pages of the list. */
+static uint64_t list_pages(const struct memory_object *memory)
 {
-    return memory->pages >> memory->unit_shift;
-}
-
-/* Where the frame of a unit is noted. */
-static paddr_t *unit_slot(struct memory_object *memory, uint64_t unit)
-{
-    paddr_t *list = memory->list;
-
-    if (units(memory) > LIST_UNITS) {
-        list = arch_to_virtual(list[unit / LIST_UNITS]);
-    }
-    return &list[unit % LIST_UNITS];
-}
-
-/* The page of lists in which this unit begins a new list; NULL: it does not. */
-static paddr_t *new_list(struct memory_object *memory, uint64_t unit)
-{
-    return units(memory) > LIST_UNITS && unit % LIST_UNITS == 0 ? &memory->list[unit / LIST_UNITS]
-                                                                : NULL;
-}
-
-static bool unit_add(struct memory_object *memory, struct pool *pool, uint64_t unit)
-{
-    paddr_t *list = new_list(memory, unit);
-    paddr_t frame;
-
-    if (list != NULL) {
-        *list = pool_alloc_page(pool);
-        if (*list == 0) {
-            return false;
-        }
-    }
-    frame = memory->unit_shift == 0 ? pool_alloc_page(pool) : pool_alloc_run(pool, POOL_BLOCK);
-    if (frame == 0) {
-        if (list != NULL) {
-            pool_free_page(pool, *list);
-        }
-        return false;
-    }
-    *unit_slot(memory, unit) = frame;
-    return true;
+    return align_up((memory->pages >> memory->unit_shift) * sizeof(paddr_t), PAGE_SIZE) / PAGE_SIZE;
 }
 
 /* Makes the next page; false: no memory. What does not come as a single page is not zero yet. */
 static bool page_add(struct memory_object *memory, struct pool *pool)
 {
     uint32_t page = memory->done;
-    uint64_t unit = page >> memory->unit_shift;
+    uint32_t unit = page >> memory->unit_shift;
 
-    if (memory->base == 0 && page == unit << memory->unit_shift && !unit_add(memory, pool, unit)) {
-        return false;
+    if (memory->base == 0 && page == unit << memory->unit_shift) {
+        memory->list[unit] =
+            memory->unit_shift == 0 ? pool_alloc_page(pool) : pool_alloc_run(pool, POOL_BLOCK);
+        if (memory->list[unit] == 0) {
+            return false;
+        }
     }
     if (memory->base != 0 || memory->unit_shift != 0) {
         __builtin_memset(arch_to_virtual(memory_frame(memory, page)), 0, PAGE_SIZE);
@@ -81,41 +45,27 @@ static bool page_add(struct memory_object *memory, struct pool *pool)
     return true;
 }
 
-/* Backwards, so that pages come back in the order in which pools join them. */
-static void unit_free(struct memory_object *memory, struct pool *pool)
-{
-    uint64_t unit = (memory->done - 1) >> memory->unit_shift;
-    paddr_t *list = new_list(memory, unit);
-
-    pool_add(pool, *unit_slot(memory, unit), 1ull << memory->unit_shift);
-    memory->done = (uint32_t)(unit << memory->unit_shift);
-    if (list != NULL) {
-        pool_free_page(pool, *list);
-    }
-}
-
 static bool memory_reclaim(struct object *object)
 {
     struct memory_object *memory = (struct memory_object *)object;
     struct pool *pool = &object->payer->pool;
 
-    if (memory_is_device(memory)) {
-        return true;
-    }
     if (memory->base != 0) {
-        pool_add(pool, memory->base, memory->pages);
+        if (!memory_is_device(memory)) {
+            pool_add(pool, memory->base, memory->pages);
+        }
         return true;
     }
     for (unsigned i = 0; i < PIECE && memory->done > 0; i++) {
-        unit_free(memory, pool);
+        uint32_t unit = (memory->done - 1) >> memory->unit_shift;
+
+        pool_add(pool, memory->list[unit], 1ull << memory->unit_shift);
+        memory->done = unit << memory->unit_shift;
     }
-    if (memory->done > 0) {
-        return false;
+    if (memory->done == 0 && memory->list != NULL) {
+        pool_add(pool, arch_to_physical(memory->list), list_pages(memory));
     }
-    if (memory->list != NULL) {
-        pool_free_page(pool, arch_to_physical(memory->list));
-    }
-    return true;
+    return memory->done == 0;
 }
 
 const struct object_class memory_class = {
@@ -136,7 +86,7 @@ struct memory_object *memory_object_new(struct process *payer, uint32_t pages)
     return memory;
 }
 
-/* Finds the run of a contiguous object, or a page for the list of another. */
+/* Finds the run of a contiguous object, or one for the list of another. */
 static bool frames_begin(struct memory_object *memory, struct pool *pool, uint64_t kind)
 {
     paddr_t list;
@@ -146,7 +96,7 @@ static bool frames_begin(struct memory_object *memory, struct pool *pool, uint64
         return memory->base != 0;
     }
     memory->unit_shift = (kind & MEMORY_LARGE) != 0 ? BLOCK_SHIFT : 0;
-    list = pool_alloc_page(pool);
+    list = pool_alloc_run(pool, list_pages(memory));
     memory->list = list != 0 ? arch_to_virtual(list) : NULL;
     return list != 0;
 }

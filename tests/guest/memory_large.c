@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory objects of many pages: lists of two levels, large pages, contiguous runs, what goes on in
+ * Memory objects of many pages: long lists of frames, large pages, contiguous runs, what goes on in
  * pieces and can be interrupted between them, and what a scattered quota cannot give.
  *
  * weft-test: cpus=4
@@ -76,7 +76,7 @@ static void use_object(uint64_t kind, uint64_t pages)
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(memory));
 }
 
-TEST(an_object_may_have_many_pages, "more than one list of frames, at any place")
+TEST(an_object_may_have_many_pages, "more than a page of frames, at any place")
 {
     use_object(0, 3000);
     use_object(0, 513);

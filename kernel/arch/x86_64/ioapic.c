@@ -14,10 +14,10 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
-#define PINS_MAX 240u
 #define IOAPIC_VERSION 1u
 #define IOAPIC_PIN(pin) (0x10 + 2 * (pin))
 
+#define PIN_VECTOR 0xffu /* 0: the pin is nobody's */
 #define PIN_LOW (1u << 13)
 #define PIN_LEVEL (1u << 15)
 #define PIN_MASKED (1u << 16)
@@ -25,9 +25,6 @@
 #define MESSAGE_BASE 0xfee00000u
 #define MESSAGE_SIZE 0x100000u
 #define MESSAGE_ID_MAX 0xfe /* more needs interrupt remapping */
-
-static uint32_t
-    pins[PINS_MAX]; /* (O: CPU 0) what is in the low word of each line's pin; 0: nobody's */
 
 static volatile uint32_t *ioapic_page(unsigned number)
 {
@@ -60,19 +57,29 @@ void ioapic_start(void)
     }
 }
 
-/* Writes a line's pin; false where there is none. */
-static bool pin_write(uint32_t line, uint32_t value)
+/* The I/O APIC of a line, and the register of its pin there; false where there is none. */
+static bool pin_find(uint32_t line, unsigned *number, uint32_t *index)
 {
-    for (unsigned i = 0; i < acpi_ioapic_count; i++) {
-        uint32_t pin = line - acpi_ioapics[i].first;
+    for (*number = 0; *number < acpi_ioapic_count; ++*number) {
+        uint32_t pin = line - acpi_ioapics[*number].first; /* far too much, if it is before that */
 
-        if (line >= acpi_ioapics[i].first && pin < ioapic_pins(i)) {
-            ioapic_write(i, IOAPIC_PIN(pin) + 1, cpu_table[0]->arch.apic_id << 24);
-            ioapic_write(i, IOAPIC_PIN(pin), value);
+        if (pin < ioapic_pins(*number)) {
+            *index = IOAPIC_PIN(pin);
             return true;
         }
     }
     return false;
+}
+
+/* Sets some bits of an open line's pin to `value`. */
+static void pin_change(uint32_t line, uint32_t bits, uint32_t value)
+{
+    uint32_t index;
+    unsigned number;
+
+    if (pin_find(line, &number, &index)) {
+        ioapic_write(number, index, (ioapic_read(number, index) & ~bits) | value);
+    }
 }
 
 /* The next vector that is free; 0: none is. In turns, so that what a device still sends to an old one
@@ -109,19 +116,17 @@ static uint32_t line_resolve(uint32_t asked, uint32_t *line)
 
 status_t arch_interrupt_open(struct arch_interrupt *interrupt, uint32_t asked)
 {
-    uint32_t line = asked, bits = 0;
+    uint32_t line = asked, bits = 0, index = 0;
+    unsigned number = 0;
     uint8_t vector;
 
     if (asked != INTERRUPT_MESSAGE) {
         bits = line_resolve(asked, &line);
-        if (line >= PINS_MAX) {
+        if (!pin_find(line, &number, &index)) {
             return STATUS_BAD_ARGUMENT;
         }
-        if (pins[line] != 0) {
+        if (ioapic_read(number, index) & PIN_VECTOR) {
             return STATUS_BUSY;
-        }
-        if (!pin_write(line, PIN_MASKED)) {
-            return STATUS_BAD_ARGUMENT;
         }
     } else if (percpu(arch.apic_id) > MESSAGE_ID_MAX) {
         return STATUS_BAD_ARGUMENT;
@@ -132,8 +137,8 @@ status_t arch_interrupt_open(struct arch_interrupt *interrupt, uint32_t asked)
     }
     *interrupt = (struct arch_interrupt){line, vector, bits & PIN_LEVEL};
     if (asked != INTERRUPT_MESSAGE) {
-        pins[line] = bits | vector;
-        (void)pin_write(line, pins[line]);
+        ioapic_write(number, index + 1, percpu(arch.apic_id) << 24);
+        ioapic_write(number, index, bits | vector);
     }
     return STATUS_OK;
 }
@@ -144,18 +149,14 @@ void arch_interrupt_close(struct arch_interrupt *interrupt)
         return;
     }
     if (interrupt->line != INTERRUPT_MESSAGE) {
-        (void)pin_write(interrupt->line, PIN_MASKED);
-        pins[interrupt->line] = 0;
+        pin_change(interrupt->line, ~0u, PIN_MASKED);
     }
     arch_this_cpu()->arch.interrupts[interrupt->vector - VECTOR_DEVICE] = NULL;
 }
 
 void arch_interrupt_mask(const struct arch_interrupt *interrupt, bool masked)
 {
-    uint32_t *pin = &pins[interrupt->line];
-
-    *pin = (*pin & ~PIN_MASKED) | (masked ? PIN_MASKED : 0);
-    (void)pin_write(interrupt->line, *pin);
+    pin_change(interrupt->line, PIN_MASKED, masked ? PIN_MASKED : 0);
 }
 
 uint64_t arch_interrupt_message(const struct arch_interrupt *interrupt, cpu_t cpu)

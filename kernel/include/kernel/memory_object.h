@@ -8,8 +8,8 @@
  * struct mapping), dropped when the space is destroyed or the range unmapped whole.
  *
  * Where the frames are: one after the other from `base` on (contiguous, device, boot image), or in a
- * list of units, which are single pages or, in a large object, blocks. Up to LIST_UNITS units the
- * list is one page; more are reached through a page of such lists.
+ * list of units, which are single pages or, in a large object, blocks. The list itself is physically
+ * contiguous: a page for every 512 units.
  */
 #pragma once
 
@@ -19,7 +19,6 @@
 #include "kernel/types.h"
 
 #define MEMORY_PAGES_MAX (512u * 512u) /* pages of one object, 1 GiB */
-#define LIST_UNITS 512u
 
 struct memory_object {
     struct object object;
@@ -28,7 +27,7 @@ struct memory_object {
     uint8_t unit_shift; /* (I) a unit is 1 << unit_shift pages */
     uint16_t access;    /* (I) enum page_access: what a device's page tables say besides rights */
     paddr_t base;       /* (I) of frames in a row; 0: there is a list */
-    paddr_t *list;      /* (I) units, or pages with units */
+    paddr_t *list;      /* (I) of units */
 };
 
 static inline bool memory_is_device(const struct memory_object *memory)
@@ -40,15 +39,10 @@ static inline bool memory_is_device(const struct memory_object *memory)
 static inline paddr_t memory_frame(const struct memory_object *memory, uint64_t page)
 {
     uint64_t unit = page >> memory->unit_shift;
-    const paddr_t *list = memory->list;
 
-    if (memory->base != 0) {
-        return memory->base + page * PAGE_SIZE;
-    }
-    if (memory->pages >> memory->unit_shift > LIST_UNITS) {
-        list = arch_to_virtual(list[unit / LIST_UNITS]);
-    }
-    return list[unit % LIST_UNITS] + (page - (unit << memory->unit_shift)) * PAGE_SIZE;
+    return memory->base != 0
+               ? memory->base + page * PAGE_SIZE
+               : memory->list[unit] + (page - (unit << memory->unit_shift)) * PAGE_SIZE;
 }
 
 /* A whole object at once, with one reference, while nobody waits: at boot. NULL: no memory. */
