@@ -36,6 +36,7 @@
 #include "kernel/invoke.h"
 #include "kernel/range.h"
 #include "kernel/sched/switch.h"
+#include "kernel/wait.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -149,31 +150,25 @@ slow:
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
-/* Ends the wait of a thread that this CPU owns. */
-static void wake_dead(struct thread *thread, bool client)
+/* Ends the waits of some in a queue. True: of all. */
+static bool end_waits(struct list *queue)
 {
-    if (client) {
-        trace_ipc_abort(-STATUS_DEAD, thread->message, thread->id);
+    struct list_link *link;
+
+    for (unsigned i = 0; i < WAKES_PER_PIECE && (link = list_first(queue)) != NULL; i++) {
+        if (wait_cancel(thread_of(link), STATUS_DEAD)) {
+            thread_wake(thread_of(link), 0);
+        }
     }
-    rendezvous_wait_over(thread);
-    thread_set_status(thread, STATUS_DEAD);
-    thread_wake(thread, 0);
+    return list_empty(queue);
 }
 
 static bool endpoint_orphaned(struct object *object)
 {
     struct endpoint *endpoint = (struct endpoint *)object;
-    unsigned budget = WAKES_PER_PIECE;
-    struct list_link *link;
 
     endpoint->orphaned = true;
-    for (; budget > 0 && (link = list_take_first(&endpoint->callers)) != NULL; budget--) {
-        wake_dead(thread_of(link), true);
-    }
-    for (; budget > 0 && (link = list_take_first(&endpoint->receivers)) != NULL; budget--) {
-        wake_dead(thread_of(link), false);
-    }
-    return list_empty(&endpoint->callers) && list_empty(&endpoint->receivers);
+    return end_waits(&endpoint->callers) && end_waits(&endpoint->receivers);
 }
 
 static void orphan_arrived(struct mail *mail)
@@ -204,10 +199,10 @@ static void endpoint_withdrawn(struct object *object, unsigned rights)
     }
 }
 
-static void endpoint_forget(struct thread *thread)
+static void endpoint_forget(struct object *object, struct thread *thread)
 {
+    (void)object;
     list_remove(&thread->link);
-    rendezvous_wait_over(thread);
 }
 
 static void endpoint_init(struct object *object)

@@ -30,18 +30,6 @@ status_t rendezvous_reply_receive(uint64_t handle);
 /* Brings a client or sender to a server, or queues it: the class's `call`. */
 status_t endpoint_call(struct thread *client, struct object *object);
 
-/* Calls off what else could have ended the wait of a thread. */
-void rendezvous_call_off(struct thread *thread);
-
-/* The wait of a thread for a message or an answer is over: whatever else could have ended it is
- * called off, and the fast path may switch to it again. The thread's owner. */
-static inline void rendezvous_wait_over(struct thread *thread)
-{
-    if (unlikely(thread->fast_home == FAST_NEVER)) {
-        rendezvous_call_off(thread);
-    }
-}
-
 /* Gives a client its answer out of the registers of `server`, which is this CPU's, as the client is.
  * Nobody holds the client any more. */
 void rendezvous_answer(struct thread *server, struct thread *client);

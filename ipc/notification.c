@@ -14,17 +14,26 @@
 #include "kernel/invoke.h"
 #include "kernel/range.h"
 #include "kernel/sched/switch.h"
+#include "kernel/wait.h"
 #include "smp/sched_point.h"
 #include "smp/signal_word.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
-/* A waiter that waits for a message as well. Owner. */
-static __attribute__((noinline)) void wake_receiver(struct thread *waiter, uint64_t bits)
+/* Bits for a waiter for which something else could have come first. Owner. */
+static __attribute__((noinline)) void give_to_special(struct thread *waiter, uint64_t bits)
 {
-    waiter->waits_on->class->forget(waiter);
-    thread_set_status(waiter, WEFT_IPC_NOTIFIED);
-    arch_set_badge(&waiter->frame, bits);
+    bool receives = waiter->waits_also != NULL;
+
+    wait_call_off(waiter);
+    if (receives) {
+        waiter->waits_on->class->forget(waiter->waits_on, waiter);
+        thread_set_status(waiter, WEFT_IPC_NOTIFIED);
+        arch_set_badge(&waiter->frame, bits);
+    } else {
+        thread_set_status(waiter, STATUS_OK);
+        arch_set_result(&waiter->frame, bits);
+    }
 }
 
 /* Ends the waiter's wait with bits; it must be woken then. Owner. */
@@ -34,11 +43,11 @@ static inline struct thread *waiter_take(struct notification *notification, uint
 
     notification->waiter = NULL;
     trace_notification_deliver(notification->object.id, waiter->id);
-    if (likely(waiter->waits_also == NULL)) {
+    if (likely(waiter->fast_home != FAST_NEVER)) {
         thread_set_status(waiter, STATUS_OK);
         arch_set_result(&waiter->frame, bits);
     } else {
-        wake_receiver(waiter, bits);
+        give_to_special(waiter, bits);
     }
     return waiter;
 }
@@ -132,15 +141,6 @@ status_t notification_join(struct object *object, struct thread *thread)
     return status;
 }
 
-void notification_leave(struct object *object, struct thread *thread)
-{
-    struct notification *notification = (struct notification *)object;
-
-    if (notification->waiter == thread) {
-        notification->waiter = NULL;
-    }
-}
-
 /* On the notification's CPU, for a thread that is here. */
 static status_t notification_wait(struct thread *caller, struct object *object)
 {
@@ -156,6 +156,28 @@ static status_t notification_wait(struct thread *caller, struct object *object)
         notification->waiter = caller;
     }
     return status;
+}
+
+/* The same, until a deadline. */
+static status_t notification_wait_until(struct thread *caller, struct object *object)
+{
+    status_t status = notification_wait(caller, object);
+
+    if (status == STATUS_BLOCKED) {
+        caller->fast_home = FAST_NEVER;
+        timer_insert(caller, arch_argument(&caller->frame, 1), wait_timed_out);
+    }
+    return status;
+}
+
+status_t sys_notification_wait_until(uint64_t handle, uint64_t deadline)
+{
+    struct cap cap;
+    status_t status =
+        cap_lookup(current()->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
+
+    (void)deadline; /* read where the notification lives */
+    return status != STATUS_OK ? status : object_invoke(cap.object, notification_wait_until);
 }
 
 /* It lives on this CPU, nobody waits, and no bit is set. (Relaxed: a bit that comes in right now was set
@@ -232,24 +254,22 @@ status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t w
 static bool notification_orphaned(struct object *object)
 {
     struct notification *notification = (struct notification *)object;
-    struct thread *waiter;
+    struct thread *waiter = notification->waiter;
 
     notification->orphaned = true; /* a thread may still be on its way here to wait */
-    if (notification->waiter != NULL) {
-        waiter = notification->waiter;
-        notification->waiter = NULL;
-        if (waiter->waits_also != NULL) {
-            wake_receiver(waiter, 0);
-        }
-        thread_set_status(waiter, STATUS_DEAD);
+    if (waiter != NULL && wait_cancel(waiter, STATUS_DEAD)) {
         thread_wake(waiter, 0);
     }
     return true;
 }
 
-static void notification_forget(struct thread *thread)
+static void notification_forget(struct object *object, struct thread *thread)
 {
-    ((struct notification *)thread->waits_on)->waiter = NULL;
+    struct notification *notification = (struct notification *)object;
+
+    if (notification->waiter == thread) {
+        notification->waiter = NULL;
+    }
 }
 
 static void notification_init(struct object *object)

@@ -21,6 +21,3 @@ struct notification {
  * WEFT_IPC_NOTIFIED: bits were set already; the thread has them. Errors: STATUS_BUSY, STATUS_DEAD. The
  * notification's CPU, which owns the thread. */
 must_use status_t notification_join(struct object *object, struct thread *thread);
-
-/* And takes that back, or has got a message. */
-void notification_leave(struct object *object, struct thread *thread);

@@ -11,6 +11,7 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"
+#include "kernel/wait.h"
 #include "ipc/endpoint.h"
 #include "ipc/notification.h"
 #include "ipc/transfer.h"
@@ -20,15 +21,6 @@
 
 /* How many waiting servers are looked at for one on the client's CPU. */
 #define RECEIVERS_LOOKED_AT 8
-
-void rendezvous_call_off(struct thread *thread)
-{
-    thread->fast_home = thread->home;
-    if (thread->waits_also != NULL) {
-        notification_leave(thread->waits_also, thread);
-        thread->waits_also = NULL;
-    }
-}
 
 static enum trace_ipc_path path_of(const struct thread *one, cpu_t cpu)
 {
@@ -45,8 +37,10 @@ static void hold(struct thread *server, struct thread *client)
     client->server = server;
     if (server->home == percpu(id)) {
         client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
+        wait_begin(client);
         return;
     }
+    wait_leave(client);
     if (client == current()) {
         thread_leave_cpu(TRACE_THREAD_STATE_BLOCKED_CALL);
     }
@@ -94,7 +88,6 @@ void rendezvous_answer(struct thread *server, struct thread *client)
 {
     arch_copy_message(&client->frame, &server->frame);
     trace_ipc_reply(path_of(client, percpu(id)), client->message, client->id);
-    rendezvous_wait_over(client);
 }
 
 static void reply(struct thread *server)
@@ -153,10 +146,11 @@ status_t endpoint_call(struct thread *client, struct object *object)
         client->state = one_way ? TRACE_THREAD_STATE_BLOCKED_SEND : TRACE_THREAD_STATE_BLOCKED_CALL;
         client->waits_on = object;
         list_append(&endpoint->callers, &client->link);
+        wait_begin(client);
         return STATUS_BLOCKED;
     }
     list_remove(&server->link);
-    rendezvous_wait_over(server);
+    wait_over(server);
     deliver_and_wake(server, client);
     return one_way ? STATUS_OK : STATUS_BLOCKED;
 }
@@ -225,6 +219,7 @@ static status_t wait_for_message(struct thread *server, struct endpoint *endpoin
     server->state = TRACE_THREAD_STATE_BLOCKED_RECEIVE;
     server->waits_on = &endpoint->object;
     list_append(&endpoint->receivers, &server->link);
+    wait_begin(server);
     return STATUS_BLOCKED;
 }
 
@@ -246,7 +241,7 @@ static status_t endpoint_receive(struct thread *server, struct object *object)
     link = list_take_first(&endpoint->callers);
     if (link != NULL) {
         client = thread_of(link);
-        rendezvous_wait_over(server);
+        wait_over(server);
         status = deliver(server, client);
         if ((client->ipc_flags & IPC_ONE_WAY) != 0) {
             thread_set_status(client, STATUS_OK);
@@ -256,7 +251,7 @@ static status_t endpoint_receive(struct thread *server, struct object *object)
     }
     status = endpoint->orphaned ? STATUS_DEAD : wait_for_message(server, endpoint);
     if (status != STATUS_BLOCKED) {
-        rendezvous_wait_over(server);
+        wait_over(server);
     }
     return status;
 }

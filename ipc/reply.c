@@ -12,6 +12,7 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"
+#include "kernel/wait.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -33,7 +34,6 @@ static void reply_release(struct reply *reply, status_t status)
 static void reply_dead(struct reply *reply)
 {
     trace_ipc_abort(-STATUS_DEAD, reply->client->message, reply->client->id);
-    rendezvous_wait_over(reply->client);
     reply_release(reply, STATUS_DEAD);
 }
 
@@ -48,10 +48,10 @@ static bool reply_orphaned(struct object *object)
     return true;
 }
 
-static void reply_forget(struct thread *thread)
+static void reply_forget(struct object *object, struct thread *thread)
 {
-    ((struct reply *)thread->waits_on)->client = NULL;
-    rendezvous_wait_over(thread);
+    (void)thread;
+    ((struct reply *)object)->client = NULL;
 }
 
 static const struct object_class reply_class = {

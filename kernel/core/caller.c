@@ -7,11 +7,13 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"
+#include "kernel/wait.h"
 #include "smp/atomic.h"
 #include "trace/kernel/trace.h"
 
 void caller_go_on(struct thread *client, uint32_t cause, status_t status)
 {
+    wait_over(client);
     client->cause = cause;
     if (unlikely(client->incoming_count > 0)) {
         status = thread_collect(client, client->handles_to, status);
@@ -49,11 +51,13 @@ void caller_arrived(struct thread *server)
         return;
     }
     client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
+    wait_begin(client);
     /* Relaxed: as in thread_arrived(), which ends it: its kill order may have been here before it. */
     if (load_relaxed(&client->killed)) {
         trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
         server->caller = NULL;
         server->run.sc = &server->own;
+        wait_over(client);
         (void)!thread_arrived(client);
     } else if (load_relaxed(&client->stop)) { /* Relaxed: the same. */
         trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
@@ -66,6 +70,7 @@ void caller_follows(struct thread *server, cpu_t cpu)
     struct thread *client = server->caller;
 
     if (client != NULL) {
+        wait_leave(client);
         client->state = TRACE_THREAD_STATE_TRAVELLING;
         /* [thread.owner] release: as in thread_send(); the server's mail carries the client. */
         store_release(&client->owner, cpu);

@@ -40,6 +40,7 @@
 #include "kernel/sched/run_queue.h"
 #include "kernel/timer.h"
 #include "smp/sched_point.h"
+#include "kernel/wait.h"
 #include "trace/kernel/trace.h"
 
 static struct thread *thread_of(struct object *object)
@@ -102,35 +103,6 @@ bool order_cancels(struct thread *thread)
 
 /* ---- the order's mail ------------------------------------------------------------------------ */
 
-/* Takes a thread out of what it waits for. False: there is nothing of that kind. */
-static bool wait_cancel(struct thread *thread)
-{
-    switch (thread->state) {
-    case TRACE_THREAD_STATE_SLEEPING:
-        timer_remove(thread);
-        break;
-    case TRACE_THREAD_STATE_BLOCKED_CALL:
-        trace_ipc_abort(-STATUS_CANCELLED, thread->message, thread->id);
-        /* fall through */
-    case TRACE_THREAD_STATE_BLOCKED_SEND:
-    case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
-    case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
-    case TRACE_THREAD_STATE_BLOCKED_ORDER:
-        if (thread->server != NULL) {
-            thread->server->caller = NULL;
-            account_fall_back(thread->server);
-            thread->server = NULL;
-        } else {
-            thread->waits_on->class->forget(thread);
-        }
-        break;
-    default:
-        return false;
-    }
-    thread_set_status(thread, STATUS_CANCELLED);
-    return true;
-}
-
 /* Goes on towards what it was ordered: at home now, or when it has come home. */
 static void go_and_obey(struct thread *thread)
 {
@@ -163,7 +135,7 @@ static void carry_out(struct thread *thread)
             go_and_obey(thread);
         }
     } else if (ends_waits) {
-        if (wait_cancel(thread)) {
+        if (wait_cancel(thread, STATUS_CANCELLED)) {
             go_and_obey(thread);
         }
     } else if (thread->home == percpu(id) && order_pending(thread)) {
@@ -240,8 +212,9 @@ void order_retry(struct thread *thread)
     }
 }
 
-void order_forget(struct thread *thread)
+void order_forget(struct object *object, struct thread *thread)
 {
+    (void)object;
     list_remove(&thread->link);
 }
 

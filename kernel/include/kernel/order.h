@@ -28,7 +28,7 @@ void order_kill(struct thread *thread);
 void order_retry(struct thread *thread);
 
 /* A thread that waits for what it ordered shall not: the class's `forget`. */
-void order_forget(struct thread *thread);
+void order_forget(struct object *object, struct thread *thread);
 
 /* The three orders and their reverse as system calls: on the CPU of the thread `object`, for a caller
  * that is there (kernel/invoke.h). */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ends of waits; the header is the manual.
+ */
+#include "kernel/wait.h"
+
+#include "kernel/cpu.h"
+#include "kernel/object.h"
+#include "kernel/sched/account.h"
+#include "trace/kernel/trace.h"
+
+void wait_limit(struct thread *thread)
+{
+    if (thread->deadline != 0 && thread->timed_out == NULL) {
+        thread->fast_home = FAST_NEVER;
+        timer_insert(thread, thread->deadline, wait_timed_out);
+    }
+}
+
+void wait_call_off(struct thread *thread)
+{
+    struct object *also = thread->waits_also;
+
+    thread->fast_home = thread->home;
+    timer_remove(thread);
+    if (also != NULL) {
+        thread->waits_also = NULL;
+        also->class->forget(also, thread);
+    }
+}
+
+bool wait_cancel(struct thread *thread, status_t status)
+{
+    struct thread *server = thread->server;
+
+    switch (thread->state) {
+    case TRACE_THREAD_STATE_SLEEPING:
+        timer_remove(thread);
+        break;
+    case TRACE_THREAD_STATE_BLOCKED_CALL:
+    case TRACE_THREAD_STATE_BLOCKED_SEND:
+        trace_ipc_abort((uint8_t)-status, thread->message, thread->id);
+        /* fall through */
+    case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
+    case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:
+    case TRACE_THREAD_STATE_BLOCKED_ORDER:
+        wait_over(thread);
+        if (server != NULL) { /* its call is being served */
+            thread->server = NULL;
+            server->caller = NULL;
+            account_fall_back(server);
+        } else {
+            thread->waits_on->class->forget(thread->waits_on, thread);
+        }
+        break;
+    default:
+        return false;
+    }
+    thread_set_status(thread, status);
+    return true;
+}
+
+void wait_timed_out(struct thread *thread)
+{
+    if (wait_cancel(thread, STATUS_TIMED_OUT)) {
+        thread_wake(thread, 0);
+    }
+}
