@@ -28,6 +28,9 @@
 static void run_tools(const void *bytes, size_t size, bool json)
 {
     const struct latency_options latency = {.json = json, .slowest = 4};
+    const struct path_options path = {.json = json};
+    static const char *const tables[] = {"schedule",   "states", "messages",
+                                         "interrupts", "slices", "marks"};
     struct trace_error error;
     struct trace_file file = {0};
     struct output output;
@@ -42,6 +45,11 @@ static void run_tools(const void *bytes, size_t size, bool json)
     stat_capture(&file, json, &output, &error);
     latency_capture(&file, &latency, &output, &error);
     dump_capture(&file, json, &output, &error);
+    path_capture(&file, &path, &output, &error);
+    diff_captures(&file, &file, json, &output, &error);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        table_capture(&file, tables[i], &output, &error);
+    }
 }
 
 /* The next id after `id` that the schema knows and that is no PAGE. */

@@ -178,12 +178,29 @@ def test_a_suspended_thread_rests_until_it_is_resumed(convert, trace_processor):
     assert ("T", 900) in states and rests == [("suspended", 700, "rests")]
 
 
+def test_a_thread_out_of_budget_is_parked_until_its_refill(convert, trace_processor):
+    story = Story()
+    story.at(0, "schedule", priority=7, thread=PING, share=250)
+    story.at(0, "budget_out", thread=PING, owner=PING)
+    story.at(0, "switch", state="out_of_budget", previous=PING, next=Capture.idle(0))
+    story.at(0, "budget_refill", after=3000, thread=PING, owner=PING)
+    story.at(0, "wakeup", priority=7, thread=PING, cause=0)
+    story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
+    states, rests, marks = trace_processor(convert(story), [
+        "select state, dur from thread_state join thread using (utid) where tid = 10 order by ts",
+        "select s.name, s.dur from slice s join thread_track k on k.id = s.track_id"
+        " where k.name = 'rests'",
+        "select name, extract_arg(arg_set_id, 'debug.share') from slice where name like 'priority%'"])
+    assert ("P", 3100) in states and rests == [("out of budget", 3100)]
+    assert marks == [("priority 7", 250)]
+
+
 def test_every_event_of_the_schema_is_drawn_or_named(convert, trace_processor):
     """Whatever the converter does not draw in a way of its own is an instant with its fields."""
     import weft_trace_schema as schema
 
     framing = {"page", "name", "thread_create", "thread_idle"}  # the process tree has them
-    framing |= {"irq_exit", "user_end", "syscall_exit"}  # they end what another event began
+    framing |= {"irq_exit", "user_end", "syscall_exit", "budget_refill"}  # they end what another event began
     for name, event in schema.EVENTS.items():
         if name in framing:
             continue

@@ -49,3 +49,7 @@ bool path_capture(const struct trace_file *file, const struct path_options *opti
                   struct output *output, struct trace_error *error);
 bool diff_captures(const struct trace_file *a, const struct trace_file *b, bool json,
                    struct output *output, struct trace_error *error);
+/* Writes the table of that name as a NumPy file; the output must be one that can be rewritten. */
+bool table_capture(const struct trace_file *file, const char *name, struct output *output,
+                   struct trace_error *error);
+bool ctf_capture(const struct trace_file *file, const char *folder, struct trace_error *error);

@@ -21,6 +21,7 @@ static void convert_switch(struct convert *convert, const struct trace_event *ev
     convert->bundles[event->cpu].given_away = 0;
     sched_switch(convert, event->cpu, event->time, previous, change->other, event->small);
     ipc_switched(convert, event, change);
+    rest_close(convert, change->other, event->time);
     if (convert_thread(convert, change->thread)->exiting) {
         convert->threads[change->thread].exiting = false;
         sched_thread_free(convert, event, change->thread);
@@ -82,6 +83,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_CAP_REVOKE:
     case TRACE_EVENT_THREAD_SUSPEND:
     case TRACE_EVENT_MIGRATE:
+    case TRACE_EVENT_BUDGET_OUT ... TRACE_EVENT_SCHEDULE:
         life_event(convert, event);
         break;
     default:

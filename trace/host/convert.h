@@ -65,6 +65,7 @@ enum note_name {
     NOTE_SLICE_ENDED,
     NOTE_POLLED,
     NOTE_SERVER,
+    NOTE_SHARE,
     NOTE_STAGE, /* one for each stage from here on */
     NOTE_STAGE_LAST = NOTE_STAGE + STAGE_COUNT - 1,
     NOTE_COUNT
@@ -176,6 +177,7 @@ enum intern_kind {
     INTERN_CREATE,
     INTERN_MIGRATE,
     INTERN_EVENT,
+    INTERN_PRIORITY,
 };
 
 /* Names that are the same in every trace: the key of INTERN_WORD. */
@@ -196,6 +198,7 @@ enum word {
     WORD_TIMER,
     WORD_MASK,
     WORD_SUSPENDED,
+    WORD_OUT_OF_BUDGET,
     WORD_THREAD_EXIT,
     WORD_LOST
 };

@@ -145,6 +145,19 @@ static void suspend(struct convert *convert, const struct trace_event *event)
     }
 }
 
+/* A thread gets another priority or budget. */
+static void schedule(struct convert *convert, const struct trace_event *event)
+{
+    uint32_t thread = names_thread(&convert->names, event_a(event));
+    struct track_event instant = {
+        .track = thread_track(convert, thread, TRACK_THREAD),
+        .notes = {{.name = NOTE_SHARE, .value = event_b(event)}},
+    };
+
+    instant.name = intern(convert, INTERN_PRIORITY, event->small, "priority %u", event->small);
+    instant_write(convert, &instant, event->time);
+}
+
 void life_event(struct convert *convert, const struct trace_event *event)
 {
     switch (event->id) {
@@ -168,6 +181,16 @@ void life_event(struct convert *convert, const struct trace_event *event)
         break;
     case TRACE_EVENT_THREAD_SUSPEND:
         suspend(convert, event);
+        break;
+    case TRACE_EVENT_BUDGET_OUT:
+        rest_begin(convert, names_thread(&convert->names, event_a(event)), event->time,
+                   WORD_OUT_OF_BUDGET);
+        break;
+    case TRACE_EVENT_BUDGET_REFILL:
+        rest_close(convert, names_thread(&convert->names, event_a(event)), event->time);
+        break;
+    case TRACE_EVENT_SCHEDULE:
+        schedule(convert, event);
         break;
     case TRACE_EVENT_MIGRATE:
         migrate(convert, event);

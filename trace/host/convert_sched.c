@@ -123,6 +123,8 @@ static unsigned switch_state(const struct convert *convert, uint32_t thread, uin
         return 2; /* cannot be interrupted */
     case TRACE_THREAD_STATE_SUSPENDED:
         return 4; /* stopped */
+    case TRACE_THREAD_STATE_OUT_OF_BUDGET:
+        return 0x200; /* parked */
     case TRACE_THREAD_STATE_EXITED:
         return 0x10;
     default:

@@ -51,6 +51,7 @@ static const char *const note_names[NOTE_COUNT] = {
     [NOTE_SLICE_ENDED] = "slice_ended",
     [NOTE_POLLED] = "polled",
     [NOTE_SERVER] = "server",
+    [NOTE_SHARE] = "share",
 };
 
 static const char *const words[] = {
@@ -69,6 +70,7 @@ static const char *const words[] = {
     [WORD_PROCESS_CREATE] = "process created",
     [WORD_TIMER] = "timer",
     [WORD_SUSPENDED] = "suspended",
+    [WORD_OUT_OF_BUDGET] = "out of budget",
     [WORD_MASK] = "categories switched",
     [WORD_THREAD_EXIT] = "thread exited",
     [WORD_LOST] = "events lost",

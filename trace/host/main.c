@@ -28,6 +28,10 @@ static const char usage[] =
     "                                                   (the client's of the slowest message)\n"
     "       weft-trace diff    A.weft B.weft [--json]   what changed from A to B\n"
     "       weft-trace check   IN.weft                  whether it can have happened\n"
+    "       weft-trace table   IN.weft --name TABLE -o OUT.npy   rows for NumPy: schedule, "
+    "states,\n"
+    "                                                   messages, interrupts, slices, marks\n"
+    "       weft-trace ctf     IN.weft -o FOLDER        for babeltrace2 and Trace Compass\n"
     "       weft-trace dump    IN.weft [--json]         every event as a line\n"
     "\n"
     "IN may be - for standard input, OUT - for standard output (not for capture).\n"
@@ -40,6 +44,7 @@ struct options {
     struct latency_options latency;
     struct path_options path;
     const char *second; /* capture of diff */
+    const char *table;
     bool json, help;
 };
 
@@ -80,19 +85,13 @@ static bool number_option(struct options *options, int option, const char *text)
 static bool options_read(struct options *options, int count, char **arguments)
 {
     static const struct option names[] = {
-        {"ram", required_argument, NULL, 'r'},
-        {"kernel", required_argument, NULL, 'k'},
-        {"meta", required_argument, NULL, 'm'},
-        {"json", no_argument, NULL, 'j'},
-        {"slowest", required_argument, NULL, 's'},
-        {"hgrm", required_argument, NULL, 'g'},
-        {"thread", required_argument, NULL, 't'},
-        {"message", required_argument, NULL, 'i'},
-        {"from", required_argument, NULL, 'f'},
-        {"to", required_argument, NULL, 'e'},
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"ram", required_argument, NULL, 'r'},     {"kernel", required_argument, NULL, 'k'},
+        {"meta", required_argument, NULL, 'm'},    {"json", no_argument, NULL, 'j'},
+        {"slowest", required_argument, NULL, 's'}, {"hgrm", required_argument, NULL, 'g'},
+        {"name", required_argument, NULL, 'n'},    {"thread", required_argument, NULL, 't'},
+        {"message", required_argument, NULL, 'i'}, {"from", required_argument, NULL, 'f'},
+        {"to", required_argument, NULL, 'e'},      {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -122,6 +121,9 @@ static bool options_read(struct options *options, int count, char **arguments)
             break;
         case 'g':
             options->latency.hgrm = optarg;
+            break;
+        case 'n':
+            options->table = optarg;
             break;
         case 'o':
             options->output = optarg;
@@ -181,6 +183,9 @@ static bool run(const struct options *options, const struct trace_file *file, st
     if (strcmp(options->command, "diff") == 0) {
         return diff_command(options, file, output, error);
     }
+    if (strcmp(options->command, "table") == 0) {
+        return table_capture(file, options->table, output, error);
+    }
     if (strcmp(options->command, "dump") == 0) {
         return dump_capture(file, options->json, output, error);
     }
@@ -189,14 +194,24 @@ static bool run(const struct options *options, const struct trace_file *file, st
     return done;
 }
 
-static bool is_reader(const char *command)
+/* Is it a command that reads a capture, and is there all that it needs? */
+static bool is_reader(const struct options *options)
 {
-    static const char *const commands[] = {"convert", "stat", "latency", "check",
-                                           "dump",    "path", "diff"};
+    static const struct {
+        const char *name;
+        bool output, second, table;
+    } commands[] = {
+        {"convert", true, false, false},  {"stat", false, false, false},
+        {"latency", false, false, false}, {"check", false, false, false},
+        {"dump", false, false, false},    {"path", false, false, false},
+        {"diff", false, true, false},     {"table", true, false, true},
+    };
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(command, commands[i]) == 0) {
-            return true;
+        if (strcmp(options->command, commands[i].name) == 0) {
+            return options->input && (options->output || !commands[i].output) &&
+                   (options->second || !commands[i].second) &&
+                   (options->table || !commands[i].table);
         }
     }
     return false;
@@ -234,6 +249,20 @@ static enum exit_code read_command(const struct options *options)
     return output_close(&output, true, &error) ? code : fail(NULL, &error);
 }
 
+static enum exit_code ctf_command(const struct options *options)
+{
+    struct trace_error error;
+    struct trace_file file;
+    bool done;
+
+    if (!trace_file_open(&file, options->input, &error)) {
+        return fail(options->input, &error);
+    }
+    done = ctf_capture(&file, options->output, &error);
+    trace_file_close(&file);
+    return done ? EXIT_DONE : fail(options->input, &error);
+}
+
 static enum exit_code capture_command(const struct options *options)
 {
     struct trace_error error;
@@ -269,10 +298,11 @@ int main(int count, char **arguments)
         options.output && !options.input) {
         return (int)capture_command(&options);
     }
-    if (is_reader(options.command) && options.input &&
-        (options.output || strcmp(options.command, "convert") != 0) &&
-        (options.second || strcmp(options.command, "diff") != 0)) {
+    if (is_reader(&options)) {
         return (int)read_command(&options);
+    }
+    if (strcmp(options.command, "ctf") == 0 && options.input && options.output) {
+        return (int)ctf_command(&options);
     }
     fputs(usage, stderr);
     return EXIT_BAD_INPUT;

@@ -264,6 +264,9 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
     case TRACE_EVENT_IPC_SAVE:
         change.message = message_save(model, event);
         break;
+    case TRACE_EVENT_SCHEDULE:
+        model->threads[model_thread_of(model, event_a(event))].priority = event->small;
+        break;
     case TRACE_EVENT_NOTIFICATION_DELIVER:
         change.other = model_thread_of(model, event_b(event));
         break;

@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weft.trace.events import EVENT_ID, Event, decode
 from weft.trace.names import Names
 from weft.trace.schema import schema
+from weft.trace.tables import make_frame, read_table, write_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAGIC = b"WEFTCAP1"
 HEADER = struct.Struct("<8sIIQQIIQ64s")
@@ -98,6 +102,18 @@ class Capture:
             return ticks
         seconds, rest = np.divmod(ticks, self.clock_hz)
         return seconds * 1_000_000_000 + rest * 1_000_000_000 // self.clock_hz
+
+    def table(self, name: str) -> np.ndarray:
+        """What happened as rows, a structured array (weft.trace.tables says which tables there are)."""
+        return read_table(self.path, name)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """The same as a pandas DataFrame, with names, durations and stages. Needs pandas."""
+        return make_frame(self, name)
+
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Writes every table into a folder, a Parquet file each. Needs pandas and pyarrow."""
+        return write_parquet(self, Path(folder))
 
     def _stream(self, section: Section) -> Iterator[tuple[int, int, int, int, int]]:
         records = self._data[section.offset:section.offset + section.bytes].view(RECORD)
