@@ -254,9 +254,10 @@ void process_start_init(void)
     machine.id = object_id_new();
     image = image_object(NULL);
     pool_fill(&pool);
-    if (process_build(NULL, &pool, "init\0\0\0\0\0\0\0\0\0\0\0\0", &process) != STATUS_OK) {
+    if (process_build(NULL, &pool, "init\0\0\0\0\0\0\0\0\0\0\0\0", 0, &process) != STATUS_OK) {
         panic("no memory for the first process");
     }
+    process_join(process);
     image->payer = process;
     entry = elf_load(process, &file);
     startup_fill(process, &startup, image);

@@ -46,7 +46,13 @@ static const struct object_class process_class = {
  * address space. */
 _Static_assert(sizeof(struct process) <= PAGE_SIZE, "a process lies in one page");
 
-status_t process_build(struct process *creator, struct pool *pool, const char *name,
+void process_join(struct process *process)
+{
+    list_remove(&process->neighbours);
+    list_append(&arch_this_cpu()->processes, &process->neighbours);
+}
+
+status_t process_build(struct process *creator, struct pool *pool, const char *name, cpu_t cpu,
                        struct process **out)
 {
     paddr_t page = pool_alloc_page(pool);
@@ -71,9 +77,9 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
     process->pool = *pool;
     list_init(&process->threads);
     mapping_init(process);
-    object_init(&process->object, &process_class, percpu(id), creator);
+    object_init(&process->object, &process_class, cpu, creator);
     process->teardown.mail.id = process->object.id;
-    list_append(&arch_this_cpu()->processes, &process->neighbours);
+    process->neighbours = (struct list_link){&process->neighbours, &process->neighbours};
     __builtin_memcpy(process->name, name, NAME_MAX);
     trace_process_create(process->object.id, creator == NULL ? 0 : creator->object.id);
     trace_write_name(TRACE_NAME_KIND_PROCESS, process->object.id, process->name);

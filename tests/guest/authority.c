@@ -221,7 +221,7 @@ static int role_lacks_itself(uint64_t value)
         weft_thread_name('a', 0),
         weft_trace_user(TRACE_KIND_INSTANT, 1, 1),
         weft_trace_name(1, 'a', 0),
-        weft_process_create(16, 'a', 0, 0, 0, &handle),
+        weft_process_create(16, 'a', 0, 0, 0, 0, &handle),
         weft_endpoint_create(place, &handle),
         weft_notification_create(place, &handle),
         weft_memory_create(1, &handle),

@@ -35,7 +35,7 @@ static void expect_there(uint64_t handle)
 TEST(rights_cannot_be_raised, "a copy has no right that its original lacks, whatever is asked for")
 {
     uint64_t process, some, copy;
-    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'r', 0, 0, 0, &process));
+    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'r', 0, 0, 0, 0, &process));
     for (uint64_t have = 0; have <= RIGHTS_ALL; have++) {
         REQUIRE_STATUS(STATUS_OK, copy_here(process, have, &some));
         for (uint64_t want = 0; want <= RIGHTS_ALL; want++) {
@@ -270,7 +270,7 @@ static unsigned users_start(struct child *users, const char *role, uint64_t targ
             {"target", target, (uint32_t)rights, 1ull << i},
             {"ready", ready, RIGHT_WRITE, 0},
         };
-        struct child_options options = {.value = i};
+        struct child_options options = {.value = i, .home = (i + 1) % cpu_count()};
         if (!EXPECT(
                 child_start_with(&users[i], role, (i + 1) % cpu_count(), grants, 2, &options))) {
             return i;
@@ -396,7 +396,7 @@ TEST(a_process_can_be_taken_back,
      "a revoked capability to a process ends its holder's power over it")
 {
     uint64_t process, copy, state;
-    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'p', 0, 0, 0, &process));
+    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'p', 0, 0, 0, 0, &process));
     REQUIRE_STATUS(STATUS_OK, copy_here(process, RIGHTS_ALL, &copy));
     EXPECT_STATUS(STATUS_OK, weft_cap_revoke(process));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_process_kill(copy));

@@ -207,7 +207,8 @@ static _Bool start_process(struct child *child, const struct shared *shared, uin
         grants[SHARED + i] = (struct weft_grant){names[SHARED + i], shared->notifications[i],
                                                  RIGHT_READ | RIGHT_WRITE, 0};
     }
-    struct child_options options = {.value = seed, .pages = 96, .silent = 1};
+    struct child_options options = {
+        .value = seed, .pages = 96, .home = (uint32_t)(seed / 7) % cpu_count(), .silent = 1};
     return child_start_with(child, "lives", (uint32_t)seed % cpu_count(), grants, 2 * SHARED,
                             &options);
 }
@@ -277,7 +278,8 @@ static void check_memory(void)
 {
     uint64_t process, deadline = weft_deadline(5000000);
     status_t status;
-    while ((status = weft_process_create(ALL_PAGES, 'x', 0, 0, 0, &process)) == STATUS_NO_MEMORY &&
+    while ((status = weft_process_create(ALL_PAGES, 'x', 0, 0, 0, 0, &process)) ==
+               STATUS_NO_MEMORY &&
            weft_cycles() < deadline) {
         weft_sleep_for(500);
     }

@@ -53,6 +53,7 @@ struct child_options {
     uint64_t value;
     uint64_t pages;
     uint32_t priority;
+    uint32_t home; /* the CPU that looks after the process */
     _Bool silent; /* without the console */
     _Bool named;  /* with a handle to its first thread */
     uint64_t fault_endpoint;
@@ -86,6 +87,7 @@ static unused_function void child_prepare(struct weft_spawn *spawn, const char *
         .program = PROGRAM,
         .arguments = arguments,
         .cpu = cpu,
+        .home = options->home,
         .priority = options->priority ? options->priority : WEFT_PRIORITY_DEFAULT,
         .pages = options->pages ? options->pages : CHILD_PAGES,
         .grants = all,

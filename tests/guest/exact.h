@@ -47,7 +47,7 @@ static unused_function void give_back(uint64_t process)
 {
     EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
-    while (weft_process_create(EXACT_ENOUGH, 'x', 0, 0, 0, &process) == STATUS_NO_MEMORY) {
+    while (weft_process_create(EXACT_ENOUGH, 'x', 0, 0, 0, 0, &process) == STATUS_NO_MEMORY) {
         weft_sleep_for(100);
     }
     EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
@@ -58,7 +58,7 @@ static unused_function void give_back(uint64_t process)
 static unused_function uint64_t free_pages(void)
 {
     uint64_t process, pages = EXACT_PAGES_TOP;
-    while (weft_process_create(pages, 'x', 0, 0, 0, &process) != STATUS_OK) {
+    while (weft_process_create(pages, 'x', 0, 0, 0, 0, &process) != STATUS_OK) {
         pages--;
     }
     give_back(process);
@@ -89,10 +89,10 @@ static unused_function void check_memory(uint64_t pages)
     do {
         weft_sleep_for(500);
         if (!EXPECT_STATUS(STATUS_NO_MEMORY,
-                           weft_process_create(pages + 1, 'x', 0, 0, 0, &process))) {
+                           weft_process_create(pages + 1, 'x', 0, 0, 0, 0, &process))) {
             return;
         }
-        status = weft_process_create(pages, 'x', 0, 0, 0, &process);
+        status = weft_process_create(pages, 'x', 0, 0, 0, 0, &process);
     } while (status == STATUS_NO_MEMORY && weft_cycles() < deadline);
     if (status == STATUS_NO_MEMORY) {
         ktap_note("%lu pages at first, %lu in the end", pages, free_pages());

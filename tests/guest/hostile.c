@@ -82,7 +82,7 @@ static int role_takes_everything(uint64_t value)
     uint64_t handle;
     status_t status;
     (void)value;
-    while ((status = weft_process_create(8, 'x', 0, 0, 0, &handle)) == STATUS_OK) {
+    while ((status = weft_process_create(8, 'x', 0, 0, 0, 0, &handle)) == STATUS_OK) {
     }
     if (status != STATUS_NO_MEMORY && status != STATUS_NO_SLOT) {
         return 1;

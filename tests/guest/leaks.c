@@ -34,7 +34,7 @@ static int role_creates_without_self(uint64_t value)
         return 1;
     }
     for (unsigned i = 0; i < 3; i++) {
-        if (weft_process_create(8, 0, 0, notification, 1, &process) != STATUS_BAD_HANDLE) {
+        if (weft_process_create(8, 0, 0, notification, 1, 0, &process) != STATUS_BAD_HANDLE) {
             return 2;
         }
     }

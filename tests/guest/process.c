@@ -201,7 +201,7 @@ TEST(an_end_signals_no_foreign_bits, "who holds a badge signals its bits at an e
     uint64_t ended, badged, process, bits;
     REQUIRE_STATUS(STATUS_OK, weft_notification_create(0, &ended));
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, ended, RIGHT_WRITE, 2, &badged));
-    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'b', 0, badged, 4, &process));
+    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'b', 0, badged, 4, 0, &process));
     EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
     EXPECT_STATUS(STATUS_OK, weft_notification_wait(ended, &bits));
     EXPECT_EQUAL(2, bits);
@@ -221,6 +221,7 @@ TEST(everything_comes_back, "many processes, one after the other, use the same m
     struct child_options options = {.pages = 64};
     for (unsigned i = 0; i < GENERATIONS; i++) {
         struct child child;
+        options.home = i / 3 % cpu_count();
         REQUIRE(child_start_with(&child, names[i % 3], i % cpu_count(), NULL, 0, &options));
         (void)child_wait(&child);
         child_close(&child);
@@ -232,7 +233,7 @@ static status_t create_patiently(uint64_t pages, uint64_t *process)
 {
     uint64_t deadline = weft_deadline(5000000);
     status_t status;
-    while ((status = weft_process_create(pages, 'x', 0, 0, 0, process)) == STATUS_NO_MEMORY &&
+    while ((status = weft_process_create(pages, 'x', 0, 0, 0, 0, process)) == STATUS_NO_MEMORY &&
            weft_cycles() < deadline) {
         weft_sleep_for(500);
     }
@@ -243,9 +244,9 @@ TEST(quota_moves_and_returns, "a process's quota leaves its creator and comes ba
 {
     uint64_t first, second;
     REQUIRE_STATUS(STATUS_OK, create_patiently(2200, &first));
-    EXPECT_STATUS(STATUS_NO_MEMORY, weft_process_create(2200, 'y', 0, 0, 0, &second));
-    EXPECT_STATUS(STATUS_NO_MEMORY, weft_process_create(~0ull, 'y', 0, 0, 0, &second));
-    EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_process_create(0, 'y', 0, 0, 0, &second));
+    EXPECT_STATUS(STATUS_NO_MEMORY, weft_process_create(2200, 'y', 0, 0, 0, 0, &second));
+    EXPECT_STATUS(STATUS_NO_MEMORY, weft_process_create(~0ull, 'y', 0, 0, 0, 0, &second));
+    EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_process_create(0, 'y', 0, 0, 0, 0, &second));
     for (unsigned i = 0; i < 5; i++) {
         EXPECT_STATUS(STATUS_OK, weft_process_kill(first));
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(first));
@@ -270,7 +271,7 @@ TEST(capability_table_has_an_end, "when all slots are used the caller gets `no_s
     EXPECT_STATUS(STATUS_NO_SLOT, weft_endpoint_create(0, &more));
     EXPECT_STATUS(STATUS_NO_SLOT, weft_memory_create(1, &more));
     EXPECT_STATUS(STATUS_NO_SLOT, weft_cap_copy(HANDLE_SELF, handles[0], RIGHT_READ, 0, &more));
-    EXPECT_STATUS(STATUS_NO_SLOT, weft_process_create(16, 'z', 0, 0, 0, &more));
+    EXPECT_STATUS(STATUS_NO_SLOT, weft_process_create(16, 'z', 0, 0, 0, 0, &more));
     for (unsigned i = 0; i < count; i++) {
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(handles[i]));
         EXPECT_STATUS(STATUS_BAD_HANDLE, weft_cap_delete(handles[i]));
@@ -284,7 +285,7 @@ TEST(capability_table_has_an_end, "when all slots are used the caller gets `no_s
 static int role_has_a_child(uint64_t value)
 {
     struct child child;
-    struct child_options options = {.value = 9, .pages = 48};
+    struct child_options options = {.value = 9, .pages = 48, .home = other_cpu()};
     (void)value;
     if (!child_start_with(&child, "exits", cpu_count() - 1, NULL, 0, &options)) {
         return 1;
@@ -308,6 +309,7 @@ TEST(children_may_have_children, "a process starts processes from its own quota,
     struct child_options options = {.pages = 256};
     for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
         struct child child;
+        options.home = cpu;
         REQUIRE(child_start_with(&child, "has_a_child", cpu, grants, 1, &options));
         expect_end(child_wait(&child), WEFT_EXITED, 0);
         child_close(&child);

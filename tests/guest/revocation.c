@@ -119,6 +119,101 @@ TEST(mappings_in_flight_are_caught, "what other CPUs map meanwhile is unmapped o
     }
 }
 
+/* ---- between processes ----------------------------------------------------------------------- */
+
+#define HOLDERS 3
+#define HELD 16
+
+/* Asks for a handle on another holder, then copies what it has to itself and to that one until nothing
+ * is left. Stays alive, and with it its table, until the endpoint `finish` goes. */
+static int role_hands_on(uint64_t value)
+{
+    struct weft_message message = {{value}};
+    struct weft_random random = {value + 1};
+    uint64_t held[HELD] = {weft_capability("target")}, copy;
+    unsigned count = 1;
+    status_t status = weft_ipc_call(weft_capability("peers"), &message);
+    uint64_t peer = message.words[0];
+    while (status != STATUS_BAD_HANDLE && status != STATUS_DEAD) {
+        uint64_t from = held[weft_random_below(&random, count)];
+        weft_pause();
+        (void)weft_cap_copy(peer, from, RIGHTS_USUAL, 0, &copy);
+        status = weft_cap_copy(HANDLE_SELF, from, RIGHTS_USUAL, 0, &copy);
+        if (status == STATUS_OK && count < HELD) {
+            held[count++] = copy;
+        } else if (status == STATUS_OK) {
+            (void)weft_cap_delete(copy);
+        }
+    }
+    (void)weft_notification_signal(weft_capability("done"), 1ull << value);
+    (void)weft_ipc_call(weft_capability("finish"), &message);
+    return 0;
+}
+
+/* Tells each holder how it may reach the next one. */
+static void introduce(const struct child *holders, uint64_t peers)
+{
+    struct weft_message message = {{0}};
+    uint64_t badge;
+    for (uint32_t i = 0; i < HOLDERS; i++) {
+        REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(peers, &message, &badge));
+        uint64_t next = (message.words[0] + 1) % HOLDERS;
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_cap_copy(holders[message.words[0]].process, holders[next].process,
+                                     RIGHT_MANAGE, 0, &message.words[0]));
+    }
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+}
+
+static void holders_race(struct weft_random *random)
+{
+    struct child holders[HOLDERS];
+    struct weft_message message = {{0}};
+    uint64_t root, peers, done, finish, last, bits, seen = 0;
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(weft_random_below(random, cpu_count()), &root));
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &peers));
+    REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &finish));
+    REQUIRE_STATUS(STATUS_OK, weft_notification_create(0, &done));
+    struct weft_grant grants[] = {{"target", root, RIGHTS_USUAL, 0},
+                                  {"peers", peers, RIGHT_WRITE, 0},
+                                  {"finish", finish, RIGHT_WRITE, 0},
+                                  {"done", done, RIGHT_WRITE, 0}};
+    for (uint32_t i = 0; i < HOLDERS; i++) {
+        struct child_options options = {.value = i, .pages = 48, .home = (i + 2) % cpu_count()};
+        REQUIRE(
+            child_start_with(&holders[i], "hands_on", (i + 1) % cpu_count(), grants, 4, &options));
+    }
+    introduce(holders, peers);
+    for (uint64_t i = weft_random_below(random, 2000); i > 0; i--) {
+        weft_pause();
+    }
+    EXPECT_STATUS(STATUS_OK, weft_cap_revoke(root));
+    while (seen != (1u << HOLDERS) - 1 &&
+           EXPECT_STATUS(STATUS_OK, weft_notification_wait(done, &bits))) {
+        seen |= bits;
+    }
+    /* With ours the last capability to receive goes, unless one has survived: then this call hangs. */
+    EXPECT_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, root, RIGHT_WRITE, 0, &last));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(root));
+    EXPECT_STATUS(STATUS_DEAD, weft_ipc_call(last, &message));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(last));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(finish));
+    for (uint32_t i = 0; i < HOLDERS; i++) {
+        (void)child_wait(&holders[i]);
+        child_close(&holders[i]);
+    }
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(peers));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(done));
+}
+
+TEST(copies_between_processes_are_caught, "tables on several CPUs, and what travels between them")
+{
+    struct weft_random random = {4};
+    for (unsigned round = 0; round < 4; round++) {
+        holders_race(&random);
+    }
+}
+
 /* ---- other revocations ----------------------------------------------------------------------- */
 
 struct revoker {
@@ -172,10 +267,12 @@ static int role_is_busy(uint64_t value)
     uint64_t copy;
     (void)weft_memory_map(HANDLE_SELF, weft_capability("target"), WEFT_FREE_BASE, 0, 1, RIGHT_READ);
     for (;;) {
+        weft_pause();
         if (weft_cap_copy(HANDLE_SELF, weft_capability("target"), RIGHT_READ, 0, &copy) !=
             STATUS_OK) {
-            weft_pause();
-        } else if (value % 2 == 1) {
+            continue;
+        }
+        if (value % 2 == 1) {
             (void)weft_cap_revoke(weft_capability("target"));
         } else {
             (void)weft_cap_delete(copy);
@@ -192,7 +289,7 @@ TEST(processes_come_and_go, "processes that hold what is revoked are killed at t
         REQUIRE_STATUS(STATUS_OK, weft_memory_create(1, &root));
         struct weft_grant grants[] = {{"target", root, RIGHT_READ | RIGHT_COPY, 0}};
         for (uint32_t i = 0; i < 2; i++) {
-            struct child_options options = {.value = i, .pages = 48};
+            struct child_options options = {.value = i, .pages = 48, .home = (i + 1) % cpu_count()};
             REQUIRE(child_start_with(&children[i], "is_busy", (i + 1) % cpu_count(), grants, 1,
                                      &options));
         }
@@ -211,5 +308,5 @@ TEST(processes_come_and_go, "processes that hold what is revoked are killed at t
     }
 }
 
-static const struct role roles[] = {{"is_busy", role_is_busy}};
+static const struct role roles[] = {{"hands_on", role_hands_on}, {"is_busy", role_is_busy}};
 ROLES_MAIN(roles)

@@ -257,7 +257,7 @@ static void test_manifest_good(struct manifest *manifest)
                                "  give door rights=rm badge=0x7 as=gate\n"
                                "  give console\n"
                                "include second\n"
-                               "process two program=second cpus=1-9\n"
+                               "process two program=second home=5 cpus=1-9\n"
                                "  give ports range=0x60-0x6f rights=rc\n"
                                "  give interrupts range=4\n"
                                "process three program=third cpus=8-9";
@@ -275,6 +275,7 @@ static void test_manifest_good(struct manifest *manifest)
     CHECK(door->kind == KIND_ENDPOINT && door->cpu == 2); /* 6 modulo 4 CPUs */
     const struct manifest_process *two = &manifest->processes[1];
     CHECK(!two->wait && two->priority == WEFT_PRIORITY_DEFAULT && two->arguments[0] == '\0');
+    CHECK(one->home == 0 && two->home == 1);
     CHECK(one->cpus == 0 && two->cpus == (1 | 3ull << 32)); /* as far as there are CPUs */
     CHECK(manifest->processes[2].cpus == (3 | 1ull << 32));
     CHECK(two->grant_count == 2 && two->grants[0].badge == (0x60 | 16ull << 32));

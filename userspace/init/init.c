@@ -10,9 +10,11 @@
  *     notification NAME [cpu=N]
  *     memory NAME pages=N                 declare an object; cpu is where it lives, default 0
  *
- *     process NAME program=FILE [cpu=N] [cpus=A-B] [priority=N] [pages=N] [wait]
+ *     process NAME program=FILE [cpu=N] [home=N] [cpus=A-B] [priority=N] [pages=N]
+ *             [wait]
  *                                         a process; FILE is an entry of the boot image; cpu is where
- *                                         it starts, cpus where it may place threads and objects
+ *                                         it starts, home the CPU that looks after its table,
+ *                                         memory and threads (default 0), cpus where it may place threads and objects
  *                                         (capability `cpus`, default all of them); pages is
  *                                         its memory quota beyond its image (default 256); init
  *                                         waits for those marked `wait`. The following lines, up to
@@ -145,6 +147,7 @@ static void start_process(const struct weft_archive *archive, uint32_t index, ui
         .program = process->program,
         .arguments = process->arguments,
         .cpu = process->cpu,
+        .home = process->home,
         .cpus = process->cpus,
         .priority = process->priority,
         .pages = process->pages,

@@ -176,6 +176,9 @@ static const char *read_process_word(struct reader *reader, struct manifest_proc
     if (strcmp(word, "cpu") == 0) {
         return read_cpu(reader, value, &process->cpu);
     }
+    if (strcmp(word, "home") == 0) {
+        return read_cpu(reader, value, &process->home);
+    }
     if (strcmp(word, "cpus") == 0) {
         return read_cpus(reader, value, &process->cpus);
     }

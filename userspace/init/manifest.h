@@ -45,6 +45,7 @@ struct manifest_process {
     char arguments[1024];
     uint32_t cpu;
     uint64_t cpus; /* a range, first | count << 32; 0: all */
+    uint32_t home; /* the CPU that looks after it */
     uint32_t priority;
     uint64_t pages;
     _Bool wait;

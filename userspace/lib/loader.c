@@ -207,7 +207,7 @@ status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn
     uint64_t process;
     spawn->reason = "its process cannot be created";
     status_t status = weft_process_create(spawn->pages, name.words[0], name.words[1],
-                                          spawn->notification, spawn->bits, &process);
+                                          spawn->notification, spawn->bits, spawn->home, &process);
     if (status != STATUS_OK) {
         return status;
     }

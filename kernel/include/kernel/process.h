@@ -2,7 +2,7 @@
  *
  * A process: an address space, a capability table, a pool of memory, and threads.
  *
- * It is owned by the CPU on which it was created; creating objects for it, mapping into it and
+ * It is owned by the CPU that its creator names; creating objects for it, mapping into it and
  * ending it happens there (other CPUs send the calling thread). Its threads may run anywhere.
  *
  * Ending, all on the owner's CPU, each step restartable: ALIVE -> DYING (kill orders are out to all
@@ -65,10 +65,14 @@ struct process {
 /* The process that stands for the kernel in traces: owns the idle threads, has no address space. */
 extern struct process kernel_process;
 
-/* Builds a process inside `pool`, whose pages become its own; on an error they stay in `pool`.
- * creator: NULL for the first process. The new process has one reference, for who stores it. */
+/* Builds a process for `cpu` inside `pool`, whose pages become its own; on an error they stay in `pool`.
+ * creator: NULL for the first process. The new process has one reference, for who stores it. The
+ * creator's CPU; the process is that of `cpu` from then on. */
 must_use status_t process_build(struct process *creator, struct pool *pool, const char *name,
-                                struct process **out);
+                                cpu_t cpu, struct process **out);
+
+/* The process takes its place among those of its CPU, before anybody can name it. Its CPU. */
+void process_join(struct process *process);
 
 /* Starts the end of a process. Its CPU. Later calls change nothing. */
 void process_end(struct process *process, enum process_cause cause, uint32_t status);

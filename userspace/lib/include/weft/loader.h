@@ -38,6 +38,7 @@ struct weft_spawn {
     const char *program;   /* file in the archive */
     const char *arguments; /* NULL: none */
     uint32_t cpu;
+    uint32_t home; /* the CPU that looks after the process: its table, memory, threads */
     uint32_t priority;
     uint64_t cpus;  /* where it may place threads and objects: first | count << 32; 0: where the
                             * caller may. Without meaning where `grants` has a "cpus". */
