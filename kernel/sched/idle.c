@@ -40,6 +40,7 @@
 
 #define LOOKS_PER_TURN 512
 #define POLL_TURNS_PER_WINDOW 2
+#define ROUNDS_PER_WINDOW 16
 #define CREDIT_MAX 64 /* good times shall not blind for long */
 #define MISS_COST 2   /* hits that pay for a miss */
 #define REST_MIN 16
@@ -166,7 +167,11 @@ static bool idle_look(void)
 
 void idle_loop(void)
 {
-    for (;;) {
+    for (unsigned round = 1;; round++) {
+        /* Mail that comes all the time and makes nobody ready shall not keep interrupts out for ever. */
+        if (round % ROUNDS_PER_WINDOW == 0) {
+            arch_interrupt_window();
+        }
         mailbox_drain();
         if (percpu(queue).ready != 0) {
             schedule();

@@ -54,8 +54,8 @@ struct child_options {
     uint64_t pages;
     uint32_t priority;
     uint32_t home; /* the CPU that looks after the process */
-    _Bool silent; /* without the console */
-    _Bool named;  /* with a handle to its first thread */
+    _Bool silent;  /* without the console */
+    _Bool named;   /* with a handle to its first thread */
     uint64_t fault_endpoint;
 };
 

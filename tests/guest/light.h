@@ -87,8 +87,8 @@ static unused_function status_t light_create(const struct light_image *image, ui
                                              uint64_t *process)
 {
     struct weft_name name = weft_name_pack("light");
-    status_t status =
-        weft_process_create(LIGHT_PAGES, name.words[0], name.words[1], notification, bits, process);
+    status_t status = weft_process_create(LIGHT_PAGES, name.words[0], name.words[1], notification,
+                                          bits, 0, process);
     if (status != STATUS_OK) {
         return status;
     }

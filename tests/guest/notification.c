@@ -237,6 +237,52 @@ TEST(the_last_signal_arrives,
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));
 }
 
+/* ---- signals without end --------------------------------------------------------------------- */
+
+static uint64_t flooded;    /* a notification on the sleeper's CPU, for which nobody waits */
+static uint32_t sleeper_up; /* atomic */
+
+static void flood(void *argument)
+{
+    (void)argument;
+    while (!weft_load_acquire(&sleeper_up)) {
+        if (!EXPECT_STATUS(STATUS_OK, weft_notification_signal(flooded, 1))) {
+            return;
+        }
+        weft_pause();
+    }
+}
+
+static void sleep_in_the_flood(void *argument)
+{
+    (void)argument;
+    uint64_t deadline = weft_deadline(500000); /* one would hope for much less */
+    weft_sleep_for(2000);
+    EXPECT(weft_cycles() < deadline);
+    weft_store_release(&sleeper_up, 1);
+}
+
+TEST(a_flood_of_signals_lets_others_wake,
+     "an idle CPU that is signalled all the time has its timers")
+{
+    struct weft_group group;
+    if (cpu_count() < 3) {
+        SKIP("needs a CPU to flood and others to do it");
+    }
+    flooded = create_on(1);
+    weft_store_release(&sleeper_up, 0);
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "sleeper", 1, WEFT_PRIORITY_DEFAULT,
+                                                sleep_in_the_flood, NULL));
+    for (uint32_t cpu = 2; cpu < cpu_count(); cpu++) {
+        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "flooder", cpu, WEFT_PRIORITY_DEFAULT,
+                                                    flood, NULL));
+    }
+    weft_group_wait(&group); /* hangs where the sleeper does not wake */
+    weft_group_close(&group);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(flooded));
+}
+
 /* ---- death ----------------------------------------------------------------------------------- */
 
 static int role_waits(uint64_t value)
