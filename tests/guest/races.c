@@ -72,6 +72,9 @@ static void answer_once(void *argument)
 
 TEST(an_endpoint_is_copied_or_gone, "a copy that succeeds while the original goes can be used")
 {
+    if (cpu_count() < 4) {
+        SKIP("needs 4 CPUs");
+    }
     struct weft_random random = {1};
     for (unsigned i = 0; i < COPIES; i++) {
         struct copy copy = {.pause = weft_random_below(&random, 30)};
@@ -93,6 +96,9 @@ TEST(an_endpoint_is_copied_or_gone, "a copy that succeeds while the original goe
 
 TEST(a_notification_is_copied_or_gone, "the same, with an object that dies with its last handle")
 {
+    if (cpu_count() < 4) {
+        SKIP("needs 4 CPUs");
+    }
     struct weft_random random = {2};
     uint64_t bits, other[4];
     for (unsigned i = 0; i < COPIES; i++) {
@@ -155,6 +161,9 @@ static int role_talks_to_itself(uint64_t value)
 
 TEST(everybody_killed_ends, "a process is killed while its messages travel: no thread is left over")
 {
+    if (cpu_count() < 4) {
+        SKIP("needs 4 CPUs");
+    }
     struct weft_random random = {3};
     for (unsigned i = 0; i < KILLS; i++) {
         struct child child;

@@ -5,7 +5,6 @@
  *
  * weft-test: cpus=4
  * weft-test: cpus=1
- * weft-test: cpus=2 append="timeslice_us=1000000"
  * weft-test: cpus=2 append="idle=halt"
  * weft-test: cpus=2 append="idle=poll timeslice_us=1000"
  * weft-test: cpus=4 accel=icount
@@ -105,54 +104,6 @@ TEST(a_higher_priority_keeps_the_cpu,
         weft_group_close(&group);
         EXPECT_EQUAL(0, rivals.failed);
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(rivals.go));
-    }
-}
-
-/* A spinner goes on until the sleeper, more important, has run: for PATIENCE at most. The boot whose
- * time slice is longer than that shows that no end of a time slice was needed. */
-#define PATIENCE 400000
-
-struct interruption {
-    uint32_t spinning;    /* atomic */
-    uint32_t sleeper_ran; /* atomic */
-    _Bool interrupted;
-};
-
-static void spin_long(void *argument)
-{
-    struct interruption *interruption = argument;
-    uint64_t deadline = weft_deadline(PATIENCE);
-    weft_store_release(&interruption->spinning, 1);
-    while (!interruption->interrupted && weft_cycles() < deadline) {
-        spin_for(20);
-        interruption->interrupted = weft_load_acquire(&interruption->sleeper_ran);
-    }
-}
-
-static void sleep_and_note(void *argument)
-{
-    struct interruption *interruption = argument;
-    weft_sleep_for(3000);
-    weft_store_release(&interruption->sleeper_ran, 1);
-}
-
-TEST(a_wake_up_preempts,
-     "a sleeper of higher priority runs at its time, not when the other is done")
-{
-    for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
-        struct weft_group group;
-        struct interruption interruption = {0};
-        REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
-        REQUIRE_STATUS(STATUS_OK,
-                       weft_thread_start(&group, "spinner", cpu, LOW, spin_long, &interruption));
-        while (!weft_load_acquire(&interruption.spinning)) {
-            weft_sleep_for(100);
-        }
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "sleeper", cpu, HIGH, sleep_and_note,
-                                                    &interruption));
-        weft_group_wait(&group);
-        weft_group_close(&group);
-        EXPECT(interruption.interrupted);
     }
 }
 
