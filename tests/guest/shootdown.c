@@ -105,4 +105,37 @@ TEST(unmapped_is_unmapped_everywhere, "readers on all CPUs never see what was ma
     EXPECT_EQUAL(0, weft_load_acquire(&stale));
 }
 
+/* ---- a crowd --------------------------------------------------------------------------------- */
+
+#define CROWD 12
+#define CROWD_ROUNDS 10
+
+static uint64_t crowd_memory;
+
+static void map_and_unmap(void *argument)
+{
+    uint64_t address = address_of(WINDOWS + (unsigned)(uint64_t)argument);
+    for (unsigned i = 0; i < CROWD_ROUNDS; i++) {
+        EXPECT_STATUS(STATUS_OK,
+                      weft_memory_map(HANDLE_SELF, crowd_memory, address, 0, 1, RIGHT_READ));
+        EXPECT_STATUS(STATUS_OK, weft_memory_unmap(HANDLE_SELF, address, 1));
+    }
+}
+
+/* How many walks that took is seen in the trace: test_batching.py. */
+TEST(a_crowd_unmaps_at_once, "threads that unmap at the same time all get there")
+{
+    struct weft_group group;
+    REQUIRE_STATUS(STATUS_OK, weft_memory_create(1, &crowd_memory));
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    for (uint64_t i = 0; i < CROWD; i++) {
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "crowd", (uint32_t)i % weft_startup()->cpu_count,
+                                         WEFT_PRIORITY_DEFAULT, map_and_unmap, (void *)i));
+    }
+    weft_group_wait(&group);
+    weft_group_close(&group);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(crowd_memory));
+}
+
 KTAP_MAIN
