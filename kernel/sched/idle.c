@@ -12,14 +12,15 @@
  *    while the CPU rests from polling it is `poll_min`.
  * 3. What tells. Not how soon something comes after the halt: on a shared core that is always soon,
  *    because halting is what lets the other side run. Only polls themselves tell: one that a message
- *    ended was worth it, one that ran out was in vain, one that an interrupt ended tells nothing. Each hit earns a
- *    credit of one saved wake-up; each miss costs MISS_COST of them. Who cannot pay for a miss rests.
+ *    ended was worth it, one that ran out was in vain, one that an interrupt ended tells nothing. Each
+ *    hit earns a credit, each miss costs MISS_COST of them. Who cannot pay for a miss rests.
  * 4. Resting. The next `poll_rest` misses are short ones; then one long poll is tried. Each rest after
  *    which that one is in vain as well lasts twice as long, up to REST_MAX. A miss that credit pays
  *    for makes the next rest short again.
  * 5. Descheduled. Polling looks at the clock once in a window of a few turns. When much more time has
- *    passed than they take, somebody else had this core meanwhile and will want it again: halt. A
- *    message that came meanwhile was not fetched by polling: it is charged like a miss.
+ *    passed than they take, even where a PAUSE waits for an emulator's lock, somebody else had this
+ *    core meanwhile and will want it again: halt. A message that came meanwhile was not fetched by
+ *    polling: it is charged like a miss.
  * 6. Timers. Who looks at the clock anyway serves a deadline that has passed without the interrupt,
  *    which an emulator brings late while all cores of its host are polling. That is no hit: it was
  *    known when it would come.
