@@ -56,7 +56,7 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     /* It is an endpoint, and the caller may call it. */
     if (unlikely(!cap_find(client->process->caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE),
                            &cap))) {
-        goto slow;
+        return cap_refusal(client->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE);
     }
     endpoint = (struct endpoint *)cap.object;
     /* It lives on this CPU. */
@@ -95,7 +95,7 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     return STATUS_OK; /* the server's status: it is current now */
 
 slow:
-    return rendezvous_call(handle);
+    return rendezvous_call(cap.object, cap.badge);
 }
 
 status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,
@@ -109,7 +109,7 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     /* It is an endpoint from which the caller may receive. */
     if (unlikely(!cap_find(server->process->caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ),
                            &cap))) {
-        goto slow;
+        return cap_refusal(server->process->caps, handle, OBJECT_ENDPOINT, RIGHT_READ);
     }
     endpoint = (struct endpoint *)cap.object;
     /* A client waits for the answer. */
@@ -145,7 +145,7 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     return STATUS_OK; /* the client's status: it is current now */
 
 slow:
-    return rendezvous_reply_receive(handle);
+    return rendezvous_reply_receive(cap.object);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */

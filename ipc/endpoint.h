@@ -24,8 +24,8 @@ static inline struct thread *thread_of(struct list_link *link)
 }
 
 /* The slow paths of the two system calls that have a fast one. */
-status_t rendezvous_call(uint64_t handle);
-status_t rendezvous_reply_receive(uint64_t handle);
+status_t rendezvous_call(struct object *endpoint, uint64_t badge);
+status_t rendezvous_reply_receive(struct object *endpoint);
 
 /* Brings a client or sender to a server, or queues it: the class's `call`. */
 status_t endpoint_call(struct thread *client, struct object *object);

@@ -155,43 +155,47 @@ status_t endpoint_call(struct thread *client, struct object *object)
     return one_way ? STATUS_OK : STATUS_BLOCKED;
 }
 
-static inline __attribute__((always_inline)) status_t call_with(uint64_t handle, vaddr_t ipc,
-                                                                uint8_t flags)
+/* For the current thread, whose message is prepared. */
+static inline __attribute__((always_inline)) status_t call(struct object *endpoint, uint64_t badge)
 {
     struct thread *client = current();
-    uint64_t notification;
-    enum trace_ipc_path path;
-    struct cap_table *caps = client->process->caps;
-    struct cap cap;
-    status_t status;
+    enum trace_ipc_path path = path_of(client, endpoint->cpu);
 
-    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_WRITE), &cap))) {
-        return cap_refusal(caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE);
-    }
-    status = transfer_prepare(client, ipc, &notification);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    client->ipc_flags |= flags;
-    client->badge = cap.badge;
+    client->badge = badge;
     client->server = NULL;
     if (CONFIG_TRACE) {
         client->message = trace_message_id();
     }
-    path = path_of(client, cap.object->cpu);
-    if ((flags & IPC_ONE_WAY) != 0) {
-        trace_ipc_send(path, client->message, cap.object->id);
+    if ((client->ipc_flags & IPC_ONE_WAY) == 0) {
+        trace_ipc_call(path, client->message, endpoint->id);
     } else {
-        trace_ipc_call(path, client->message, cap.object->id);
+        trace_ipc_send(path, client->message, endpoint->id);
     }
-    status = object_invoke_as(cap.object, endpoint_call, TRACE_TRAVEL_IPC_CALL);
-    /* A sender goes on, but who got its message may be more important. */
-    return (flags & IPC_ONE_WAY) != 0 ? sched_preemption_point(status) : status;
+    return object_invoke_as(endpoint, endpoint_call, TRACE_TRAVEL_IPC_CALL);
 }
 
-__attribute__((noinline)) status_t rendezvous_call(uint64_t handle)
+status_t rendezvous_call(struct object *endpoint, uint64_t badge)
 {
-    return call_with(handle, 0, 0);
+    transfer_nothing(current());
+    return call(endpoint, badge);
+}
+
+static status_t call_with(uint64_t handle, vaddr_t ipc, uint8_t flags)
+{
+    struct thread *client = current();
+    uint64_t notification;
+    struct cap cap;
+    status_t status = cap_lookup(client->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
+
+    if (status == STATUS_OK) {
+        status = transfer_prepare(client, ipc, &notification);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    client->ipc_flags |= flags;
+    /* A sender goes on, but who got its message may be more important. */
+    return sched_preemption_point(call(cap.object, cap.badge));
 }
 
 status_t sys_ipc_call_with(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,
@@ -275,19 +279,17 @@ static status_t wait_also_prepare(struct thread *server, uint64_t notification, 
 }
 
 /* Checks all that a receiving call needs; *endpoint is where it goes on. */
-static inline __attribute__((always_inline)) status_t
-receive_prepare(struct thread *server, uint64_t handle, vaddr_t ipc, struct object **endpoint)
+static status_t receive_prepare(struct thread *server, uint64_t handle, vaddr_t ipc,
+                                struct object **endpoint)
 {
-    struct cap_table *caps = server->process->caps;
-    uint64_t notification;
+    uint64_t notification = 0;
     struct cap cap;
-    status_t status;
+    status_t status = cap_lookup(server->process->caps, handle, OBJECT_ENDPOINT, RIGHT_READ, &cap);
 
-    if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_ENDPOINT, RIGHT_READ), &cap))) {
-        return cap_refusal(caps, handle, OBJECT_ENDPOINT, RIGHT_READ);
+    if (status == STATUS_OK) {
+        *endpoint = cap.object;
+        status = transfer_prepare(server, ipc, &notification);
     }
-    *endpoint = cap.object;
-    status = transfer_prepare(server, ipc, &notification);
     return likely(notification == 0) || status != STATUS_OK
                ? status
                : wait_also_prepare(server, notification, cap.object->cpu);
@@ -299,32 +301,30 @@ static status_t receive(struct object *endpoint)
     return sched_preemption_point(object_invoke(endpoint, endpoint_receive));
 }
 
-static inline __attribute__((always_inline)) status_t reply_receive_with(uint64_t handle,
-                                                                         vaddr_t ipc)
+/* For the current thread, whose answer and next receipt are prepared. */
+static status_t reply_receive(struct object *endpoint)
 {
-    struct thread *server = current();
-    struct object *endpoint;
-    status_t status = receive_prepare(server, handle, ipc, &endpoint);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (server->caller != NULL) {
-        reply(server);
+    if (current()->caller != NULL) {
+        reply(current());
     }
     return receive(endpoint);
 }
 
-__attribute__((noinline)) status_t rendezvous_reply_receive(uint64_t handle)
+status_t rendezvous_reply_receive(struct object *endpoint)
 {
-    return reply_receive_with(handle, 0);
+    transfer_nothing(current());
+    return reply_receive(endpoint);
 }
 
 status_t sys_ipc_reply_receive_with(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,
                                     uint64_t word3, uint64_t ipc)
 {
+    struct object *endpoint;
+    status_t status;
+
     (void)word0, (void)word1, (void)word2, (void)word3; /* they are in the frame */
-    return reply_receive_with(handle, ipc);
+    status = receive_prepare(current(), handle, ipc, &endpoint);
+    return status != STATUS_OK ? status : reply_receive(endpoint);
 }
 
 status_t sys_ipc_receive(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,

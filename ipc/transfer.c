@@ -28,12 +28,18 @@ static bool ipc_read(const struct thread *thread, struct weft_ipc *ipc)
            is_valid(ipc);
 }
 
-status_t transfer_prepare_with(struct thread *thread, vaddr_t address, uint64_t *notification)
+status_t transfer_prepare(struct thread *thread, vaddr_t address, uint64_t *notification)
 {
     const struct process *process = thread->process;
     struct weft_ipc ipc;
     status_t status;
 
+    transfer_nothing(thread);
+    *notification = 0;
+    if (address == 0) {
+        return STATUS_OK;
+    }
+    thread->ipc = address;
     status = user_copy_in(process, address, &ipc, sizeof(ipc));
     if (status != STATUS_OK) {
         return status;

@@ -7,19 +7,16 @@
 
 #include "kernel/thread.h"
 
+/* The next message of a thread has words only. */
+static inline void transfer_nothing(struct thread *thread)
+{
+    thread->ipc = 0;
+    thread->ipc_flags = 0;
+}
+
 /* Reads and checks the struct weft_ipc at `address` (0: none) for the call that the thread is about to
  * make; fills thread->ipc, ipc_flags and deadline, and *notification with the handle that it names. */
-must_use status_t transfer_prepare_with(struct thread *thread, vaddr_t address,
-                                        uint64_t *notification);
-
-static inline __attribute__((always_inline)) status_t
-transfer_prepare(struct thread *thread, vaddr_t address, uint64_t *notification)
-{
-    thread->ipc = address;
-    thread->ipc_flags = 0;
-    *notification = 0;
-    return likely(address == 0) ? STATUS_OK : transfer_prepare_with(thread, address, notification);
-}
+must_use status_t transfer_prepare(struct thread *thread, vaddr_t address, uint64_t *notification);
 
 /* Moves what `from` sends into what `to` has room for. The CPU that owns both. Returns the status with
  * which `to` gets the message; capabilities are in to->incoming then, see thread_collect(). */
