@@ -29,6 +29,7 @@ class Story:
     messages: int = 0
     cross: int = 0
     replies: int = 0
+    devices: int = 0
 
     def __post_init__(self) -> None:
         capture = self.capture
@@ -223,6 +224,25 @@ def signal(story: Story) -> None:
              next=Capture.idle(1))
 
 
+def device(story: Story) -> None:
+    """A device interrupts CPU 1, where nothing runs; pong, its driver, is signalled and acknowledges."""
+    interrupt = FIRST_REPLY - 1
+    if not story.devices:
+        story.at(1, "object_create", kind="interrupt", object=interrupt, process=SERVER)
+        story.at(1, "interrupt_ack", interrupt=interrupt, thread=PONG)
+    story.devices += 1
+    story.at(1, "irq_entry", vector=0x30)
+    story.at(1, "interrupt_signal", vector=0x30, interrupt=interrupt, notification=NOTIFICATION)
+    story.at(1, "notification_signal", path="queued", notification=NOTIFICATION, bits=2)
+    story.at(1, "notification_deliver", notification=NOTIFICATION, thread=PONG)
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=0)
+    story.at(1, "irq_exit", vector=0x30)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    story.at(1, "interrupt_ack", interrupt=interrupt, thread=PONG)
+    story.at(1, "switch", after=500, state="blocked_notification", previous=PONG,
+             next=Capture.idle(1))
+
+
 def own_events(story: Story) -> None:
     """ping marks a slice around a same-core call, counts, and sets a mark that nobody named."""
     story.at(0, "user_begin", name=SLICE_NAME, value=7)
@@ -270,6 +290,7 @@ def whole(rounds: int = 20) -> Story:
         one_way_here(story)
         saved_call(story)
         failed_call(story)
+        device(story)
         capabilities(story)
     fault(story)
     return story

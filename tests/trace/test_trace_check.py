@@ -20,7 +20,7 @@ def check(tool, tmp_path, story: Story) -> tuple[int, str]:
 @pytest.mark.parametrize("tell", [
     stories.cross_call, stories.direct_call, stories.signal, stories.own_events, stories.timer,
     stories.system_call, stories.one_way, stories.one_way_here, stories.saved_call,
-    stories.failed_call, stories.capabilities, stories.fault,
+    stories.failed_call, stories.device, stories.capabilities, stories.fault,
 ], ids=lambda tell: tell.__name__)
 def test_a_true_story_passes(tool, tmp_path, tell: Callable[[Story], object]):
     story = Story()
@@ -226,6 +226,13 @@ def ends_a_process_twice(story: Story) -> None:
     story.at(0, "process_exit", cause="fault", process=stories.CLIENT, status=14)
 
 
+def signals_what_is_held(story: Story) -> None:
+    stories.device(story)
+    for _ in range(2):
+        story.at(1, "interrupt_signal", vector=0x30, interrupt=stories.FIRST_REPLY - 1,
+                 notification=NOTIFICATION)
+
+
 def gives_to_the_dead(story: Story) -> None:
     stories.fault(story)
     stories.capabilities(story)
@@ -258,6 +265,7 @@ LIES = {
     holds_two_callers: "message 0x4e: delivered to thread 11 (pong), which still holds 0x4d",
     creates_an_object_twice: "object 30 is created, but its id was used before",
     ends_a_process_twice: "process 5 ends twice",
+    signals_what_is_held: "interrupt object 999 signals before it was acknowledged",
     gives_to_the_dead: "a capability for object 21 comes to process 5, which has ended",
     notifies_without_signal: "notification 30: delivered more often than signalled",
     takes_what_nobody_pushed: "ipc_call of 10 is taken without having been pushed",

@@ -195,6 +195,19 @@ def test_a_thread_out_of_budget_is_parked_until_its_refill(convert, trace_proces
     assert marks == [("priority 7", 250)]
 
 
+def test_an_interrupt_leads_to_its_driver_and_is_held_until_acknowledged(convert, trace_processor):
+    story = Story()
+    stories.device(story)
+    flows, held, signals = trace_processor(convert(story), [
+        "select k.name, b.name, et.name, e.name, e.ts - b.ts from flow join slice b on b.id = slice_out"
+        " join slice e on e.id = slice_in join track k on k.id = b.track_id"
+        " join thread_track ek on ek.id = e.track_id join thread et on et.utid = ek.utid",
+        "select dur from slice where name = 'held for its driver'",
+        "select count(*) from slice where name like 'signal %'"])
+    assert flows == [("interrupt 999 of server", "interrupt", "pong", "notified", 500)]
+    assert held == [(600,)] and signals == [(0,)]
+
+
 def test_every_event_of_the_schema_is_drawn_or_named(convert, trace_processor):
     """Whatever the converter does not draw in a way of its own is an instant with its fields."""
     import weft_trace_schema as schema
@@ -338,7 +351,9 @@ def test_categories_that_were_off_leave_no_error(convert, trace_processor):
     assert trace_problems(convert(story), trace_processor) == []
 
 
-@pytest.mark.parametrize("accel, program", [("tcg", "test_ipc"), ("icount", "selftest")])
+@pytest.mark.parametrize("accel, program", [
+    ("tcg", "test_ipc"), ("icount", "selftest"), ("icount", "test_ipc_forms"),
+    ("icount", "test_trace_events")])
 def test_a_real_boot_is_clean(boot, tool, convert, trace_processor, tmp_path, accel, program):
     with boot(image=program, cpus=4, accel=accel) as guest:
         assert guest.wait().kind == "ok"

@@ -128,6 +128,12 @@ static void check_event(struct check *check, const struct trace_event *event)
             check_smp(check, event);
         }
         break;
+    case TRACE_EVENT_INTERRUPT_SIGNAL:
+    case TRACE_EVENT_INTERRUPT_ACK:
+        if (check->sighted & TRACE_CATEGORY_IRQ) {
+            check_smp(check, event);
+        }
+        break;
     case TRACE_EVENT_IRQ_ENTRY:
     case TRACE_EVENT_IRQ_EXIT:
     case TRACE_EVENT_SYSCALL_ENTRY:

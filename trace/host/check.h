@@ -52,8 +52,11 @@ struct check_cpu {
     bool blind;   /* in a gap, or before the beginning of its records */
 };
 
+enum check_device { DEVICE_UNKNOWN, DEVICE_HELD, DEVICE_OPEN };
+
 struct check_object {
     uint64_t signals; /* that no delivery can have taken yet */
+    uint8_t device;   /* of an interrupt object: enum check_device */
     bool used;        /* a reply object that a caller was saved in */
 };
 
@@ -85,4 +88,6 @@ const char *check_name(const struct check *check, uint32_t index);
 void check_sched(struct check *check, const struct trace_event *event); /* check_sched.c */
 void check_ipc(struct check *check, const struct trace_event *event);   /* check_ipc.c */
 void check_smp(struct check *check, const struct trace_event *event);   /* check_smp.c */
-void check_life(struct check *check, const struct trace_event *event);  /* check_life.c */
+/* The object with this id; its entry exists afterwards. */
+struct check_object *check_object(struct check *check, uint32_t id);
+void check_life(struct check *check, const struct trace_event *event); /* check_life.c */

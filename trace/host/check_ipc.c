@@ -149,7 +149,7 @@ static void check_abort(struct check *check, const struct trace_event *event)
     }
 }
 
-static struct check_object *object_of(struct check *check, uint32_t id)
+struct check_object *check_object(struct check *check, uint32_t id)
 {
     uint32_t index = names_object(&check->names, id);
 
@@ -161,7 +161,7 @@ static struct check_object *object_of(struct check *check, uint32_t id)
 static void check_save(struct check *check, const struct trace_event *event)
 {
     struct check_thread *client = client_of(check, event, "saved");
-    struct check_object *object = object_of(check, event_b(event));
+    struct check_object *object = check_object(check, event_b(event));
 
     if (client && client->progress != PROGRESS_DELIVERED) {
         violation(check, event, "message 0x%x: saved, but it was only %s", event_a(event),
@@ -178,7 +178,7 @@ static void check_save(struct check *check, const struct trace_event *event)
 
 static void check_notification(struct check *check, const struct trace_event *event)
 {
-    struct check_object *object = object_of(check, event_a(event));
+    struct check_object *object = check_object(check, event_a(event));
 
     if (event->id == TRACE_EVENT_NOTIFICATION_SIGNAL) {
         object->signals++;

@@ -5,7 +5,8 @@
  * 1. What is taken from a mailbox was pushed into it before, and is taken once.
  * 2. A doorbell that arrives was rung. (Several may arrive as one.)
  * 3. Interrupts nest: the one that ends is the one that began last.
- * 4. A thread is in at most one system call, and leaves the one that it entered. (One that never
+ * 4. A device's interrupt is signalled again only after its driver has acknowledged the last one.
+ * 5. A thread is in at most one system call, and leaves the one that it entered. (One that never
  *    returns is left open.)
  */
 #include "check.h"
@@ -95,6 +96,22 @@ static void check_irq(struct check *check, const struct trace_event *event)
     }
 }
 
+/* A driver hears of an interrupt once, until it acknowledges. */
+static void check_device(struct check *check, const struct trace_event *event)
+{
+    struct check_object *object = check_object(check, event_a(event));
+
+    if (event->id == TRACE_EVENT_INTERRUPT_ACK) {
+        object->device = DEVICE_OPEN;
+        return;
+    }
+    if (object->device == DEVICE_HELD) {
+        violation(check, event, "interrupt object %u signals before it was acknowledged",
+                  event_a(event));
+    }
+    object->device = DEVICE_HELD;
+}
+
 static void check_syscall(struct check *check, const struct trace_event *event)
 {
     uint32_t index = check_thread_of(check, event_a(event));
@@ -147,6 +164,10 @@ void check_smp(struct check *check, const struct trace_event *event)
     case TRACE_EVENT_IRQ_ENTRY:
     case TRACE_EVENT_IRQ_EXIT:
         check_irq(check, event);
+        break;
+    case TRACE_EVENT_INTERRUPT_SIGNAL:
+    case TRACE_EVENT_INTERRUPT_ACK:
+        check_device(check, event);
         break;
     default:
         check_syscall(check, event);

@@ -67,6 +67,10 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_IRQ_EXIT:
         sched_interrupt(convert, event);
         break;
+    case TRACE_EVENT_INTERRUPT_SIGNAL:
+    case TRACE_EVENT_INTERRUPT_ACK:
+        interrupt_event(convert, event);
+        break;
     case TRACE_EVENT_PAGE_FAULT:
     case TRACE_EVENT_EXCEPTION:
         fault_event(convert, event, change->thread);
@@ -143,6 +147,7 @@ static void convert_finish(struct convert *convert)
         user_close(convert, i, convert->end);
         rest_close(convert, i, convert->end);
     }
+    interrupts_close(convert, convert->end);
     sched_finish(convert);
 }
 

@@ -34,6 +34,7 @@ enum track_kind {
     TRACK_PROCESS,
     TRACK_MAILBOX, /* of a CPU */
     TRACK_COUNTER, /* of a user string */
+    TRACK_DEVICE,  /* of an interrupt object */
     TRACK_KINDS,
 };
 
@@ -65,6 +66,7 @@ enum note_name {
     NOTE_SLICE_ENDED,
     NOTE_POLLED,
     NOTE_SERVER,
+    NOTE_VECTOR,
     NOTE_SHARE,
     NOTE_STAGE, /* one for each stage from here on */
     NOTE_STAGE_LAST = NOTE_STAGE + STAGE_COUNT - 1,
@@ -100,6 +102,7 @@ struct bundle {
         running;   /* thread index that the bundle's last switch left running, ID_NONE at first */
     uint64_t time; /* of the CPU's last event */
     uint64_t given_away; /* when the running thread pushed itself to another CPU, 0: it did not */
+    uint64_t interrupt;  /* flow of the interrupt whose signal is the CPU's next event, or 0 */
     bool lost;           /* events were lost before the first one in the buffer */
     uint8_t irqs[IRQ_DEPTH_MAX]; /* interrupts that have begun, the last one on top */
     unsigned irq_depth;
@@ -124,6 +127,7 @@ struct short_slice {
 
 struct convert_object {
     uint64_t signals[FLOWS_MAX]; /* flows of signals that no waiter has taken yet */
+    bool described, open;        /* of an interrupt: its track; it waits for its driver */
 };
 
 struct convert {
@@ -151,6 +155,7 @@ void thread_declare(struct convert *convert, uint32_t thread);
 uint64_t thread_track(struct convert *convert, uint32_t thread, enum track_kind kind);
 uint64_t process_track(struct convert *convert, uint32_t process);
 uint64_t mailbox_track(struct convert *convert, uint32_t cpu);
+uint64_t device_track(struct convert *convert, uint32_t interrupt);
 uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
                        const char *name);
 /* The id of a name; `kind` and `key` say what it belongs to, so that it is written once. */
@@ -198,6 +203,9 @@ enum word {
     WORD_TIMER,
     WORD_MASK,
     WORD_SUSPENDED,
+    WORD_PENDING,
+    WORD_INTERRUPT,
+    WORD_ACKNOWLEDGE,
     WORD_OUT_OF_BUDGET,
     WORD_THREAD_EXIT,
     WORD_LOST
@@ -229,6 +237,8 @@ void ipc_close(struct convert *convert, uint32_t thread, uint64_t time);
 /* convert_notification.c */
 void notification_event(struct convert *convert, const struct trace_event *event,
                         const struct model_change *change);
+void interrupt_event(struct convert *convert, const struct trace_event *event);
+void interrupts_close(struct convert *convert, uint64_t time);
 /* Shows what was on its way to a thread that runs now. */
 void notification_arrived(struct convert *convert, uint32_t thread, uint64_t time);
 

@@ -51,6 +51,7 @@ static const char *const note_names[NOTE_COUNT] = {
     [NOTE_SLICE_ENDED] = "slice_ended",
     [NOTE_POLLED] = "polled",
     [NOTE_SERVER] = "server",
+    [NOTE_VECTOR] = "vector",
     [NOTE_SHARE] = "share",
 };
 
@@ -70,6 +71,9 @@ static const char *const words[] = {
     [WORD_PROCESS_CREATE] = "process created",
     [WORD_TIMER] = "timer",
     [WORD_SUSPENDED] = "suspended",
+    [WORD_PENDING] = "held for its driver",
+    [WORD_INTERRUPT] = "interrupt",
+    [WORD_ACKNOWLEDGE] = "acknowledge",
     [WORD_OUT_OF_BUDGET] = "out of budget",
     [WORD_MASK] = "categories switched",
     [WORD_THREAD_EXIT] = "thread exited",
@@ -283,6 +287,16 @@ uint64_t mailbox_track(struct convert *convert, uint32_t cpu)
         snprintf(name, sizeof name, "cpu %u mailbox", cpu);
         descriptor_write(convert, &descriptor);
     }
+    return descriptor.track;
+}
+
+uint64_t device_track(struct convert *convert, uint32_t interrupt)
+{
+    char name[96];
+    struct descriptor descriptor = {.track = track_id(TRACK_DEVICE, interrupt), .name = name};
+
+    names_object_label(&convert->names, interrupt, name, sizeof name);
+    descriptor_write(convert, &descriptor);
     return descriptor.track;
 }
 

@@ -242,7 +242,11 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
         .travel.cpu = ID_NONE,
     };
 
+    if (cpu->interrupt) {
+        change.actor = ID_NONE;
+    }
     cpu->visitor = ID_NONE;
+    cpu->interrupt = event->id == TRACE_EVENT_INTERRUPT_SIGNAL;
     switch (event->id) {
     case TRACE_EVENT_SWITCH:
         apply_switch(model, event, &change);

@@ -88,6 +88,7 @@ struct travel {
 struct model_cpu {
     uint32_t current; /* thread index, ID_NONE before anything is known */
     uint32_t idle;    /* thread index of its idle thread, ID_NONE */
+    bool interrupt;   /* the next event is a device's doing, not the running thread's */
     uint32_t visitor; /* thread index: its system call goes on here with the next event; ID_NONE */
     bool late;        /* its first events were lost, and what is left has not begun yet */
     struct travel arrival; /* the last MAILBOX_TAKE here */
