@@ -268,6 +268,12 @@ def system_call(story: Story) -> None:
     story.at(0, "syscall_exit", number=0, thread=PING, status=0)
 
 
+def handled_fault(story: Story) -> int:
+    """ping reads where nothing is; pang, which its process's fault endpoint names, lets it go on."""
+    story.at(0, "page_fault", error=4, address=0xDEAD000)
+    return direct_call(story)
+
+
 def fault(story: Story) -> None:
     """ping reads where nothing is: its process ends."""
     story.at(0, "page_fault", error=4, address=0xDEAD000)
@@ -286,6 +292,7 @@ def whole(rounds: int = 20) -> Story:
         signal(story)
         timer(story)
         system_call(story)
+        handled_fault(story)
         one_way(story)
         one_way_here(story)
         saved_call(story)

@@ -116,7 +116,7 @@ def test_percentiles_are_exact_and_stages_sum_to_round_trips(tool, tmp_path, hz)
 def test_text_shows_the_same_paths(tool, tmp_path):
     text = tool.ok("latency", stories.whole(3).capture.write(tmp_path / "a.weft"))
     assert "ping -> pong, endpoint 20, cross, n = 3" in text
-    assert "ping -> pang, endpoint 21, direct, n = 9" in text  # with those answered by pong
+    assert "ping -> pang, endpoint 21, direct, n = 12" in text  # with those answered by pong
 
 
 def test_one_way_messages_are_no_round_trips(tool, tmp_path):

@@ -152,6 +152,17 @@ def test_a_call_that_fails_at_once_ends_there(convert, trace_processor):
                     ("call aborted", 0, "would_block")]
 
 
+def test_a_fault_is_a_message_to_the_supervisor(convert, trace_processor):
+    story = Story()
+    stories.handled_fault(story)
+    stories.direct_call(story)
+    flows, slices = trace_processor(convert(story), [
+        FLOWS, "select name from slice where category in ('ipc', 'fault') and depth = 0 order by ts"])
+    assert [flow[1::2] for flow in flows][:2] == [("send", "serve ping"), ("reply", "resume")]
+    assert slices == [("page fault",), ("fault to server",), ("serve ping",),
+                      ("call server",), ("serve ping",)]
+
+
 def test_capabilities_that_come_and_go_are_shown(convert, trace_processor):
     story = Story()
     stories.capabilities(story)

@@ -22,6 +22,7 @@ static void convert_switch(struct convert *convert, const struct trace_event *ev
     sched_switch(convert, event->cpu, event->time, previous, change->other, event->small);
     ipc_switched(convert, event, change);
     rest_close(convert, change->other, event->time);
+    convert->threads[change->other].faulted = false;
     if (convert_thread(convert, change->thread)->exiting) {
         convert->threads[change->thread].exiting = false;
         sched_thread_free(convert, event, change->thread);

@@ -113,6 +113,7 @@ struct convert_thread {
     bool declared; /* in a process tree */
     bool described[TRACK_KINDS];
     bool call_open, serve_open, syscall_open, rest_open;
+    bool faulted; /* and what it does next is to tell its supervisor */
     bool exiting; /* it has ended, and still has to leave the CPU */
     uint8_t syscall;
     uint16_t user_depth;
@@ -176,6 +177,7 @@ enum intern_kind {
     INTERN_DOORBELL,
     INTERN_EXCEPTION,
     INTERN_SEND,
+    INTERN_FAULT,
     INTERN_RECEIVE,
     INTERN_GRANT,
     INTERN_REVOKE,

@@ -135,8 +135,9 @@ static uint64_t call_name(struct convert *convert, const struct message *message
     uint32_t endpoint = message->endpoint, process;
     uint32_t index = names_object(&convert->names, endpoint);
     const struct object_name *object = &convert->names.objects[index];
-    const char *verb = message->one_way ? "send to" : "call";
-    enum intern_kind kind = message->one_way ? INTERN_SEND : INTERN_CALL;
+    bool fault = convert_thread(convert, message->client)->faulted;
+    const char *verb = fault ? "fault to" : message->one_way ? "send to" : "call";
+    enum intern_kind kind = fault ? INTERN_FAULT : message->one_way ? INTERN_SEND : INTERN_CALL;
 
     if (!object->process) {
         return intern(convert, kind, endpoint, "%s endpoint %u", verb, endpoint);
@@ -167,6 +168,7 @@ static void call_event(struct convert *convert, const struct trace_event *event,
     memset(begin.notes, 0, sizeof begin.notes);
     track_write(convert, &begin);
     convert->threads[client].call_open = true;
+    convert->threads[client].faulted = false;
     short_slice_begin(convert, event->cpu, client, false);
 }
 

@@ -86,6 +86,7 @@ void syscall_event(struct convert *convert, const struct trace_event *event, uin
     };
     struct convert_thread *state = &convert->threads[thread];
 
+    state->faulted = false;
     if (state->syscall_open) {
         if (event->id == TRACE_EVENT_SYSCALL_EXIT && event->small == state->syscall) {
             slice.notes[0] = (struct note){.name = NOTE_STATUS,
@@ -119,6 +120,7 @@ void fault_event(struct convert *convert, const struct trace_event *event, uint3
         return;
     }
     instant.track = thread_track(convert, thread, TRACK_THREAD);
+    convert->threads[thread].faulted = true;
     if (event->id == TRACE_EVENT_PAGE_FAULT) {
         instant.name = word(convert, WORD_PAGE_FAULT);
         instant.notes[1] = (struct note){.name = NOTE_STATUS, .value = event->small};
