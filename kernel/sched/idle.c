@@ -41,7 +41,7 @@
 
 #define LOOKS_PER_TURN 512
 #define POLL_TURNS_PER_WINDOW 2
-#define ROUNDS_PER_WINDOW 16
+#define HITS_PER_WINDOW 64
 #define CREDIT_MAX 64 /* good times shall not blind for long */
 #define MISS_COST 2   /* hits that pay for a miss */
 #define REST_MIN 16
@@ -87,8 +87,10 @@ static void poll_hit(cycles_t window)
 {
     if (unlikely((uint32_t)arch_cycles() - (uint32_t)window >= options.poll_jump)) {
         poll_charge();
-    } else {
-        percpu(poll_credit)++;
+        arch_interrupt_window();
+    } else if (unlikely(++percpu(poll_credit) % HITS_PER_WINDOW == 0)) {
+        /* Mail that comes all the time and makes nobody ready shall not keep interrupts out for ever. */
+        arch_interrupt_window();
     }
 }
 
@@ -168,11 +170,7 @@ static bool idle_look(void)
 
 void idle_loop(void)
 {
-    for (unsigned round = 1;; round++) {
-        /* Mail that comes all the time and makes nobody ready shall not keep interrupts out for ever. */
-        if (round % ROUNDS_PER_WINDOW == 0) {
-            arch_interrupt_window();
-        }
+    for (;;) {
         mailbox_drain();
         if (percpu(queue).ready != 0) {
             schedule();
