@@ -74,6 +74,7 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
         goto slow;
     }
 
+    percpu(statistics.messages)++;
     list_remove(link);
     client->state = TRACE_THREAD_STATE_BLOCKED_CALL;
     client->server = server;

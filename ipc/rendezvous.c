@@ -161,6 +161,7 @@ static inline __attribute__((always_inline)) status_t call(struct object *endpoi
     struct thread *client = current();
     enum trace_ipc_path path = path_of(client, endpoint->cpu);
 
+    percpu(statistics.messages)++;
     client->badge = badge;
     client->server = NULL;
     if (CONFIG_TRACE) {

@@ -18,13 +18,16 @@ void mail_send(struct mail *mail, cpu_t cpu)
     switch (mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node)) {
     case MAILBOX_WAS_EMPTY:
         SCHED_POINT();
+        percpu(statistics.doorbells_sent)++;
         trace_doorbell_send(cpu);
         arch_doorbell_send(cpu);
         break;
     case MAILBOX_WAS_POLLING:
+        percpu(statistics.doorbells_elided)++;
         trace_doorbell_elide(cpu, 0);
         break;
     case MAILBOX_HAD_NODES:
+        percpu(statistics.doorbells_elided)++;
         trace_doorbell_elide(cpu, 1);
         break;
     }

@@ -195,6 +195,25 @@ struct weft_thread_status {
     uint32_t state;    /* enum weft_thread_state */
     uint32_t cpu;      /* where it runs when it runs */
     uint32_t priority;
+    uint64_t time;     /* clock ticks that it has paid for, also through servers */
+};
+
+/* What statistics_cpu tells: how often what happened on a CPU since the start. */
+struct weft_cpu_statistics {
+    uint64_t switches;         /* another thread began to run */
+    uint64_t messages;         /* calls and one-way messages were begun */
+    uint64_t doorbells_sent;   /* another CPU had to be interrupted for what was given to it */
+    uint64_t doorbells_elided; /* it had not: it was looking, or had been interrupted already */
+    uint64_t shootdowns;       /* translations were forgotten, as another CPU had unmapped memory */
+    uint64_t interrupts;       /* from outside and from other CPUs */
+};
+
+/* What process_statistics tells. */
+struct weft_process_statistics {
+    uint64_t time;       /* clock ticks that its threads have paid for, those that ended too */
+    uint64_t threads;    /* that have not ended */
+    uint64_t pages;      /* that it was given at its creation: its quota */
+    uint64_t pages_free; /* of these; the others are in use, or lent to processes that it created */
 };
 """
 

@@ -113,6 +113,7 @@ static void flush_visit(struct visitor *visitor)
 {
     (void)visitor;
     if (revocation.unmapped != 0) {
+        percpu(statistics.shootdowns)++;
         arch_tlb_flush();
     }
 }

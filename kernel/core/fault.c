@@ -99,6 +99,7 @@ _Noreturn void fault_current(uint64_t cause, uint64_t address, uint64_t instruct
     registers_put_aside(thread);
     arch_set_message(&thread->frame, words);
     thread->fast_home = FAST_NEVER;
+    percpu(statistics.messages)++;
     thread->badge = cap.badge;
     thread->server = NULL;
     thread->ipc = 0;

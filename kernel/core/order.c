@@ -18,8 +18,10 @@
  *        sent home; a move waits until it comes home by itself; done.
  *    Then the mail goes home. One mail is enough: who has a new wish meanwhile writes the word and has
  *    the mail sent once more when it is back. Who looks at a word without seeing it yet is found by it.
- * 4. Whoever goes on at home passes thread_wake(), which looks at the words. So a blocked thread obeys
- *    before it runs again, and nothing on the fast paths has to ask.
+ * 4. Whoever goes on at home passes thread_wake(), which looks at the words where `fast_home` says that it
+ *    must (FAST_NEVER, which also keeps the fast paths away). So a blocked thread obeys before it runs
+ *    again. The owner sets that when the mail does not find the thread running; whoever resets it
+ *    looks at the words again (thread_watched). At a word that comes too late for that, its mail does.
  * 5. Resting. A thread that shall rest gives up the FPU at home, travels to its process's CPU, and is
  *    owned there, in no queue, until it is resumed: its registers can be read and written in place. A
  *    client that it holds stays where it was, as for any other journey of a server.
@@ -107,6 +109,7 @@ bool order_cancels(struct thread *thread)
 static void go_and_obey(struct thread *thread)
 {
     if (thread->home != percpu(id)) {
+        thread->fast_home = FAST_NEVER;
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
     } else if (load_relaxed(&thread->killed)) { /* Relaxed: see 3. */
         thread_die(thread, 0);
@@ -134,12 +137,10 @@ static void carry_out(struct thread *thread)
             }
             go_and_obey(thread);
         }
-    } else if (ends_waits) {
-        if (wait_cancel(thread, STATUS_CANCELLED)) {
-            go_and_obey(thread);
-        }
-    } else if (thread->home == percpu(id) && order_pending(thread)) {
-        thread->fast_home = FAST_NEVER; /* so that it passes thread_wake() */
+    } else if (ends_waits && wait_cancel(thread, STATUS_CANCELLED)) {
+        go_and_obey(thread);
+    } else if (thread->state != TRACE_THREAD_STATE_EXITED) {
+        thread->fast_home = FAST_NEVER;
     }
 }
 
@@ -230,6 +231,7 @@ static status_t wait_for(struct thread *thread, struct thread *caller)
 static status_t obey_oneself(struct thread *caller)
 {
     if (caller->home != percpu(id)) {
+        caller->fast_home = FAST_NEVER;
         return STATUS_OK;
     }
     thread_set_status(caller, STATUS_OK);
@@ -280,6 +282,7 @@ status_t order_to_go_on(struct thread *caller, struct object *object)
     store_relaxed(&thread->stop, 0); /* Relaxed: who still sees it comes here, where it counts. */
     if (thread->resting) {
         thread->resting = false;
+        thread->fast_home = FAST_NEVER; /* where it shall live may have changed meanwhile */
         trace_thread_suspend(0, thread->id);
         thread_wake(thread, caller->id);
     } else {

@@ -178,6 +178,7 @@ void process_thread_dead(struct process *process, struct thread *thread)
     uint32_t status = thread->exit_status;
 
     thread->dead = true;
+    process->time += thread->own.used;
     process->thread_count--;
     order_retry(thread);
     if (!thread->order_out) {

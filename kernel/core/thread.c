@@ -76,20 +76,30 @@ void thread_home_arrived(struct mail *mail)
     }
 }
 
+/* A thread that is not at home, or whose way on has to be looked at first. True: it goes on here. */
+static __attribute__((noinline)) bool wake_specially(struct thread *thread)
+{
+    if (thread->home != percpu(id)) {
+        thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
+        return false;
+    }
+    if (fault_waits(thread) && !fault_over(thread)) {
+        return false;
+    }
+    if (order_pending(thread)) {
+        order_obey(thread);
+        return false;
+    }
+    thread->fast_home = thread->home;
+    return true;
+}
+
 void thread_wake(struct thread *thread, uint32_t cause)
 {
     if (CONFIG_TRACE) {
         thread->cause = cause;
     }
-    if (thread->home != percpu(id)) {
-        thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
-        return;
-    }
-    if (unlikely(fault_waits(thread)) && !fault_over(thread)) {
-        return;
-    }
-    if (unlikely(order_pending(thread))) {
-        order_obey(thread);
+    if (thread->fast_home != percpu(id) && !wake_specially(thread)) {
         return;
     }
     if (unlikely(thread->run.sc->rich)) {

@@ -9,6 +9,7 @@
 #include "kernel/invoke.h"
 #include "kernel/order.h"
 #include "kernel/range.h"
+#include "kernel/sched/account.h"
 #include "kernel/user_copy.h"
 #include "weft/kernel_syscalls.h"
 
@@ -111,6 +112,7 @@ static status_t thread_status(struct thread *caller, struct object *object)
                                    : WEFT_THREAD_ACTIVE,
         .cpu = load_relaxed(&thread->home), /* Relaxed: its home's; may change at any moment */
         .priority = (uint32_t)thread->own.priority,
+        .time = account_used(thread),
     };
 
     return user_copy_out(caller->process, &status, arch_argument(&caller->frame, 1),

@@ -5,6 +5,7 @@
 #include "kernel/wait.h"
 
 #include "kernel/cpu.h"
+#include "kernel/fault.h"
 #include "kernel/object.h"
 #include "kernel/sched/account.h"
 #include "trace/kernel/trace.h"
@@ -21,7 +22,7 @@ void wait_call_off(struct thread *thread)
 {
     struct object *also = thread->waits_also;
 
-    thread->fast_home = thread->home;
+    thread->fast_home = thread_watched(thread) ? FAST_NEVER : thread->home;
     timer_remove(thread);
     if (also != NULL) {
         thread->waits_also = NULL;

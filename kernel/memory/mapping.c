@@ -158,6 +158,7 @@ static bool mapping_clear(struct process *process, struct mapping *mapping)
 static void shootdown_visit(struct visitor *visitor)
 {
     if (percpu(space_owner) == container_of(visitor, struct process, shootdown)) {
+        percpu(statistics.shootdowns)++;
         arch_tlb_flush();
     }
 }

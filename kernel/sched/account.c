@@ -83,3 +83,10 @@ void account_fall_back(struct thread *server)
         server->run.sc = &server->own;
     }
 }
+
+cycles_t account_used(const struct thread *thread)
+{
+    cycles_t used = load_relaxed(&thread->own.used); /* Relaxed: a number to look at, no more. */
+
+    return (int64_t)used < 0 ? used + arch_cycles() : used; /* it is being charged at this moment */
+}

@@ -139,5 +139,8 @@ static inline void account_return(struct thread *server)
     }
 }
 
+/* The time that a thread has paid for up to now. Any CPU: may be a little old. */
+cycles_t account_used(const struct thread *thread);
+
 /* The server's caller has been taken away: it goes on with its own time. The server's home CPU. */
 void account_fall_back(struct thread *server);

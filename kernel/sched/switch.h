@@ -15,6 +15,7 @@
 static inline __attribute__((always_inline)) void switch_current(struct thread *next)
 {
     percpu(current) = next;
+    percpu(statistics.switches)++;
     arch_thread_enter(next);
     if (percpu(space_owner) != next->process) {
         percpu(space_owner) = next->process;

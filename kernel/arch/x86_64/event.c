@@ -30,6 +30,7 @@ int64_t syscall_trace_exit(int64_t status, uint64_t number);
 
 static void interrupt(unsigned vector)
 {
+    percpu(statistics.interrupts)++;
     trace_irq_entry((uint8_t)vector);
     x86_interrupt(vector);
     trace_irq_exit((uint8_t)vector);

@@ -17,15 +17,16 @@
 
 struct cpu {
     struct cpu *self;
-    struct thread *current;            /* (O) who runs; its frame is where entry code saves */
-    cpu_t id;                          /* (I) */
-    uint8_t need_resched;              /* (O) somebody better than `current` is ready */
-    uint8_t fpu_live;                  /* (O) the FPU may be used without a trap */
-    uint8_t left_state;                /* (O) in which state the last thread left, for the trace */
-    struct sched_context *sc;          /* (O) who pays: in `current`, or in a thread that switched
+    struct thread *current;   /* (O) who runs; its frame is where entry code saves */
+    cpu_t id;                 /* (I) */
+    uint8_t need_resched;     /* (O) somebody better than `current` is ready */
+    uint8_t fpu_live;         /* (O) the FPU may be used without a trap */
+    uint8_t left_state;       /* (O) in which state the last thread left, for the trace */
+    struct sched_context *sc; /* (O) who pays: in `current`, or in a thread that switched
                                         * to it straight (kernel/sched/account.h) */
-    uint32_t running_id;               /* (O) who runs as far as the trace knows */
-    struct trace_cpu trace;            /* (O) */
+    struct weft_cpu_statistics statistics; /* (O) read anywhere as what it is: a little old */
+    uint32_t running_id;                   /* (O) who runs as far as the trace knows */
+    struct trace_cpu trace;                /* (O) */
     const struct process *space_owner; /* (O) whose address space is loaded; NULL: the kernel's */
     struct thread *fpu_owner;          /* (O) whose registers the FPU holds; NULL: nobody's */
     struct arch_cpu arch;              /* (O) */

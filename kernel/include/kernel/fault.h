@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "kernel/order.h"
 #include "kernel/thread.h"
 #include "smp/atomic.h"
 
@@ -14,6 +15,12 @@ _Noreturn void fault_current(uint64_t cause, uint64_t address, uint64_t instruct
 static inline bool fault_waits(struct thread *thread)
 {
     return (load_relaxed(&thread->faults) & 1) != 0; /* Relaxed: written by its owners only. */
+}
+
+/* Must thread_wake() look at the thread before it goes on? Its owner. */
+static inline bool thread_watched(struct thread *thread)
+{
+    return fault_waits(thread) || order_pending(thread);
 }
 
 /* That wait is over, and the thread at home. True: it goes on; false: it has been dealt with. */

@@ -34,6 +34,7 @@ struct process {
     struct arch_space space;  /* (O) */
     struct cap_table *caps;   /* (I) the table's page */
     struct pool pool;         /* (O) */
+    cycles_t time;            /* (O) that its dead threads had paid for */
     uint64_t quota;           /* (O) pages that its creator gave it; 0: the first process */
     struct slab slab;         /* (O) small objects */
     struct list threads;      /* (O) through thread.siblings */
