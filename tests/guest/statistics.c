@@ -111,7 +111,7 @@ TEST(memory_is_told, "a process's quota, and what is left of it")
     REQUIRE_STATUS(STATUS_OK, weft_memory_create(10, &memory));
     EXPECT(of_process(HANDLE_SELF).pages_free <= own.pages_free - 10);
     EXPECT_EQUAL(own.pages, of_process(HANDLE_SELF).pages);
-    REQUIRE_STATUS(STATUS_OK, weft_process_create(40, 'q', 0, 0, 0, &process));
+    REQUIRE_STATUS(STATUS_OK, weft_process_create(40, 'q', 0, 0, 0, 0, &process));
     struct weft_process_statistics made = of_process(process);
     EXPECT_EQUAL(40, made.pages);
     EXPECT(made.pages_free > 30 && made.pages_free < 40);
@@ -126,7 +126,7 @@ TEST(statistics_need_read, "who may not look learns nothing")
 {
     uint64_t process, weak, cpus = weft_startup()->cpus, at = STARTUP_ADDRESS;
     struct weft_cpu_statistics counter;
-    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'q', 0, 0, 0, &process));
+    REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'q', 0, 0, 0, 0, &process));
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, process, RIGHT_MANAGE, 0, &weak));
     EXPECT_STATUS(STATUS_NO_RIGHT, weft_process_statistics(weak, (uint64_t)&counter));
     EXPECT_STATUS(STATUS_WRONG_TYPE, weft_process_statistics(cpus, (uint64_t)&counter));

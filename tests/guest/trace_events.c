@@ -119,6 +119,27 @@ TEST(threads_move_and_sleep, "switches, wake-ups, migrations, timers, idle CPUs 
     on_every_cpu(wander_and_sleep);
 }
 
+static void sleep_long(void *argument)
+{
+    (void)argument;
+    (void)weft_sleep_for(1000000);
+}
+
+TEST(threads_rest, "a thread comes to rest, and is resumed")
+{
+    struct weft_group group;
+    uint64_t thread;
+    REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
+    REQUIRE_STATUS(STATUS_OK,
+                   weft_thread_start_named(&group, "rests", other_cpu(), WEFT_PRIORITY_DEFAULT,
+                                           sleep_long, NULL, &thread));
+    EXPECT_STATUS(STATUS_OK, weft_thread_suspend(thread));
+    EXPECT_STATUS(STATUS_OK, weft_thread_resume(thread));
+    EXPECT_STATUS(STATUS_OK, weft_thread_kill(thread));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(thread));
+    weft_group_close(&group);
+}
+
 static void spin(void *argument)
 {
     uint64_t deadline = weft_deadline(30000);
