@@ -269,7 +269,8 @@ struct model_change model_apply(struct model *model, const struct trace_event *e
         change.message = message_save(model, event);
         break;
     case TRACE_EVENT_SCHEDULE:
-        model->threads[model_thread_of(model, event_a(event))].priority = event->small;
+        change.other = model_thread_of(model, event_a(event)); /* it may move the entries */
+        model->threads[change.other].priority = event->small;
         break;
     case TRACE_EVENT_NOTIFICATION_DELIVER:
         change.other = model_thread_of(model, event_b(event));
