@@ -28,6 +28,7 @@ CENTRES = {  # name: (icount, cycles in tcg)
     "ipc.call.same_core": (520, 30_000),
     "ipc.call.cross_core": (1_730, 62_000),
     "ipc.notify.same_core": (940, 41_000),
+    "ipc.notify.same_core.two_calls": (1_350, 52_000),
     "ipc.notify.cross_core": (810, 39_000),
     "trace.event.on": (17, 120),
     "trace.event.off": (2, 6),
