@@ -71,11 +71,15 @@ NINJA_MODULE = "cli/weft/ninja.py"
 KERNEL_ROOMS = ("kernel/**", "smp", "ipc", "trace/kernel")
 LIBRARY_ROOM = "userspace/lib/**"
 ONE_PROGRAM_PER_ROOM = {"init": "userspace/init", "bench": "bench/guest"}
-ONE_PROGRAM_PER_FILE = ("userspace/apps", "tests/explore")
+ONE_PROGRAM_PER_FILE = ("userspace/apps", "tests/explore", "tests/simulator")
 GUEST_TEST_ROOMS = ("tests/guest", "tests/boot", "tests/kernel", "tests/ipc", "tests/smp")
 HOST_TOOL_ROOM = "trace/host"
 HOST_TOOL_MAIN = "trace/host/main.c"
 HOST_TEST_ROOM = "tests/host"
+SIMULATOR_ROOM = "simulator"
+# What the simulator shares with the kernel.
+SIMULATED = ("kernel/core/tree.c", "kernel/sched/policy_edf.c", "kernel/sched/policy_fair.c",
+             "kernel/sched/policy_fixed.c")
 # The Linux baseline: a static program for Linux, with the statistics of our own benchmarks.
 LINUX_ROOM = "bench/linux"
 LINUX_USES = ("bench/guest/distribution.c",)
@@ -341,6 +345,12 @@ def write_host(ninja: Ninja) -> None:
             ninja.build(shared[kind], "archive", list(objects.values()))
         ninja.build([binary], "link_host", [main, *shared[kind]], flags=flags)
         ninja.products[product].append(binary)
+    simulator = ninja.sources(SIMULATOR_ROOM, None, (".c",))
+    if simulator:
+        objects = [ninja.compile(source, f"{BUILD}/host/obj-simulator", HOST)
+                   for source in (*simulator, *SIMULATED)]
+        ninja.build([f"{BUILD}/host/weft-simulate"], "link_host", objects)
+        ninja.products["all"].append(f"{BUILD}/host/weft-simulate")
     for source in ninja.sources(HOST_TEST_ROOM, None, (".c",)):
         name = Path(source).stem
         suffix = next(end for end in HOST_TEST_KINDS if name.endswith(end))

@@ -106,6 +106,16 @@ def command_trace(arguments: argparse.Namespace) -> int:
     os.execv(tool, ["weft trace", *arguments.rest])
 
 
+def command_simulate(arguments: argparse.Namespace) -> int:
+    from weft import build, setup
+
+    setup.setup("run")
+    tool = build.BUILD / "host" / "weft-simulate"
+    build.build([tool])
+    sys.stdout.flush()
+    os.execv(tool, ["weft simulate", *arguments.rest])
+
+
 def command_view(arguments: argparse.Namespace) -> int:
     from weft import view
 
@@ -242,6 +252,7 @@ def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:
 
 FORWARDING = {
     "bench": (command_bench, "measure, and write out/bench/ with report and timeline"),
+    "simulate": (command_simulate, "run scripted load on virtual CPUs with the kernel's policies"),
     "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, or ask it with sql"),
     "test": (command_test, "run the test suite; arguments go to pytest"),
 }

@@ -150,6 +150,8 @@ void timer_expired(void)
         if (!current()->idle && run_queue_shares(&arch_this_cpu()->queue,
                                                  percpu(sc))) { /* else who comes next starts it */
             timer_start_slice();
+        } else {
+            percpu(timer.spared) = false;
         }
     }
     timer_update();
