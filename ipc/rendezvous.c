@@ -249,6 +249,7 @@ static status_t endpoint_receive(struct thread *server, struct object *object)
         wait_over(server);
         status = deliver(server, client);
         if ((client->ipc_flags & IPC_ONE_WAY) != 0) {
+            wait_over(client);
             thread_set_status(client, STATUS_OK);
             thread_wake(client, server->id);
         }

@@ -124,6 +124,41 @@ TEST(who_is_in_time_notices_nothing, "timed and plain calls in turn, both sides 
     everywhere(check_in_time);
 }
 
+#define MET 20000 /* microseconds: a deadline that is met */
+
+static void send_and_wait(void *argument)
+{
+    struct partner *self = argument;
+    struct weft_message message = {{1, 2, 3, 4}};
+    struct weft_ipc ipc = until(MET);
+    uint64_t bits;
+    EXPECT_STATUS(STATUS_OK, weft_ipc_send(self->endpoint, &message, &ipc));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(self->other, &bits)); /* beyond the deadline */
+}
+
+/* The sender waits in the queue first, with its deadline; then it is taken, long before. */
+static void check_met(uint32_t cpu, uint32_t object)
+{
+    struct partner partner = {.endpoint = endpoint_on(object), .other = notification_on(object)};
+    struct weft_message message = {{0}};
+    struct weft_ipc ipc = until(LATER);
+    uint64_t badge;
+    partner_start(&partner, cpu, send_and_wait);
+    weft_sleep_for(SOON);
+    EXPECT_STATUS(STATUS_OK, weft_ipc_receive(partner.endpoint, &message, &badge, &ipc));
+    weft_sleep_for(MET + SOON);
+    EXPECT_STATUS(STATUS_OK, weft_notification_signal(partner.other, 1));
+    partner_end(&partner);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(partner.endpoint));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(partner.other));
+}
+
+TEST(a_deadline_that_was_met_is_over,
+     "a sender that was taken in time hears no more of its deadline")
+{
+    everywhere(check_met);
+}
+
 /* ---- the server takes too long ---------------------------------------------------------------- */
 
 static void answer_late(void *argument)
