@@ -58,7 +58,8 @@ DEFAULT = (
     "test_revocation",
     "test_ipc_death",
     "test_notification",
-    "test_races", "test_thread_races",
+    "test_races",
+    "test_thread_races",
 )
 
 

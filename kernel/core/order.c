@@ -145,6 +145,28 @@ static void carry_out(struct thread *thread)
 }
 
 static void order_send(struct thread *thread);
+static status_t order_delivered(struct thread *caller, struct object *object);
+
+/* Those who wait look again: all of them, or only those who wait until the mail is back. */
+static void retry(struct thread *thread, bool delivered_only)
+{
+    struct list_link *link = thread->orderers.head.next;
+
+    while (link != &thread->orderers.head) {
+        struct thread *caller = container_of(link, struct thread, link);
+
+        link = link->next;
+        if (!delivered_only || caller->invoke == order_delivered) {
+            list_remove(&caller->link);
+            thread_send(caller, percpu(id), TRACE_TRAVEL_REMOTE_CALL, invoke_arrived);
+        }
+    }
+}
+
+void order_retry(struct thread *thread)
+{
+    retry(thread, false);
+}
 
 static void order_done(struct mail *mail)
 {
@@ -157,6 +179,8 @@ static void order_done(struct mail *mail)
         thread_free(thread);
     } else if (thread->order_again) {
         order_send(thread);
+    } else {
+        retry(thread, true);
     }
     process_check_end(process);
 }
@@ -201,16 +225,6 @@ void order_kill(struct thread *thread)
 {
     store_relaxed(&thread->killed, 1); /* Relaxed: released with the mail. */
     order_send(thread);
-}
-
-void order_retry(struct thread *thread)
-{
-    struct list_link *link;
-
-    while ((link = list_take_first(&thread->orderers)) != NULL) {
-        thread_send(container_of(link, struct thread, link), percpu(id), TRACE_TRAVEL_REMOTE_CALL,
-                    invoke_arrived);
-    }
 }
 
 void order_forget(struct object *object, struct thread *thread)
@@ -291,6 +305,17 @@ status_t order_to_go_on(struct thread *caller, struct object *object)
     return STATUS_OK;
 }
 
+/* Waits until the thread has heard of what it was ordered. */
+static status_t order_delivered(struct thread *caller, struct object *object)
+{
+    struct thread *thread = thread_of(object);
+
+    if (thread->dead) {
+        return STATUS_DEAD;
+    }
+    return thread->order_out ? wait_for(thread, caller) : STATUS_OK;
+}
+
 status_t order_to_move(struct thread *caller, struct object *object)
 {
     struct thread *thread = thread_of(object);
@@ -303,6 +328,10 @@ status_t order_to_move(struct thread *caller, struct object *object)
     if (thread == caller) {
         return order_pending(thread) ? obey_oneself(caller) : STATUS_OK;
     }
+    if (thread->resting) {
+        return STATUS_OK;
+    }
     order_send(thread);
-    return STATUS_OK;
+    caller->invoke = order_delivered;
+    return wait_for(thread, caller);
 }
