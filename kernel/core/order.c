@@ -97,6 +97,9 @@ bool order_cancels(struct thread *thread)
     if (!load_relaxed(&thread->stop) || thread->end_reason != 0 || thread->incoming_count != 0) {
         return false;
     }
+    if (thread->mail.travel == TRACE_TRAVEL_IPC_CALL) { /* it was on its way with a message */
+        trace_ipc_abort((uint8_t)-STATUS_CANCELLED, thread->message, thread->id);
+    }
     thread_drop_references(thread);
     thread_set_status(thread, STATUS_CANCELLED);
     thread_wake(thread, 0);

@@ -76,6 +76,10 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
     process->lineages = arch_to_virtual(lineages);
     process->pool = *pool;
     list_init(&process->threads);
+    list_init(&process->children);
+    if (creator != NULL) {
+        list_append(&creator->children, &process->kin);
+    }
     mapping_init(process);
     object_init(&process->object, &process_class, cpu, creator);
     process->teardown.mail.id = process->object.id;
@@ -227,13 +231,46 @@ static void unloaded(struct visitor *visitor)
     mail_send(&visitor->mail, percpu(id));
 }
 
+static void news_arrived(struct mail *mail)
+{
+    struct process *process = container_of(mail, struct process, news);
+
+    process_end(process, CAUSE_KILLED, 0);
+    object_release(&process->object);
+}
+
+/* Ends some of the processes that this one pays for: whoever else may name them, its creator wants its
+ * memory back. Those that know already are at the list's end. True: all know. */
+static bool tell_children(struct process *process)
+{
+    for (unsigned i = 0; i < KILLS_PER_PIECE && !list_empty(&process->children); i++) {
+        struct process *child = container_of(list_first(&process->children), struct process, kin);
+
+        if (child->told) {
+            return true;
+        }
+        list_remove(&child->kin);
+        list_append(&process->children, &child->kin);
+        child->told = true;
+        if (count_up_unless_zero(&child->object.references)) { /* else it ends as it is */
+            child->news.arrive = news_arrived;
+            child->news.travel = TRACE_TRAVEL_DESTROY;
+            child->news.id = child->object.id;
+            mail_send(&child->news, child->object.cpu);
+        }
+    }
+    return list_empty(&process->children);
+}
+
 static void caps_piece(struct mail *mail)
 {
     struct process *process = container_of(mail, struct process, teardown.mail);
 
-    cap_delete_range(process, process->slots_closed, SLOTS_PER_PIECE);
-    process->slots_closed += SLOTS_PER_PIECE;
     if (process->slots_closed < CAPABILITY_SLOTS) {
+        cap_delete_range(process, process->slots_closed, SLOTS_PER_PIECE);
+        process->slots_closed += SLOTS_PER_PIECE;
+    }
+    if (!tell_children(process) || process->slots_closed < CAPABILITY_SLOTS) {
         mail_again(mail);
         return;
     }
@@ -264,6 +301,7 @@ static void process_reclaim(struct mail *mail)
         mail_again(mail);
         return;
     }
+    list_remove(&process->kin);
     pool_free_page(&creator->pool, arch_to_physical(process->caps));
     pool_free_page(&creator->pool, arch_to_physical(process->lineages));
     pool_free_page(&creator->pool, arch_to_physical(process)); /* it does not exist from here on */

@@ -19,7 +19,7 @@
 #define EXACT_PATIENCE_US 20000000
 #define EXACT_PAGES_TOP 30000 /* more than a test owns */
 #define EXACT_KEPT_MAX 100    /* less than a test keeps of what it did to warm up */
-#define EXACT_ENOUGH 100      /* pages: for what a test does next */
+#define EXACT_ENOUGH 400      /* pages: for what a test does next */
 #define EXACT_SAME 4          /* equal figures in a row */
 
 static void note_it_ran(void *argument)

@@ -47,5 +47,23 @@ TEST(a_refused_process_keeps_no_watcher,
     leaves_nothing("creates_without_self");
 }
 
-static const struct role roles[] = {{"creates_without_self", role_creates_without_self}};
+/* Two processes that hold each other, and nobody else holds them any more. */
+static int role_leaves_a_ring(uint64_t value)
+{
+    uint64_t first, second, handle;
+    (void)value;
+    return weft_process_create(16, 'a', 0, 0, 0, 0, &first) != STATUS_OK ||
+           weft_process_create(16, 'b', 0, 0, 0, 0, &second) != STATUS_OK ||
+           weft_cap_copy(first, second, RIGHT_READ, 0, &handle) != STATUS_OK ||
+           weft_cap_copy(second, first, RIGHT_READ, 0, &handle) != STATUS_OK;
+}
+
+TEST(a_ring_of_processes_ends,
+     "processes that only hold each other end with the one that pays for them")
+{
+    leaves_nothing("leaves_a_ring");
+}
+
+static const struct role roles[] = {{"creates_without_self", role_creates_without_self},
+                                    {"leaves_a_ring", role_leaves_a_ring}};
 ROLES_MAIN(roles)

@@ -6,10 +6,11 @@
  * ending it happens there (other CPUs send the calling thread). Its threads may run anywhere.
  *
  * Ending, all on the owner's CPU, each step restartable: ALIVE -> DYING (kill orders are out to all
- * threads) -> when the last thread is back: capabilities are closed in pieces -> the process visits
- * every CPU, so that none has its address space loaded any more -> page tables are freed in pieces ->
- * DEAD, the creator's notification is signalled. Its memory goes back to its creator's pool when no
- * object that it paid for and no capability to it is left.
+ * threads) -> when the last thread is back: capabilities are closed in pieces, and the processes that it
+ * has created are told to end -> the process visits every CPU, so that none has its address space loaded
+ * any more -> page tables are freed in pieces -> DEAD, the creator's notification is signalled. Its
+ * memory goes back to its creator's pool when no object that it paid for and no capability to it is
+ * left.
  */
 #pragma once
 
@@ -53,6 +54,10 @@ struct process {
     struct list flushing;     /* (O) those that the present one serves */
     struct visitor shootdown; /* (O) the present one, if `flushing` is not empty */
     vaddr_t revoke_at;        /* (O) where a revocation goes on among the mappings */
+    struct list children;     /* (O) the processes that it pays for, through their `kin` */
+    struct list_link kin;     /* (O: the payer's CPU) */
+    bool told;                /* (O: the payer's CPU) that its payer ends */
+    struct mail news;         /* that tell it so; hold a reference */
     struct object *watcher;   /* (O) signalled at the end; holds a reference; may be NULL */
     uint64_t watcher_bits;    /* (O) */
     char name[NAME_MAX + 1];  /* (I) */
