@@ -364,7 +364,10 @@ def write_host(ninja: Ninja) -> None:
 
 def write_linux_baseline(ninja: Ninja) -> None:
     """The program that is /init of the Linux baseline; built when it is asked for, and for tests."""
-    sources = [*ninja.sources(LINUX_ROOM, None, (".c",)), *LINUX_USES]
+    sources = ninja.sources(LINUX_ROOM, None, (".c",))
+    if not sources:
+        return
+    sources = [*sources, *LINUX_USES]
     folder = f"{BUILD}/host/obj-linux"
     objects = [ninja.compile(source, folder, f"{COMMON} -D_GNU_SOURCE -I.") for source in sources]
     binary = f"{BUILD}/host/linux-baseline"
