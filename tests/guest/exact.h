@@ -9,18 +9,14 @@
  *     ...
  *     check_memory(pages);                 waits until exactly so many are free again
  *     check_cpus();                        every CPU still runs threads
- *
- * Free pages are counted by asking for them: a process is given the most that can be had.
  */
 #pragma once
 
 #include "child.h"
 
 #define EXACT_PATIENCE_US 20000000
-#define EXACT_PAGES_TOP 30000 /* more than a test owns */
-#define EXACT_KEPT_MAX 100    /* less than a test keeps of what it did to warm up */
-#define EXACT_ENOUGH 400      /* pages: for what a test does next */
-#define EXACT_SAME 4          /* equal figures in a row */
+#define EXACT_KEPT_MAX 100 /* less than a test keeps of what it did to warm up */
+#define EXACT_SAME 4       /* equal figures in a row */
 
 static void note_it_ran(void *argument)
 {
@@ -42,27 +38,12 @@ static unused_function void check_cpus(void)
     }
 }
 
-/* Ends a process that was made to see how much memory there is, and waits for enough of it. */
-static unused_function void give_back(uint64_t process)
-{
-    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
-    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
-    while (weft_process_create(EXACT_ENOUGH, 'x', 0, 0, 0, 0, &process) == STATUS_NO_MEMORY) {
-        weft_sleep_for(100);
-    }
-    EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
-    EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
-}
-
-/* The most pages that a process can be given now: all free ones. Takes and returns them. */
+/* How many pages the test's own process has left. */
 static unused_function uint64_t free_pages(void)
 {
-    uint64_t process, pages = EXACT_PAGES_TOP;
-    while (weft_process_create(pages, 'x', 0, 0, 0, 0, &process) != STATUS_OK) {
-        pages--;
-    }
-    give_back(process);
-    return pages;
+    struct weft_process_statistics statistics = {0};
+    EXPECT_STATUS(STATUS_OK, weft_process_statistics(HANDLE_SELF, (uint64_t)&statistics));
+    return statistics.pages_free;
 }
 
 /* Measures when what came before is over: `first` is what free_pages() said before there was anything
@@ -84,19 +65,9 @@ static unused_function uint64_t settled_pages(uint64_t first)
 /* Waits until exactly so many pages are free again. */
 static unused_function void check_memory(uint64_t pages)
 {
-    uint64_t process, deadline = weft_deadline(EXACT_PATIENCE_US);
-    status_t status;
-    do {
+    uint64_t deadline = weft_deadline(EXACT_PATIENCE_US);
+    while (free_pages() != pages && weft_cycles() < deadline) {
         weft_sleep_for(500);
-        if (!EXPECT_STATUS(STATUS_NO_MEMORY,
-                           weft_process_create(pages + 1, 'x', 0, 0, 0, 0, &process))) {
-            return;
-        }
-        status = weft_process_create(pages, 'x', 0, 0, 0, 0, &process);
-    } while (status == STATUS_NO_MEMORY && weft_cycles() < deadline);
-    if (status == STATUS_NO_MEMORY) {
-        ktap_note("%lu pages at first, %lu in the end", pages, free_pages());
     }
-    REQUIRE_STATUS(STATUS_OK, status);
-    give_back(process);
+    EXPECT_EQUAL(pages, free_pages());
 }
