@@ -44,15 +44,18 @@ def assert_last_words(guest: Guest, reason: str) -> None:
 
 @pytest.mark.parametrize("profile", ["test", "bench"])
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_without_an_image_it_panics_with_a_call_chain(
+def test_without_an_image_it_panics_and_says_where(
     boot: Callable[..., Guest], tmp_path: Path, cpus: int, profile: str
 ) -> None:
     with boot(image=None, cpus=cpus, profile=profile) as guest:
         assert guest.wait().kind == "panic"
         assert_last_words(guest, "no boot image")
         chain = call_chain(guest.console)
-        assert "kernel_main" in chain, chain
-        assert len(chain) >= 2
+        if profile == "test":
+            assert "kernel_main" in chain, chain
+            assert len(chain) >= 2
+        else:  # a kernel that is measured keeps no frame pointers
+            assert chain == ["panic"]
         assert events(guest, tmp_path)
 
 
