@@ -38,7 +38,7 @@ void mail_again(struct mail *mail)
     struct again *again = &arch_this_cpu()->again;
 
     if (current()->idle && percpu(queue).ready == 0) {
-        /* Without a doorbell: the idle loop looks before it halts, and lets interrupts in. */
+        /* Without a doorbell: the idle loop looks before it halts, and rings before it runs somebody. */
         trace_mailbox_push((uint8_t)percpu(id), mail->id, mail->travel);
         (void)mailbox_queue_push(&arch_this_cpu()->mailbox, &mail->node);
         trace_doorbell_elide((uint8_t)percpu(id), 0);

@@ -168,19 +168,30 @@ static bool idle_look(void)
     return false;
 }
 
+/* Somebody is ready. What was mailed to oneself without a doorbell (mail_again()) needs one now, as do
+ * those who came after and found the mailbox in use: else nobody looks until the CPU is idle again. */
+static _Noreturn void idle_leave(void)
+{
+    if (unlikely(mailbox_queue_has_nodes(&arch_this_cpu()->mailbox))) {
+        trace_doorbell_send((uint8_t)percpu(id));
+        arch_doorbell_send(percpu(id));
+    }
+    schedule();
+}
+
 void idle_loop(void)
 {
     for (;;) {
         mailbox_drain();
         if (percpu(queue).ready != 0) {
-            schedule();
+            idle_leave();
         }
         if (options.poll_max != 0 ? idle_poll() : idle_look()) {
             continue;
         }
         arch_halt();
         if (percpu(queue).ready != 0) { /* the interrupt made somebody ready */
-            schedule();
+            idle_leave();
         }
     }
 }
