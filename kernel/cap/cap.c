@@ -165,30 +165,24 @@ status_t cap_insert(struct process *process, struct object *object, unsigned rig
         process, &(struct cap_gift){.object = object, .rights = rights, .badge = badge}, handle);
 }
 
+status_t cap_publish(struct thread *caller, struct object *object, unsigned rights)
+{
+    uint64_t handle;
+    status_t status = cap_insert(caller->process, object, rights, 0, &handle);
+
+    if (status == STATUS_OK) {
+        arch_set_result(&caller->frame, handle);
+    } else {
+        object_release(object);
+    }
+    return status;
+}
+
 status_t cap_create(struct thread *caller, const struct object_class *class, cpu_t cpu,
                     struct object **out)
 {
-    struct process *process = caller->process;
-    struct object *object = slab_alloc(&process->slab, &process->pool, class->size);
-    uint64_t handle;
-    status_t status;
-
-    if (object == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    object_init(object, class, cpu, process);
-    if (class->init != NULL) {
-        class->init(object);
-    }
-    trace_object_create((uint8_t) class->kind, object->id, process->object.id);
-    status = cap_insert(process, object, class->rights, 0, &handle);
-    if (status != STATUS_OK) {
-        object_release(object);
-        return status;
-    }
-    arch_set_result(&caller->frame, handle);
-    *out = object;
-    return STATUS_OK;
+    *out = object_create(class, cpu, caller->process);
+    return *out != NULL ? cap_publish(caller, *out, class->rights) : STATUS_NO_MEMORY;
 }
 
 status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle)

@@ -166,13 +166,14 @@ static struct object machine = {.class = &machine_class, .references = 1};
 /* The boot image as a memory object: its frames are where the loader put them, never freed. */
 static struct object *image_object(struct process *process)
 {
-    static struct memory_object image;
+    uint32_t pages = (uint32_t)(align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE);
+    struct memory_object *image = memory_object_new(process, pages, pages);
 
-    image.base = boot_info.initrd_start;
-    image.pages = (uint32_t)(align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE);
-    object_init(&image.object, &memory_class, 0, process);
-    object_retain(&image.object); /* the kernel's own: it never dies */
-    return &image.object;
+    if (image == NULL) {
+        panic("no memory for the first objects");
+    }
+    image->base = boot_info.initrd_start;
+    return &image->object; /* the reference is the kernel's own: it never dies */
 }
 
 static void grant(struct process *process, struct weft_startup *startup, const char *name,
@@ -224,22 +225,11 @@ static void startup_fill(struct process *process, struct weft_startup *startup,
     startup->cpus = HANDLE_CPUS;
 }
 
-static void pool_fill(struct pool *pool)
-{
-    struct boot_region regions[BOOT_REGIONS_MAX];
-    unsigned count = boot_memory_take_rest(regions, BOOT_REGIONS_MAX);
-
-    for (unsigned i = 0; i < count; i++) {
-        pool_add(pool, regions[i].start, (regions[i].end - regions[i].start) / PAGE_SIZE);
-    }
-}
-
 void process_start_init(void)
 {
     static struct weft_startup startup;
     struct pool pool = {0};
     struct process *process;
-    struct object *image;
     struct file file;
     struct thread *thread;
     vaddr_t entry;
@@ -252,15 +242,13 @@ void process_start_init(void)
     }
     console.id = object_id_new();
     machine.id = object_id_new();
-    image = image_object(NULL);
-    pool_fill(&pool);
+    boot_memory_take_rest(&pool);
     if (process_build(NULL, &pool, "init\0\0\0\0\0\0\0\0\0\0\0\0", 0, &process) != STATUS_OK) {
         panic("no memory for the first process");
     }
     process_join(process);
-    image->payer = process;
     entry = elf_load(process, &file);
-    startup_fill(process, &startup, image);
+    startup_fill(process, &startup, image_object(process));
     map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));
     map_new(process, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_SIZE, INIT_STACK_PAGES,
             PAGE_READ | PAGE_WRITE, NULL, 0);

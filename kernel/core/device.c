@@ -67,25 +67,15 @@ static status_t create_physical(struct thread *caller, struct object *object)
         [MEMORY_COMBINING] = PAGE_DEVICE | PAGE_WRITE_COMBINED,
         [MEMORY_CACHED] = PAGE_DEVICE,
     };
-    struct process *process = (struct process *)object;
-    struct memory_object *memory =
-        memory_object_new(process, (uint32_t)arch_argument(&caller->frame, 2));
-    uint64_t handle;
-    status_t status;
+    uint32_t pages = (uint32_t)arch_argument(&caller->frame, 2);
+    struct memory_object *memory = memory_object_new((struct process *)object, pages, pages);
 
     if (memory == NULL) {
         return STATUS_NO_MEMORY;
     }
     memory->base = arch_argument(&caller->frame, 1) * PAGE_SIZE;
     memory->access = access[arch_argument(&caller->frame, 3)];
-    status =
-        cap_insert(process, &memory->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
-    if (status != STATUS_OK) {
-        object_release(&memory->object);
-        return status;
-    }
-    arch_set_result(&caller->frame, handle);
-    return STATUS_OK;
+    return cap_publish(caller, &memory->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
 }
 
 status_t sys_memory_create_physical(uint64_t physical, uint64_t first_page, uint64_t pages,

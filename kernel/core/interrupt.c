@@ -120,6 +120,7 @@ static bool interrupt_reclaim(struct object *object)
 static const struct object_class interrupt_class = {
     .type = OBJECT_INTERRUPT,
     .size = sizeof(struct interrupt),
+    .kind = TRACE_OBJECT_KIND_INTERRUPT,
     .orphaned = interrupt_orphaned,
     .reclaim = interrupt_reclaim,
 };
@@ -127,17 +128,9 @@ static const struct object_class interrupt_class = {
 /* Back on the process's CPU. */
 static status_t interrupt_insert(struct thread *caller, struct object *object)
 {
-    uint64_t handle;
-    status_t status = cap_insert((struct process *)object, caller->second.object,
-                                 RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, 0, &handle);
-
-    if (status != STATUS_OK) {
-        cap_drop_gift(&caller->second);
-        return status;
-    }
-    caller->second.object = NULL; /* the table has taken the reference over */
-    arch_set_result(&caller->frame, handle);
-    return STATUS_OK;
+    object = caller->second.object;
+    caller->second.object = NULL;
+    return cap_publish(caller, object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
 }
 
 /* On the interrupt's CPU. */
@@ -157,16 +150,13 @@ static status_t interrupt_open(struct thread *caller, struct object *object)
 /* On the process's CPU; `second` is the notification until there is an interrupt that keeps it. */
 static status_t interrupt_create(struct thread *caller, struct object *object)
 {
-    struct process *process = (struct process *)object;
-    struct interrupt *interrupt = slab_alloc(&process->slab, &process->pool, sizeof(*interrupt));
+    struct interrupt *interrupt = (struct interrupt *)object_create(
+        &interrupt_class, (cpu_t)arch_argument(&caller->frame, 2), (struct process *)object);
 
     if (interrupt == NULL) {
         cap_drop_gift(&caller->second);
         return STATUS_NO_MEMORY;
     }
-    object_init(&interrupt->object, &interrupt_class, (cpu_t)arch_argument(&caller->frame, 2),
-                process);
-    trace_object_create(TRACE_OBJECT_KIND_INTERRUPT, interrupt->object.id, process->object.id);
     interrupt->notification = caller->second.object;
     interrupt->bits =
         caller->second.badge != 0 ? caller->second.badge : arch_argument(&caller->frame, 4);

@@ -30,6 +30,20 @@ void object_init(struct object *object, const struct object_class *class, cpu_t 
     }
 }
 
+struct object *object_create(const struct object_class *class, cpu_t cpu, struct process *payer)
+{
+    struct object *object = slab_alloc(&payer->slab, &payer->pool, class->size);
+
+    if (object != NULL) {
+        object_init(object, class, cpu, payer);
+        if (class->init != NULL) {
+            class->init(object);
+        }
+        trace_object_create((uint8_t) class->kind, object->id, payer->object.id);
+    }
+    return object;
+}
+
 void object_retain(struct object *object)
 {
     /* Relaxed: the caller's own reference keeps the object alive meanwhile. */

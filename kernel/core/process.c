@@ -62,13 +62,13 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
 
     if (lineages == 0 || arch_space_init(&process->space, pool) != STATUS_OK) {
         if (lineages != 0) {
-            pool_free_page(pool, lineages);
+            pool_add(pool, lineages, 1);
         }
         if (table != 0) {
-            pool_free_page(pool, table);
+            pool_add(pool, table, 1);
         }
         if (page != 0) {
-            pool_free_page(pool, page);
+            pool_add(pool, page, 1);
         }
         return STATUS_NO_MEMORY;
     }
@@ -302,9 +302,9 @@ static void process_reclaim(struct mail *mail)
         return;
     }
     list_remove(&process->kin);
-    pool_free_page(&creator->pool, arch_to_physical(process->caps));
-    pool_free_page(&creator->pool, arch_to_physical(process->lineages));
-    pool_free_page(&creator->pool, arch_to_physical(process)); /* it does not exist from here on */
+    pool_add(&creator->pool, arch_to_physical(process->caps), 1);
+    pool_add(&creator->pool, arch_to_physical(process->lineages), 1);
+    pool_add(&creator->pool, arch_to_physical(process), 1); /* it does not exist from here on */
     process_object_gone(creator);
 }
 

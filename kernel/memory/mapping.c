@@ -97,7 +97,7 @@ static bool map_block(struct process *process, struct mapping *mapping, vaddr_t 
 static status_t mapping_fill(struct process *process, struct mapping *mapping)
 {
     const struct memory_object *memory = mapping->memory;
-    bool in_blocks = memory->base != 0 || memory->unit_shift != 0;
+    bool in_blocks = memory->unit >= POOL_BLOCK;
     status_t status = STATUS_OK;
 
     for (unsigned i = 0; i < PIECE && mapping->done < mapping->pages && status == STATUS_OK; i++) {

@@ -8,41 +8,17 @@
 #include "kernel/memory_object.h"
 
 #include "kernel/arch.h"
+#include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/panic.h"
 #include "kernel/user_copy.h"
-#include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
 #define PIECE 16u
-#define BLOCK_SHIFT 9u
-
-_Static_assert(1u << BLOCK_SHIFT == POOL_BLOCK, "a large object's unit is a block");
 
 /* Pages of the list. */
 static uint64_t list_pages(const struct memory_object *memory)
 {
-    return align_up((memory->pages >> memory->unit_shift) * sizeof(paddr_t), PAGE_SIZE) / PAGE_SIZE;
-}
-
-/* Makes the next page; false: no memory. What does not come as a single page is not zero yet. */
-static bool page_add(struct memory_object *memory, struct pool *pool)
-{
-    uint32_t page = memory->done;
-    uint32_t unit = page >> memory->unit_shift;
-
-    if (memory->base == 0 && page == unit << memory->unit_shift) {
-        memory->list[unit] =
-            memory->unit_shift == 0 ? pool_alloc_page(pool) : pool_alloc_run(pool, POOL_BLOCK);
-        if (memory->list[unit] == 0) {
-            return false;
-        }
-    }
-    if (memory->base != 0 || memory->unit_shift != 0) {
-        __builtin_memset(arch_to_virtual(memory_frame(memory, page)), 0, PAGE_SIZE);
-    }
-    memory->done++;
-    return true;
+    return align_up(memory->pages / memory->unit * sizeof(paddr_t), PAGE_SIZE) / PAGE_SIZE;
 }
 
 static bool memory_reclaim(struct object *object)
@@ -50,115 +26,109 @@ static bool memory_reclaim(struct object *object)
     struct memory_object *memory = (struct memory_object *)object;
     struct pool *pool = &object->payer->pool;
 
-    if (memory->base != 0) {
-        if (!memory_is_device(memory)) {
-            pool_add(pool, memory->base, memory->pages);
-        }
-        return true;
-    }
     for (unsigned i = 0; i < PIECE && memory->done > 0; i++) {
-        uint32_t unit = (memory->done - 1) >> memory->unit_shift;
+        uint32_t unit = (memory->done - 1) / memory->unit;
 
-        pool_add(pool, memory->list[unit], 1ull << memory->unit_shift);
-        memory->done = unit << memory->unit_shift;
+        pool_add(pool, memory->units[unit], memory->unit);
+        memory->done = unit * memory->unit;
     }
-    if (memory->done == 0 && memory->list != NULL) {
-        pool_add(pool, arch_to_physical(memory->list), list_pages(memory));
+    if (memory->done == 0 && memory->units != NULL && memory->units != &memory->base) {
+        pool_add(pool, arch_to_physical(memory->units), list_pages(memory));
     }
     return memory->done == 0;
 }
 
-const struct object_class memory_class = {
+static const struct object_class memory_class = {
     .type = OBJECT_MEMORY,
     .size = sizeof(struct memory_object),
+    .kind = TRACE_OBJECT_KIND_MEMORY,
     .reclaim = memory_reclaim,
 };
 
-struct memory_object *memory_object_new(struct process *payer, uint32_t pages)
+struct memory_object *memory_object_new(struct process *payer, uint32_t pages, uint32_t unit)
 {
-    struct memory_object *memory = slab_alloc(&payer->slab, &payer->pool, sizeof(*memory));
+    struct memory_object *memory =
+        (struct memory_object *)object_create(&memory_class, payer->object.cpu, payer);
 
     if (memory != NULL) {
         memory->pages = pages;
-        object_init(&memory->object, &memory_class, payer->object.cpu, payer);
-        trace_object_create(TRACE_OBJECT_KIND_MEMORY, memory->object.id, payer->object.id);
+        memory->unit = unit;
+        memory->units = unit == pages ? &memory->base : NULL;
     }
     return memory;
 }
 
-/* Finds the run of a contiguous object, or one for the list of another. */
-static bool frames_begin(struct memory_object *memory, struct pool *pool, uint64_t kind)
+/* Makes the next frames, and before them the list; STATUS_AGAIN: there are more to make. */
+static status_t frames_make(struct memory_object *memory)
 {
-    paddr_t list;
+    struct pool *pool = &memory->object.payer->pool;
 
-    if ((kind & MEMORY_CONTIGUOUS) != 0) {
-        memory->base = pool_alloc_run(pool, memory->pages);
-        return memory->base != 0;
+    if (memory->units == NULL) {
+        paddr_t list = pool_alloc_run(pool, list_pages(memory));
+
+        if (list == 0) {
+            return STATUS_NO_MEMORY;
+        }
+        memory->units = arch_to_virtual(list);
     }
-    memory->unit_shift = (kind & MEMORY_LARGE) != 0 ? BLOCK_SHIFT : 0;
-    list = pool_alloc_run(pool, list_pages(memory));
-    memory->list = list != 0 ? arch_to_virtual(list) : NULL;
-    return list != 0;
+    for (unsigned i = 0; i < PIECE && memory->done < memory->pages; i++) {
+        if (memory->done % memory->unit == 0) {
+            paddr_t unit = pool_alloc_run(pool, memory->unit);
+
+            if (unit == 0) {
+                return STATUS_NO_MEMORY;
+            }
+            memory->units[memory->done / memory->unit] = unit;
+        }
+        __builtin_memset(arch_to_virtual(memory_frame(memory, memory->done)), 0, PAGE_SIZE);
+        memory->done++;
+    }
+    return memory->done < memory->pages ? STATUS_AGAIN : STATUS_OK;
 }
 
 struct memory_object *memory_object_create(struct process *payer, uint32_t pages)
 {
-    struct memory_object *memory = memory_object_new(payer, pages);
-    bool done = memory != NULL && frames_begin(memory, &payer->pool, 0);
+    struct memory_object *memory = memory_object_new(payer, pages, 1);
+    status_t status = memory != NULL ? STATUS_AGAIN : STATUS_NO_MEMORY;
 
-    while (done && memory->done < pages) {
-        done = page_add(memory, &payer->pool);
+    while (status == STATUS_AGAIN) {
+        status = frames_make(memory);
     }
-    if (!done && memory != NULL) {
-        object_release(&memory->object);
-    }
-    return done ? memory : NULL;
+    return status == STATUS_OK ? memory : NULL;
 }
 
-/* Gives an unfinished object up; it has no capability yet. */
-static status_t memory_create_failed(struct thread *caller, status_t status)
+static uint32_t unit_of(uint64_t kind, uint32_t pages)
 {
-    struct object *object = caller->second.object;
-
-    caller->second.object = NULL;
-    object_release(object);
-    return status;
+    if ((kind & MEMORY_CONTIGUOUS) != 0) {
+        return pages;
+    }
+    return (kind & MEMORY_LARGE) != 0 ? POOL_BLOCK : 1;
 }
 
 static status_t memory_create(struct thread *caller, struct object *object)
 {
-    struct process *process = (struct process *)object;
-    uint64_t kind = arch_argument(&caller->frame, 0);
     struct memory_object *memory = (struct memory_object *)caller->second.object;
-    uint64_t handle;
+    uint64_t kind = arch_argument(&caller->frame, 0);
     status_t status;
 
     if (memory == NULL) {
-        memory = memory_object_new(process, (uint32_t)kind);
+        memory = memory_object_new((struct process *)object, (uint32_t)kind,
+                                   unit_of(kind, (uint32_t)kind));
         if (memory == NULL) {
             return STATUS_NO_MEMORY;
         }
         caller->second = (struct cap_gift){.object = &memory->object};
-        if (!frames_begin(memory, &process->pool, kind)) {
-            return memory_create_failed(caller, STATUS_NO_MEMORY);
-        }
     }
-    for (unsigned i = 0; i < PIECE && memory->done < memory->pages; i++) {
-        if (!page_add(memory, &process->pool)) {
-            return memory_create_failed(caller, STATUS_NO_MEMORY);
-        }
+    status = frames_make(memory);
+    if (status == STATUS_NO_MEMORY) {
+        cap_drop_gift(&caller->second);
     }
-    if (memory->done < memory->pages) {
-        return STATUS_AGAIN;
-    }
-    status = cap_insert(process, &memory->object,
-                        RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE | RIGHT_COPY, 0, &handle);
     if (status != STATUS_OK) {
-        return memory_create_failed(caller, status);
+        return status;
     }
-    caller->second.object = NULL; /* the table has taken the reference over */
-    arch_set_result(&caller->frame, handle);
-    return STATUS_OK;
+    caller->second.object = NULL;
+    return cap_publish(caller, &memory->object,
+                       RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE | RIGHT_COPY);
 }
 
 status_t sys_memory_create(uint64_t pages)
@@ -184,7 +154,7 @@ status_t sys_memory_write(uint64_t handle, uint64_t offset, uint64_t address, ui
         return status;
     }
     memory = (struct memory_object *)cap.object;
-    if (memory_is_device(memory) || length > MEMORY_COPY_MAX ||
+    if ((memory->access & PAGE_DEVICE) != 0 || length > MEMORY_COPY_MAX ||
         offset > memory->pages * PAGE_SIZE || length > memory->pages * PAGE_SIZE - offset) {
         return STATUS_BAD_ARGUMENT;
     }

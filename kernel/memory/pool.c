@@ -52,50 +52,44 @@ static struct pool_run *run_add(struct tree *tree, paddr_t start, uint64_t pages
     return run;
 }
 
-static void small_add(struct pool *pool, paddr_t start, uint64_t pages)
+/* Adds whole blocks, or pages within one, which may be whole again then. */
+static void part_add(struct pool *pool, paddr_t start, uint64_t pages)
 {
-    struct pool_run *run = run_add(&pool->small, start, pages, BLOCK_BYTES);
+    if (pages % POOL_BLOCK != 0) {
+        struct pool_run *run = run_add(&pool->small, start, pages, BLOCK_BYTES);
 
-    if (run->pages == POOL_BLOCK) { /* whole again */
+        if (run->pages < POOL_BLOCK) {
+            return;
+        }
         tree_remove(&pool->small, &run->node);
-        (void)run_add(&pool->blocks, run->node.key, POOL_BLOCK, ~0ull);
+        start = run->node.key;
+        pages = POOL_BLOCK;
     }
+    (void)run_add(&pool->blocks, start, pages, ~0ull);
 }
 
 void pool_add(struct pool *pool, paddr_t start, uint64_t pages)
 {
-    paddr_t end = start + pages * PAGE_SIZE;
-    paddr_t first_block = align_up(start, BLOCK_BYTES);
-    paddr_t blocks_end = align_down(end, BLOCK_BYTES);
-
-    ASSERT(start % PAGE_SIZE == 0 && pages > 0);
+    ASSERT(start % PAGE_SIZE == 0);
     pool->free_pages += pages;
-    if (first_block > blocks_end) { /* all within one block */
-        small_add(pool, start, pages);
-        return;
-    }
-    if (start < first_block) {
-        small_add(pool, start, (first_block - start) / PAGE_SIZE);
-    }
-    if (blocks_end < end) {
-        small_add(pool, blocks_end, (end - blocks_end) / PAGE_SIZE);
-    }
-    if (first_block < blocks_end) {
-        (void)run_add(&pool->blocks, first_block, (blocks_end - first_block) / PAGE_SIZE, ~0ull);
-    }
-}
+    while (pages > 0) { /* what is before the first block, blocks, what is behind the last */
+        uint64_t part = POOL_BLOCK - start / PAGE_SIZE % POOL_BLOCK;
 
-void pool_free_page(struct pool *pool, paddr_t page)
-{
-    pool->free_pages++;
-    small_add(pool, page, 1);
+        if (part > pages) {
+            part = pages;
+        } else if (part == POOL_BLOCK) {
+            part = align_down(pages, POOL_BLOCK);
+        }
+        part_add(pool, start, part);
+        start += part * PAGE_SIZE;
+        pages -= part;
+    }
 }
 
 /* ---- taking ---------------------------------------------------------------------------------- */
 
-/* Takes pages from the end of the first run that has so many; 0: none has, of those looked at.
- * `free_pages` is the caller's to count, here and below. */
-static paddr_t run_cut(struct tree *tree, uint64_t pages)
+/* Takes pages from the end of the first run that has so many; 0: none has, of those looked at. */
+static paddr_t run_cut(struct pool *pool, struct tree *tree, uint64_t pages)
 {
     struct pool_run *run = run_of(tree_first(tree));
 
@@ -105,6 +99,7 @@ static paddr_t run_cut(struct tree *tree, uint64_t pages)
     if (run == NULL) {
         return 0;
     }
+    pool->free_pages -= pages;
     run->pages -= pages;
     if (run->pages == 0) {
         tree_remove(tree, &run->node);
@@ -112,16 +107,15 @@ static paddr_t run_cut(struct tree *tree, uint64_t pages)
     return run_end(run);
 }
 
-/* Less than a block in one piece. */
-static paddr_t small_cut(struct pool *pool, uint64_t pages)
+paddr_t pool_alloc_run(struct pool *pool, uint64_t pages)
 {
-    paddr_t start = run_cut(&pool->small, pages);
+    uint64_t whole = align_up(pages, POOL_BLOCK);
+    paddr_t start = pages < POOL_BLOCK ? run_cut(pool, &pool->small, pages) : 0;
 
     if (start == 0) {
-        start = run_cut(&pool->blocks, POOL_BLOCK);
-        if (start != 0) { /* a block is broken up */
-            small_add(pool, start, POOL_BLOCK - pages);
-            start += (POOL_BLOCK - pages) * PAGE_SIZE;
+        start = run_cut(pool, &pool->blocks, whole);
+        if (start != 0) { /* the last block may be broken up */
+            pool_add(pool, start + pages * PAGE_SIZE, whole - pages);
         }
     }
     return start;
@@ -129,27 +123,12 @@ static paddr_t small_cut(struct pool *pool, uint64_t pages)
 
 paddr_t pool_alloc_page(struct pool *pool)
 {
-    paddr_t page = small_cut(pool, 1);
+    paddr_t page = pool_alloc_run(pool, 1);
 
     if (page != 0) {
-        pool->free_pages--;
         __builtin_memset(arch_to_virtual(page), 0, PAGE_SIZE);
     }
     return page;
-}
-
-paddr_t pool_alloc_run(struct pool *pool, uint64_t pages)
-{
-    uint64_t whole = align_up(pages, (uint64_t)POOL_BLOCK);
-    paddr_t start = pages < POOL_BLOCK ? small_cut(pool, pages) : run_cut(&pool->blocks, whole);
-
-    if (start != 0) {
-        pool->free_pages -= pages;
-        if (pages > POOL_BLOCK && pages < whole) {
-            small_add(pool, start + pages * PAGE_SIZE, whole - pages);
-        }
-    }
-    return start;
 }
 
 /* ---- between pools --------------------------------------------------------------------------- */
@@ -159,19 +138,16 @@ uint64_t pool_move(struct pool *from, struct pool *to, uint64_t pages)
     uint64_t left = pages;
 
     for (unsigned i = 0; i < POOL_SEARCH && left > 0; i++) {
-        bool in_blocks = !tree_empty(&from->blocks) && left >= POOL_BLOCK;
+        bool in_blocks = left >= POOL_BLOCK && !tree_empty(&from->blocks);
         bool in_small = !in_blocks && !tree_empty(&from->small);
         struct pool_run *run = run_of(tree_first(in_small ? &from->small : &from->blocks));
-        uint64_t part = in_blocks ? align_down(left, (uint64_t)POOL_BLOCK) : left;
-        paddr_t start;
+        uint64_t part = in_blocks ? align_down(left, POOL_BLOCK) : left;
 
         if (run == NULL) {
             break;
         }
         part = run->pages < part ? run->pages : part;
-        start = in_blocks ? run_cut(&from->blocks, part) : small_cut(from, part);
-        from->free_pages -= part;
-        pool_add(to, start, part);
+        pool_add(to, pool_alloc_run(from, part), part);
         left -= part;
     }
     return pages - left;

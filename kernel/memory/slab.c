@@ -79,7 +79,7 @@ bool slab_destroy_step(struct slab *slab, struct pool *pool, unsigned budget)
         struct slab_slot *page = slab->pages;
 
         slab->pages = page->next;
-        pool_free_page(pool, arch_to_physical(page));
+        pool_add(pool, arch_to_physical(page), 1);
     }
     return slab->pages == NULL;
 }

@@ -305,7 +305,7 @@ static bool table_free_one(struct arch_space *space, struct pool *pool)
         link = entry;
         table = *entry & ENTRY_ADDRESS;
     }
-    pool_free_page(pool, table);
+    pool_add(pool, table, 1);
     if (link == NULL) {
         space->root = 0;
         return true;

@@ -11,6 +11,8 @@
 
 #include "kernel/types.h"
 
+struct pool;
+
 #define BOOT_REGIONS_MAX 32
 #define BOOT_COMMAND_LINE_MAX 1024
 
@@ -35,5 +37,5 @@ extern struct boot_info boot_info;
  * rounded up to pages. Panics when there is none: nothing can run without it. */
 void *boot_alloc(size_t bytes);
 
-/* After this no boot_alloc(): copies the ranges still free to `out` (at most `max`), returns how many. */
-unsigned boot_memory_take_rest(struct boot_region *out, unsigned max);
+/* After this no boot_alloc(): adds all that is still free to a pool. */
+void boot_memory_take_rest(struct pool *pool);

@@ -152,6 +152,10 @@ void cap_drop(struct object *object, unsigned rights);
 must_use status_t cap_insert(struct process *process, struct object *object, unsigned rights,
                              uint64_t badge, uint64_t *handle);
 
+/* The same for a new object and the calling thread's process: the handle becomes the call's result. If it
+ * fails (STATUS_NO_SLOT) the object goes. The process's CPU. */
+must_use status_t cap_publish(struct thread *caller, struct object *object, unsigned rights);
+
 /* Makes an object that lives on `cpu`, paid by the caller's process, and the first capability to it: its
  * handle becomes the caller's result. STATUS_NO_MEMORY, STATUS_NO_SLOT. The process's CPU. */
 must_use status_t cap_create(struct thread *caller, const struct object_class *class, cpu_t cpu,

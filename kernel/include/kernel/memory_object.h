@@ -7,9 +7,8 @@
  * references: an address space holds a reference for every object mapped in it instead (see
  * struct mapping), dropped when the space is destroyed or the range unmapped whole.
  *
- * Where the frames are: one after the other from `base` on (contiguous, device, boot image), or in a
- * list of units, which are single pages or, in a large object, blocks. The list itself is physically
- * contiguous: a page for every 512 units.
+ * Frames come in units, each physically contiguous: single pages, blocks, or the whole object. Of more
+ * than one unit there is a list, physically contiguous too: a page for every 512 units.
  */
 #pragma once
 
@@ -22,33 +21,23 @@
 
 struct memory_object {
     struct object object;
-    uint32_t pages;     /* (I) after creation */
-    uint32_t done;      /* (O) pages made by creation so far; then those not yet taken apart */
-    uint8_t unit_shift; /* (I) a unit is 1 << unit_shift pages */
-    uint16_t access;    /* (I) enum page_access: what a device's page tables say besides rights */
-    paddr_t base;       /* (I) of frames in a row; 0: there is a list */
-    paddr_t *list;      /* (I) of units */
+    uint32_t pages;  /* (I) */
+    uint32_t unit;   /* (I) pages of a unit */
+    uint32_t done;   /* (O) pages made by creation so far; then those not yet taken apart */
+    uint16_t access; /* (I) enum page_access: what a device's page tables say besides rights */
+    paddr_t base;    /* (I) of the unit, if there is one only */
+    paddr_t *units;  /* (I) after creation: where they are */
 };
-
-static inline bool memory_is_device(const struct memory_object *memory)
-{
-    return (memory->access & PAGE_DEVICE) != 0;
-}
 
 /* Any CPU. */
 static inline paddr_t memory_frame(const struct memory_object *memory, uint64_t page)
 {
-    uint64_t unit = page >> memory->unit_shift;
-
-    return memory->base != 0
-               ? memory->base + page * PAGE_SIZE
-               : memory->list[unit] + (page - (unit << memory->unit_shift)) * PAGE_SIZE;
+    return memory->units[page / memory->unit] + page % memory->unit * PAGE_SIZE;
 }
 
-/* A whole object at once, with one reference, while nobody waits: at boot. NULL: no memory. */
+/* A new object without frames, paid by `payer`, with one reference; NULL: no memory. An object of one
+ * unit gets its `base` from the caller, and keeps it at its end, if frames are not its payer's. Its CPU. */
+struct memory_object *memory_object_new(struct process *payer, uint32_t pages, uint32_t unit);
+
+/* A usual object at once, with one reference, while nobody waits: at boot. NULL: no memory. */
 struct memory_object *memory_object_create(struct process *payer, uint32_t pages);
-
-/* A new object without frames, paid by `payer`, with one reference; NULL: no memory. Its CPU. */
-struct memory_object *memory_object_new(struct process *payer, uint32_t pages);
-
-extern const struct object_class memory_class;

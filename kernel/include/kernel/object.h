@@ -25,12 +25,13 @@ struct thread;
  * own file; nothing else has to know it. NULL: nothing to do. */
 struct object_class {
     enum object_type type;
-    size_t size; /* bytes, as given to slab_alloc() */
-    /* For those that cap_create() makes: what the trace calls it, what its first capability allows, and
-     * how its fields begin that are not zero. Payer's CPU. */
+    /* For those that object_create() makes: how many bytes it has, what the trace calls it, how its
+     * fields begin that are not zero (payer's CPU); and for cap_create() what its first capability
+     * allows. */
+    size_t size;
     enum trace_object_kind kind;
-    unsigned rights;
     void (*init)(struct object *object);
+    unsigned rights;
     /* A capability with these rights comes into being (false: the last of its kind has gone already,
      * for good), or went away. Any CPU. */
     bool (*granted)(struct object *object, unsigned rights);
@@ -69,6 +70,10 @@ uint32_t object_id_new(void);
 /* Fills the header with one reference and counts it for `payer`, on whose CPU this must run. */
 void object_init(struct object *object, const struct object_class *class, cpu_t cpu,
                  struct process *payer);
+
+/* A new object with one reference out of the payer's memory; NULL: there is none. The payer's CPU. */
+must_use struct object *object_create(const struct object_class *class, cpu_t cpu,
+                                      struct process *payer);
 
 /* The caller must hold a reference already; who has only found the object uses cap_keep(). */
 void object_retain(struct object *object);

@@ -33,7 +33,6 @@ void pool_add(struct pool *pool, paddr_t start, uint64_t pages);
 
 /* One zeroed page; 0 when the pool is empty. */
 must_use paddr_t pool_alloc_page(struct pool *pool);
-void pool_free_page(struct pool *pool, paddr_t page);
 
 /* Physically contiguous pages, *not* zeroed; aligned to a block if they are one or more, else within
  * one. 0: there is no such run, or not among those that were looked at. */
