@@ -175,6 +175,7 @@ def write_rules(ninja: Ninja, python: str) -> None:
         restat="1",
     )
     ninja.rule("strip", "llvm-objcopy --strip-all $in $out", "strip $in")
+    ninja.rule("flatten", "llvm-objcopy -O binary $in $out", "flatten $in")
     ninja.rule("image", f"{python} {IMAGE_TOOL} $out $entries", "image $out")
 
 
@@ -296,7 +297,8 @@ def write_images(ninja: Ninja, arch: str, elfs: dict[str, str]) -> None:
         return
     stripped = {name: f"{BUILD}/{arch}/stripped/{name}" for name in elfs}
     for name, elf in elfs.items():
-        ninja.build([stripped[name]], "strip", [elf])
+        # The kernel reads no file format: of init it gets the bare memory, which tells the rest.
+        ninja.build([stripped[name]], "flatten" if name == "init" else "strip", [elf])
     manifests = {name: default_manifest(name) for name in elfs if name != "init"}
     files = {}
     for room in MANIFEST_ROOMS:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boot images: a cpio archive (newc) of `init`, `manifest` and the programs that the manifest names.
 
-    write_image(out, [("init", path), ("manifest", path), ...])
+    write_image(out, [("init", path), ("manifest", path), ...])      init comes first
     programs_of(text)            the program files that a manifest needs in its image
     default_manifest("hello")    for a program that has no manifest of its own
 
@@ -37,12 +37,13 @@ def programs_of(manifest: str) -> list[str]:
             files = [word.partition("=")[2] for word in words[1:] if word.startswith("program=")]
             if len(files) != 1 or not files[0]:
                 raise ImageError(f"manifest line {number}: a process needs one program=FILE")
+            if files[0] == "init":
+                raise ImageError(f"manifest line {number}: only the kernel can start init")
             found[files[0]] = None
         elif words[0] == "include":
             if len(words) != 2:
                 raise ImageError(f"manifest line {number}: include takes one FILE")
             found[words[1]] = None
-    found.pop("init", None)
     return list(found)
 
 

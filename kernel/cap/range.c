@@ -17,6 +17,8 @@ static bool range_within(uint64_t inner, uint64_t outer)
 }
 
 static const struct object_class classes[] = {
+    {.type = OBJECT_CONSOLE},
+    {.type = OBJECT_MACHINE},
     {.type = OBJECT_CPUS, .narrow = range_within},
     {.type = OBJECT_PORTS, .narrow = range_within},
     {.type = OBJECT_INTERRUPTS, .narrow = range_within},
@@ -28,10 +30,10 @@ static struct object ranges[sizeof(classes) / sizeof(classes[0])];
 
 struct object *range_object(enum object_type type)
 {
-    struct object *object = &ranges[type - OBJECT_CPUS];
+    struct object *object = &ranges[type - OBJECT_CONSOLE];
 
     if (object->class == NULL) {
-        object->class = &classes[type - OBJECT_CPUS];
+        object->class = &classes[type - OBJECT_CONSOLE];
         object->references = 1;
         object->id = object_id_new();
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from weft.harness.guest import Guest
+from weft.harness.tree import Tree
 
 HEX = r"[0-9a-f]{16}"
 REGISTERS = ("rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
@@ -66,6 +68,39 @@ def test_an_init_that_is_no_program_is_a_panic(
     broken = tmp_path / "init"
     broken.write_bytes(content)
     with boot(image=image("", {"init": broken})) as guest:
+        assert guest.wait().kind == "panic"
+        assert_last_words(guest, "init")
+
+
+@pytest.mark.parametrize("word", ["trace=of", "trace_ring=8M", "seed=", "idle=never", "timeslice_us=-1",
+                                  "policy=best", "policy=0:", "policy=256:edf", "policy=edf,"])  # fmt: skip
+def test_a_malformed_option_is_a_panic_that_names_it(boot: Callable[..., Guest], word: str) -> None:
+    with boot(cmdline=f"other {word} words", cpus=1) as guest:
+        assert guest.wait().kind == "panic"
+        assert re.search(f"^weft: PANIC: .*{word.partition('=')[0]}=", "\n".join(guest.console), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("part", "address"), [(0, 0), (0, 0x10000), (1, 0x200001), (2, 0), (3, 0x7FFF00000000),
+                                               (3, 1 << 63)])  # fmt: skip
+def test_an_init_with_a_malformed_part_is_a_panic(
+    boot: Callable[..., Guest], image: Callable[..., Path], tree: Tree, tmp_path: Path, part: int, address: int
+) -> None:
+    content = bytearray(tree.packed("init").read_bytes())
+    struct.pack_into("<Q", content, 16 + 8 * part, address)
+    broken = tmp_path / "init"
+    broken.write_bytes(content)
+    with boot(image=image("", {"init": broken}), cpus=1) as guest:
+        assert guest.wait().kind == "panic"
+        assert_last_words(guest, "init")
+
+
+@pytest.mark.parametrize("length", [100, 171, 172])
+def test_an_image_that_ends_in_init_is_a_panic(
+    boot: Callable[..., Guest], tree: Tree, tmp_path: Path, length: int
+) -> None:
+    broken = tmp_path / "broken.cpio"
+    broken.write_bytes(tree.image("selftest").read_bytes()[:length])
+    with boot(image=broken, cpus=1) as guest:
         assert guest.wait().kind == "panic"
         assert_last_words(guest, "init")
 

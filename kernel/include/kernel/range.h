@@ -12,7 +12,7 @@
 
 #define RANGE(first, count) ((uint64_t)(count) << 32 | (uint32_t)(first))
 
-/* One of the four, for what init is given. */
+/* One of the four, or the console, or the machine: what init is given. */
 struct object *range_object(enum object_type type);
 
 /* Does the capability allow `rights` on all of [first, first + count)? STATUS_BAD_HANDLE,
