@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading the kernel's command line; the header lists the options.
+ * Reading the kernel's command line; the header lists the options. Functions that take a `text` by
+ * reference leave it behind what they have read.
  */
 #include "kernel/options.h"
 
@@ -11,164 +12,151 @@
 #define POLL_MIN_US 2
 #define POLL_MAX_US 200
 #define POLL_JUMP_US 150
+#define POLL_FOR_EVER UINT64_MAX
 
 struct options options = {
     .trace_mask = TRACE_CATEGORIES_DEFAULT,
     .timeslice_us = 10000,
+    .policy = {[0 ... CPU_MAX - 1] = &policy_fixed},
 };
 
-/* Does the word at `text` start with `prefix`? Then `*value` is what follows. */
-static bool option_is(const char *text, const char *prefix, const char **value)
+static uint64_t idle_us = POLL_MAX_US;
+
+/* Words with a meaning of their own. */
+static const struct {
+    const char *word;
+    uint64_t *option;
+    uint64_t value;
+} words[] = {
+    {"trace=off", &options.trace_mask, 0},
+    {"trace=default", &options.trace_mask, TRACE_CATEGORIES_DEFAULT},
+    {"trace=all", &options.trace_mask, TRACE_CATEGORIES_ALL},
+    {"idle=halt", &idle_us, 0},
+    {"idle=adaptive", &idle_us, POLL_MAX_US},
+    {"idle=poll", &idle_us, POLL_FOR_EVER},
+};
+
+/* What else begins like this is followed by a number. */
+static const struct {
+    const char *name;
+    uint64_t *option;
+} numbers[] = {
+    {"trace=", &options.trace_mask},
+    {"trace_ring=", &options.trace_ring},
+    {"seed=", &options.seed},
+    {"idle=", &idle_us},
+    {"timeslice_us=", &options.timeslice_us},
+};
+
+static bool skip(const char **text, const char *expected)
 {
-    while (*prefix != '\0') {
-        if (*text++ != *prefix++) {
+    const char *at = *text;
+
+    while (*expected != '\0') {
+        if (*at++ != *expected++) {
             return false;
         }
     }
-    *value = text;
+    *text = at;
     return true;
 }
 
-static bool word_is(const char *text, const char *word)
+static bool word_ends(const char *text)
 {
-    const char *rest;
-
-    return option_is(text, word, &rest) && (*rest == '\0' || *rest == ' ');
+    return *text == '\0' || *text == ' ';
 }
 
-static unsigned digit_value(char c)
+/* Decimal; false where there is no digit. */
+static bool number_read(const char **text, uint64_t *out)
 {
-    if (c >= '0' && c <= '9') {
-        return (unsigned)(c - '0');
+    const char *first = *text;
+
+    for (*out = 0; **text >= '0' && **text <= '9'; ++*text) {
+        *out = *out * 10 + (uint64_t)(**text - '0');
     }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 99;
+    return *text != first;
 }
 
-/* A number: decimal or 0x..., with suffix K or M. Panics when it is none. */
-static uint64_t number(const char *option, const char *text)
-{
-    unsigned base = 10;
-    uint64_t value = 0;
-    const char *p = text;
-
-    if (p[0] == '0' && p[1] == 'x') {
-        base = 16;
-        p += 2;
-    }
-    if (digit_value(*p) >= base) {
-        panic("command line: %s needs a number", option);
-    }
-    for (; digit_value(*p) < base; p++) {
-        value = value * base + digit_value(*p);
-    }
-    if (*p == 'K') {
-        value <<= 10;
-        p++;
-    } else if (*p == 'M') {
-        value <<= 20;
-        p++;
-    }
-    if (*p != '\0' && *p != ' ') {
-        panic("command line: %s: the number ends with something else", option);
-    }
-    return value;
-}
-
-static void parse_trace(const char *value)
-{
-    if (word_is(value, "off")) {
-        options.trace_mask = 0;
-    } else if (word_is(value, "all")) {
-        options.trace_mask = TRACE_CATEGORIES_ALL;
-    } else if (!word_is(value, "default")) {
-        options.trace_mask = (uint8_t)number("trace=off|default|all|MASK", value);
-    }
-}
-
-static void parse_idle(const char *value)
-{
-    if (word_is(value, "poll")) {
-        options.poll_min = options.poll_max;
-        options.never_halt = true;
-    } else if (word_is(value, "halt")) {
-        options.poll_min = 0;
-        options.poll_max = 0;
-    } else if (!word_is(value, "adaptive")) {
-        panic("command line: idle= is adaptive, poll or halt");
-    }
-}
-
-/* The policy that the text begins with; *end is what follows. */
-static const struct policy *policy_named(const char *text, const char **end)
+static const struct policy *policy_read(const char **text)
 {
     static const struct policy *const policies[] = {&policy_fixed, &policy_edf, &policy_fair};
 
     for (unsigned i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
-        if (option_is(text, policies[i]->name, end) &&
-            (**end == '\0' || **end == ' ' || **end == ',')) {
+        if (skip(text, policies[i]->name)) {
             return policies[i];
         }
     }
-    panic("command line: policy= is fixed, edf or fair, or CPU:policy,CPU:policy");
+    return NULL;
 }
 
-static void parse_policy(const char *value)
+/* POLICY or CPU:POLICY, several of them with commas in between. */
+static bool policies_read(const char **text)
 {
-    if (digit_value(*value) >= 10) {
-        const struct policy *policy = policy_named(value, &value);
+    do {
+        uint64_t first, last = CPU_MAX - 1;
+        const struct policy *policy;
 
-        for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
+        if (number_read(text, &first)) {
+            last = first;
+            if (first >= CPU_MAX || !skip(text, ":")) {
+                return false;
+            }
+        }
+        policy = policy_read(text);
+        if (policy == NULL) {
+            return false;
+        }
+        for (uint64_t cpu = first; cpu <= last; cpu++) {
             options.policy[cpu] = policy;
         }
-        return;
-    }
-    while (digit_value(*value) < 10) {
-        unsigned cpu = 0;
+    } while (skip(text, ","));
+    return true;
+}
 
-        for (; digit_value(*value) < 10 && cpu < CPU_MAX; value++) {
-            cpu = cpu * 10 + digit_value(*value);
-        }
-        if (*value != ':' || cpu >= CPU_MAX) {
-            panic("command line: policy=: there is no such CPU");
-        }
-        options.policy[cpu] = policy_named(value + 1, &value);
-        value += *value == ',';
+static void value_check(const char *option, bool good)
+{
+    if (!good) {
+        panic("command line: %s is not followed by one of its values", option);
     }
 }
 
-static void parse_word(const char *word)
+static void word_read(const char *text)
 {
-    const char *value;
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *at = text;
 
-    if (option_is(word, "trace=", &value)) {
-        parse_trace(value);
-    } else if (option_is(word, "trace_ring=", &value)) {
-        options.trace_ring = number("trace_ring=", value);
-    } else if (option_is(word, "seed=", &value)) {
-        options.seed = number("seed=", value);
-    } else if (option_is(word, "idle=", &value)) {
-        parse_idle(value);
-    } else if (option_is(word, "policy=", &value)) {
-        parse_policy(value);
-    } else if (option_is(word, "timeslice_us=", &value)) {
-        options.timeslice_us = (uint32_t)number("timeslice_us=", value);
+        if (skip(&at, words[i].word) && word_ends(at)) {
+            *words[i].option = words[i].value;
+            return;
+        }
+    }
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        const char *at = text;
+
+        if (skip(&at, numbers[i].name)) {
+            value_check(numbers[i].name, number_read(&at, numbers[i].option) && word_ends(at));
+        }
+    }
+    if (skip(&text, "policy=")) {
+        value_check("policy=", policies_read(&text) && word_ends(text));
     }
 }
 
 void options_parse(const char *command_line)
 {
-    options.poll_min = arch_clock_hz / 1000000 * POLL_MIN_US;
-    options.poll_max = arch_clock_hz / 1000000 * POLL_MAX_US;
-    options.poll_jump = (uint32_t)(arch_clock_hz / 1000000 * POLL_JUMP_US);
-    parse_policy("fixed");
+    cycles_t microsecond = arch_clock_hz / 1000000;
+
     while (*command_line != '\0') {
+        word_read(command_line);
+        while (!word_ends(command_line)) {
+            command_line++;
+        }
         while (*command_line == ' ') {
             command_line++;
         }
-        parse_word(command_line);
-        while (*command_line != ' ' && *command_line != '\0') {
-            command_line++;
-        }
     }
+    options.never_halt = idle_us == POLL_FOR_EVER;
+    options.poll_max = microsecond * (options.never_halt ? POLL_MAX_US : idle_us);
+    options.poll_min = options.never_halt ? options.poll_max : microsecond * POLL_MIN_US;
+    options.poll_jump = (uint32_t)(microsecond * POLL_JUMP_US);
 }

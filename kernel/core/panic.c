@@ -19,12 +19,13 @@ void panic_end(void)
 {
     const struct thread *thread = current();
 
-    kprintf("weft: on CPU %u, thread %u '%s' of process '%s'\n", percpu(id),
-            thread == NULL ? 0 : thread->id, thread == NULL ? "none" : thread->name,
-            thread == NULL || thread->process == NULL ? "none" : thread->process->name);
-    if (thread != NULL && !thread->idle) {
-        kprintf("weft: the thread's user registers:\n");
-        arch_frame_print(&thread->frame);
+    if (thread != NULL) {
+        kprintf("weft: on CPU %u, thread %u '%s' of process '%s'\n", percpu(id), thread->id,
+                thread->name, thread->process->name);
+        if (!thread->idle) {
+            kprintf("weft: the thread's user registers:\n");
+            arch_frame_print(&thread->frame);
+        }
     }
     kprintf("weft: the trace is intact; the machine stops\n");
     arch_machine_off(STATUS_PANIC);

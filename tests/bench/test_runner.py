@@ -191,8 +191,8 @@ def test_rings_share_the_memory_that_the_suite_gives_them(tmp_path: Path) -> Non
     few, many = FakeLauncher(), FakeLauncher()
     assert main(["--out", str(tmp_path), "--cpus", "4"], few) == 0
     assert main(["--out", str(tmp_path), "--cpus", "16"], many) == 0
-    assert few.plans[0].command_line.split()[0] == "trace_ring=16384K"
-    assert many.plans[0].command_line.split()[0] == "trace_ring=4096K"
+    assert few.plans[0].command_line.split()[0] == "trace_ring=16777216"
+    assert many.plans[0].command_line.split()[0] == "trace_ring=4194304"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def records_of():
 @pytest.mark.parametrize("accel", ["icount", "tcg"])
 def test_every_message_of_the_benchmark_has_its_arrow(
         boot, tool, trace_processor, records_of, tmp_path: Path, accel: str):
-    with boot(image="bench", cpus=4, accel=accel, profile="bench", cmdline="trace_ring=8M",
+    with boot(image="bench", cpus=4, accel=accel, profile="bench", cmdline="trace_ring=8388608",
               timeout=180) as guest:
         assert guest.wait().kind == "ok"
         capture = guest.capture(tmp_path / "bench.weft")

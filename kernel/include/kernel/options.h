@@ -2,13 +2,13 @@
  *
  * What the kernel's command line said. Read once at boot, immutable afterwards.
  *
- *     trace=off|default|all|0xMASK   categories of trace events that are on
- *     trace_ring=BYTES               size of each CPU's ring of events (suffix K or M)
+ *     trace=off|default|all|MASK     categories of trace events that are on
+ *     trace_ring=BYTES               size of each CPU's ring of events
  *     seed=N                         pauses at schedule points, test profile only (0: none)
- *     idle=adaptive|poll|halt        what an idle CPU does before it halts
+ *     idle=adaptive|poll|halt|US     how long an idle CPU polls at most before it halts, microseconds
  *     timeslice_us=N                 time slice among threads of equal priority
- *     policy=fixed|edf|fair          scheduling policy of all CPUs; or of some, by their numbers:
- *     policy=0:edf,3:fair
+ *     policy=fixed|edf|fair          scheduling policy of all CPUs; CPU:policy is of one, and several
+ *                                    come with commas in between: policy=fair,0:edf,3:fixed
  *
  * All other words are for the first process, which gets the line as it is.
  */
@@ -18,14 +18,14 @@
 #include "kernel/types.h"
 
 struct options {
-    uint8_t trace_mask;
+    uint64_t trace_mask; /* the low byte */
     uint64_t trace_ring; /* bytes; 0: choose by the size of memory */
     uint64_t seed;
     cycles_t poll_min; /* how long an idle CPU polls at least, and at most */
     cycles_t poll_max;
     uint32_t poll_jump; /* between two looks at the clock: somebody else had the core meanwhile */
     bool never_halt;    /* an idle CPU begins to poll again instead */
-    uint32_t timeslice_us;
+    uint64_t timeslice_us;
     const struct policy *policy[CPU_MAX];
 };
 

@@ -19,6 +19,6 @@ _Noreturn void panic_end(void);
 #define ASSERT(condition)                                                                          \
     do {                                                                                           \
         if (CONFIG_TEST && unlikely(!(condition))) {                                               \
-            panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__);                 \
+            panic("assertion failed: %s (%s:%u)", #condition, __FILE__, __LINE__ + 0u);            \
         }                                                                                          \
     } while (0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel's own formatted output, for boot messages and panics: %d %u %x %ld %lu %lx %p %s %c %%,
- * with width and 0-padding. Written to the console as one piece per call, at most 256 bytes.
+ * The kernel's own formatted output, for boot messages and panics: %s, and %u %x %lu %lx, which a width
+ * fills up with zeros. Written to the console as one piece per call, at most 256 bytes.
  */
 #pragma once
 

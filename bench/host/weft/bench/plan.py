@@ -95,7 +95,7 @@ class Plan:
             )
         words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items())]
         if self._options.trace:
-            words.insert(0, f"trace_ring={self._suite.ring_bytes(point.cpus) >> 10}K")
+            words.insert(0, f"trace_ring={self._suite.ring_bytes(point.cpus)}")
         return " ".join(words)
 
     def capture_path(self, point: Point) -> Path | None:
