@@ -13,61 +13,31 @@
 #define ATOMIC_STEP() ((void)0)
 #endif
 
-#define load_relaxed(pointer)                                                                      \
+/* One of the compiler's operations, with its moment. */
+#define ATOMIC(operation)                                                                          \
     ({                                                                                             \
         ATOMIC_STEP();                                                                             \
-        __atomic_load_n((pointer), __ATOMIC_RELAXED);                                              \
+        operation;                                                                                 \
     })
-#define load_acquire(pointer)                                                                      \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_load_n((pointer), __ATOMIC_ACQUIRE);                                              \
-    })
-#define store_relaxed(pointer, value)                                                              \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_store_n((pointer), (value), __ATOMIC_RELAXED);                                    \
-    })
-#define store_release(pointer, value)                                                              \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_store_n((pointer), (value), __ATOMIC_RELEASE);                                    \
-    })
+
+#define load_relaxed(pointer) ATOMIC(__atomic_load_n((pointer), __ATOMIC_RELAXED))
+#define load_acquire(pointer) ATOMIC(__atomic_load_n((pointer), __ATOMIC_ACQUIRE))
+#define store_relaxed(pointer, value) ATOMIC(__atomic_store_n((pointer), (value), __ATOMIC_RELAXED))
+#define store_release(pointer, value) ATOMIC(__atomic_store_n((pointer), (value), __ATOMIC_RELEASE))
 #define exchange_acquire(pointer, value)                                                           \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_exchange_n((pointer), (value), __ATOMIC_ACQUIRE);                                 \
-    })
+    ATOMIC(__atomic_exchange_n((pointer), (value), __ATOMIC_ACQUIRE))
 /* Failure leaves the found value in *expected, without any order. May fail for no reason. */
 #define compare_exchange_weak_release(pointer, expected, desired)                                  \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_compare_exchange_n((pointer), (expected), (desired), 1, __ATOMIC_RELEASE,         \
-                                    __ATOMIC_RELAXED);                                             \
-    })
+    ATOMIC(__atomic_compare_exchange_n((pointer), (expected), (desired), 1, __ATOMIC_RELEASE,      \
+                                       __ATOMIC_RELAXED))
 #define compare_exchange_relaxed(pointer, expected, desired)                                       \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_compare_exchange_n((pointer), (expected), (desired), 0, __ATOMIC_RELAXED,         \
-                                    __ATOMIC_RELAXED);                                             \
-    })
+    ATOMIC(__atomic_compare_exchange_n((pointer), (expected), (desired), 0, __ATOMIC_RELAXED,      \
+                                       __ATOMIC_RELAXED))
 #define fetch_add_relaxed(pointer, value)                                                          \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_fetch_add((pointer), (value), __ATOMIC_RELAXED);                                  \
-    })
+    ATOMIC(__atomic_fetch_add((pointer), (value), __ATOMIC_RELAXED))
 #define fetch_sub_acq_rel(pointer, value)                                                          \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_fetch_sub((pointer), (value), __ATOMIC_ACQ_REL);                                  \
-    })
+    ATOMIC(__atomic_fetch_sub((pointer), (value), __ATOMIC_ACQ_REL))
 #define fetch_or_acq_rel(pointer, value)                                                           \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_fetch_or((pointer), (value), __ATOMIC_ACQ_REL);                                   \
-    })
+    ATOMIC(__atomic_fetch_or((pointer), (value), __ATOMIC_ACQ_REL))
 #define fetch_and_acq_rel(pointer, value)                                                          \
-    ({                                                                                             \
-        ATOMIC_STEP();                                                                             \
-        __atomic_fetch_and((pointer), (value), __ATOMIC_ACQ_REL);                                  \
-    })
+    ATOMIC(__atomic_fetch_and((pointer), (value), __ATOMIC_ACQ_REL))
