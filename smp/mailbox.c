@@ -13,24 +13,20 @@
 
 void mail_send(struct mail *mail, cpu_t cpu)
 {
+    enum mailbox_push_result found;
+
     trace_mailbox_push(cpu, mail->id, mail->travel);
     SCHED_POINT();
-    switch (mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node)) {
-    case MAILBOX_WAS_EMPTY:
-        SCHED_POINT();
-        percpu(statistics.doorbells_sent)++;
-        trace_doorbell_send(cpu);
-        arch_doorbell_send(cpu);
-        break;
-    case MAILBOX_WAS_POLLING:
+    found = mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node);
+    if (found != MAILBOX_WAS_EMPTY) {
         percpu(statistics.doorbells_elided)++;
-        trace_doorbell_elide(cpu, 0);
-        break;
-    case MAILBOX_HAD_NODES:
-        percpu(statistics.doorbells_elided)++;
-        trace_doorbell_elide(cpu, 1);
-        break;
+        trace_doorbell_elide(cpu, found == MAILBOX_HAD_NODES);
+        return;
     }
+    SCHED_POINT();
+    percpu(statistics.doorbells_sent)++;
+    trace_doorbell_send(cpu);
+    arch_doorbell_send(cpu);
 }
 
 void mail_again(struct mail *mail)
@@ -38,31 +34,27 @@ void mail_again(struct mail *mail)
     struct again *again = &arch_this_cpu()->again;
 
     if (current()->idle && percpu(queue).ready == 0) {
-        /* Without a doorbell: the idle loop looks before it halts, and rings before it runs somebody. */
-        trace_mailbox_push((uint8_t)percpu(id), mail->id, mail->travel);
-        (void)mailbox_queue_push(&arch_this_cpu()->mailbox, &mail->node);
-        trace_doorbell_elide((uint8_t)percpu(id), 0);
+        mail_send(mail, percpu(id));
         return;
     }
     mail->node.next = NULL;
     if (again->first == NULL) {
-        again->first = mail;
-        timer_set_again(arch_cycles() + arch_clock_hz / 1000000 * AGAIN_PAUSE_US);
+        again->first = &mail->node;
+        timer_set_again(AGAIN_PAUSE_US);
     } else {
-        again->last->node.next = &mail->node;
+        again->last->next = &mail->node;
     }
-    again->last = mail;
+    again->last = &mail->node;
 }
 
 void mail_again_due(void)
 {
     struct again *again = &arch_this_cpu()->again;
-    struct mail *mail = again->first;
-    struct mailbox_node *next = mail->node.next;
+    struct mail *mail = container_of(again->first, struct mail, node);
 
-    again->first = next != NULL ? container_of(next, struct mail, node) : NULL;
-    if (next != NULL) {
-        timer_set_again(arch_cycles() + arch_clock_hz / 1000000 * AGAIN_PAUSE_US);
+    again->first = mail->node.next;
+    if (again->first != NULL) {
+        timer_set_again(AGAIN_PAUSE_US);
     }
     mail_send(mail, percpu(id));
 }

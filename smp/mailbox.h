@@ -24,8 +24,8 @@ struct mail {
 
 /* Mail of this CPU to itself that waits until user code had its turn. (O) */
 struct again {
-    struct mail *first;
-    struct mail *last; /* if there is a first */
+    struct mailbox_node *first;
+    struct mailbox_node *last; /* if there is a first */
 };
 
 /* Pushes `mail` to the mailbox of `cpu`, which may be this one (to go on later, after others had

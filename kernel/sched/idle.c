@@ -130,7 +130,7 @@ static bool idle_poll(void)
     cycles_t now = start;
 
     if (!mailbox_queue_poll_begin(mailbox)) {
-        arch_interrupt_window(); /* the mail may be from itself (mail_again()), without end */
+        arch_interrupt_window(); /* the mail may be from itself, without end */
         return true;
     }
     do {
@@ -168,30 +168,19 @@ static bool idle_look(void)
     return false;
 }
 
-/* Somebody is ready. What was mailed to oneself without a doorbell (mail_again()) needs one now, as do
- * those who came after and found the mailbox in use: else nobody looks until the CPU is idle again. */
-static _Noreturn void idle_leave(void)
-{
-    if (unlikely(mailbox_queue_has_nodes(&arch_this_cpu()->mailbox))) {
-        trace_doorbell_send((uint8_t)percpu(id));
-        arch_doorbell_send(percpu(id));
-    }
-    schedule();
-}
-
 void idle_loop(void)
 {
     for (;;) {
         mailbox_drain();
         if (percpu(queue).ready != 0) {
-            idle_leave();
+            schedule();
         }
         if (options.poll_max != 0 ? idle_poll() : idle_look()) {
             continue;
         }
         arch_halt();
         if (percpu(queue).ready != 0) { /* the interrupt made somebody ready */
-            idle_leave();
+            schedule();
         }
     }
 }

@@ -99,9 +99,9 @@ void timer_sleep(struct thread *thread, cycles_t deadline)
     timer_insert(thread, deadline, slept);
 }
 
-void timer_set_again(cycles_t deadline)
+void timer_set_again(unsigned microseconds)
 {
-    percpu(timer.again) = deadline;
+    percpu(timer.again) = arch_cycles() + arch_clock_hz / 1000000 * microseconds;
     timer_update();
 }
 

@@ -41,8 +41,8 @@ void timer_remove(struct thread *thread);
 /* Puts a thread of this CPU to sleep. */
 void timer_sleep(struct thread *thread, cycles_t deadline);
 
-/* Calls mail_again_due() at this time. */
-void timer_set_again(cycles_t deadline);
+/* Calls mail_again_due() after a pause. */
+void timer_set_again(unsigned microseconds);
 
 /* From the timer interrupt, or instead of it from an idle CPU that saw the deadline pass. */
 void timer_expired(void);
