@@ -200,9 +200,8 @@ static void endpoint_withdrawn(struct object *object, unsigned rights)
     }
 }
 
-static void endpoint_forget(struct object *object, struct thread *thread)
+static void endpoint_forget(struct object *, struct thread *thread)
 {
-    (void)object;
     list_remove(&thread->link);
 }
 

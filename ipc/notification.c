@@ -20,20 +20,17 @@
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
-/* Bits for a waiter for which something else could have come first. Owner. */
-static __attribute__((noinline)) void give_to_special(struct thread *waiter, uint64_t bits)
+/* The thread gets bits. Returns with what status: it may wait for a message as well. Owner. */
+static inline status_t bits_give(const struct notification *notification, struct thread *thread,
+                                 uint64_t bits)
 {
-    bool receives = waiter->waits_also != NULL;
-
-    wait_call_off(waiter);
-    if (receives) {
-        waiter->waits_on->class->forget(waiter->waits_on, waiter);
-        thread_set_status(waiter, WEFT_IPC_NOTIFIED);
-        arch_set_badge(&waiter->frame, bits);
-    } else {
-        thread_set_status(waiter, STATUS_OK);
-        arch_set_result(&waiter->frame, bits);
+    trace_notification_deliver(notification->object.id, thread->id);
+    if (unlikely(thread->waits_also != NULL)) {
+        arch_set_badge(&thread->frame, bits);
+        return WEFT_IPC_NOTIFIED;
     }
+    arch_set_result(&thread->frame, bits);
+    return STATUS_OK;
 }
 
 /* Ends the waiter's wait with bits; it must be woken then. Owner. */
@@ -42,13 +39,11 @@ static inline struct thread *waiter_take(struct notification *notification, uint
     struct thread *waiter = notification->waiter;
 
     notification->waiter = NULL;
-    trace_notification_deliver(notification->object.id, waiter->id);
-    if (likely(waiter->fast_home != FAST_NEVER)) {
-        thread_set_status(waiter, STATUS_OK);
-        arch_set_result(&waiter->frame, bits);
-    } else {
-        give_to_special(waiter, bits);
+    thread_set_status(waiter, bits_give(notification, waiter, bits));
+    if (unlikely(waiter->waits_also != NULL)) {
+        waiter->waits_on->class->forget(waiter->waits_on, waiter);
     }
+    wait_over(waiter);
     return waiter;
 }
 
@@ -108,76 +103,63 @@ status_t sys_notification_signal(uint64_t handle, uint64_t bits)
 }
 
 /* On the notification's CPU. STATUS_BLOCKED: there are no bits yet, and nobody waits. */
-static status_t bits_take(struct notification *notification, struct thread *thread, uint64_t *bits)
+static status_t bits_take(struct notification *notification, struct thread *thread)
 {
+    uint64_t bits;
+
     if (notification->orphaned) {
         return STATUS_DEAD;
     }
     if (notification->waiter != NULL) {
         return STATUS_BUSY;
     }
-    *bits = signal_word_take(&notification->word);
-    if (*bits == 0) {
-        return STATUS_BLOCKED;
-    }
-    trace_notification_deliver(notification->object.id, thread->id);
-    return STATUS_OK;
+    bits = signal_word_take(&notification->word);
+    return bits == 0 ? STATUS_BLOCKED : bits_give(notification, thread, bits);
 }
 
-status_t notification_join(struct object *object, struct thread *thread)
+status_t notification_join(struct thread *thread)
 {
-    struct notification *notification = (struct notification *)object;
-    uint64_t bits;
-    status_t status = bits_take(notification, thread, &bits);
+    struct notification *notification;
+    struct cap cap;
+    status_t status = cap_lookup(thread->process->caps, thread->notification, OBJECT_NOTIFICATION,
+                                 RIGHT_READ, &cap);
 
-    if (status == STATUS_BLOCKED) {
-        notification->waiter = thread;
-        return STATUS_OK;
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (status == STATUS_OK) {
-        arch_set_badge(&thread->frame, bits);
-        return WEFT_IPC_NOTIFIED;
+    if (cap.object->cpu != percpu(id)) {
+        return STATUS_BAD_ARGUMENT;
     }
-    return status;
+    notification = (struct notification *)cap.object;
+    thread->waits_also = cap.object;
+    status = bits_take(notification, thread);
+    if (status != STATUS_BLOCKED) {
+        thread->waits_also = NULL;
+        return status;
+    }
+    notification->waiter = thread;
+    thread->fast_home = FAST_NEVER;
+    return STATUS_BLOCKED;
+}
+
+static inline void begin_wait(struct notification *notification, struct thread *thread)
+{
+    thread->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
+    thread->waits_on = &notification->object;
+    notification->waiter = thread;
 }
 
 /* On the notification's CPU, for a thread that is here. */
 static status_t notification_wait(struct thread *caller, struct object *object)
 {
     struct notification *notification = (struct notification *)object;
-    uint64_t bits;
-    status_t status = bits_take(notification, caller, &bits);
-
-    if (status == STATUS_OK) {
-        arch_set_result(&caller->frame, bits);
-    } else if (status == STATUS_BLOCKED) {
-        caller->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
-        caller->waits_on = object;
-        notification->waiter = caller;
-    }
-    return status;
-}
-
-/* The same, until a deadline. */
-static status_t notification_wait_until(struct thread *caller, struct object *object)
-{
-    status_t status = notification_wait(caller, object);
+    status_t status = bits_take(notification, caller);
 
     if (status == STATUS_BLOCKED) {
-        caller->fast_home = FAST_NEVER;
-        timer_insert(caller, arch_argument(&caller->frame, 1), wait_timed_out);
+        begin_wait(notification, caller);
+        wait_limit(caller);
     }
     return status;
-}
-
-status_t sys_notification_wait_until(uint64_t handle, uint64_t deadline)
-{
-    struct cap cap;
-    status_t status =
-        cap_lookup(current()->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_READ, &cap);
-
-    (void)deadline; /* read where the notification lives */
-    return status != STATUS_OK ? status : object_invoke(cap.object, notification_wait_until);
 }
 
 /* It lives on this CPU, nobody waits, and no bit is set. (Relaxed: a bit that comes in right now was set
@@ -188,27 +170,19 @@ static inline bool is_quiet_here(struct notification *notification)
            likely((load_relaxed(&notification->word) & SIGNAL_BITS) == 0);
 }
 
-static inline void wait_here(struct notification *notification)
-{
-    struct thread *thread = current();
-
-    thread->state = TRACE_THREAD_STATE_BLOCKED_NOTIFICATION;
-    thread->waits_on = &notification->object;
-    notification->waiter = thread;
-}
-
-/* For the current thread, which has the right to. */
+/* For the current thread, which has the right to. `deadline` 0: it has none. */
 static inline __attribute__((always_inline)) status_t
-wait_current(struct notification *notification)
+wait_current(struct notification *notification, cycles_t deadline)
 {
-    if (is_quiet_here(notification)) { /* the common case, at once */
-        wait_here(notification);
+    if (likely(deadline == 0) && is_quiet_here(notification)) { /* the common case, at once */
+        begin_wait(notification, current());
         schedule_blocked(TRACE_THREAD_STATE_BLOCKED_NOTIFICATION);
     }
+    current()->deadline = deadline;
     return object_invoke(&notification->object, notification_wait);
 }
 
-status_t sys_notification_wait(uint64_t handle)
+status_t sys_notification_wait(uint64_t handle, uint64_t deadline)
 {
     struct cap_table *caps = current()->process->caps;
     struct cap cap;
@@ -216,7 +190,7 @@ status_t sys_notification_wait(uint64_t handle)
     if (unlikely(!cap_find(caps, handle, CAP_KIND(OBJECT_NOTIFICATION, RIGHT_READ), &cap))) {
         return cap_refusal(caps, handle, OBJECT_NOTIFICATION, RIGHT_READ);
     }
-    return wait_current((struct notification *)cap.object);
+    return wait_current((struct notification *)cap.object, deadline);
 }
 
 status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t wait)
@@ -241,14 +215,14 @@ status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t w
         likely(waiter->fast_home == percpu(id)) && likely((bits & SIGNAL_BITS) != 0) &&
         is_quiet_here(awaited)) {
         trace_notification_signal(TRACE_IPC_PATH_DIRECT, there.object->id, (uint32_t)bits);
-        wait_here(awaited);
+        begin_wait(awaited, current());
         (void)waiter_take(signalled, bits & SIGNAL_BITS);
         waiter->state = TRACE_THREAD_STATE_RUNNABLE;
         trace_wakeup((uint8_t)waiter->run.sc->priority, waiter->id, current()->id);
         schedule_to(waiter, TRACE_THREAD_STATE_BLOCKED_NOTIFICATION);
     }
     notification_signal(there.object, bits);
-    return sched_preemption_point(wait_current(awaited));
+    return sched_preemption_point(wait_current(awaited, 0));
 }
 
 static bool notification_orphaned(struct object *object)
@@ -263,13 +237,9 @@ static bool notification_orphaned(struct object *object)
     return true;
 }
 
-static void notification_forget(struct object *object, struct thread *thread)
+static void notification_forget(struct object *object, struct thread *)
 {
-    struct notification *notification = (struct notification *)object;
-
-    if (notification->waiter == thread) {
-        notification->waiter = NULL;
-    }
+    ((struct notification *)object)->waiter = NULL; /* it was the waiter, or is it no more */
 }
 
 static void notification_init(struct object *object)

@@ -17,7 +17,8 @@ struct notification {
     struct mail mail;      /* travels to the owner when bits were set elsewhere */
 };
 
-/* A thread that is about to wait for a message lets this notification end its wait, too: STATUS_OK.
- * WEFT_IPC_NOTIFIED: bits were set already; the thread has them. Errors: STATUS_BUSY, STATUS_DEAD. The
- * notification's CPU, which owns the thread. */
-must_use status_t notification_join(struct object *object, struct thread *thread);
+/* A thread that is about to wait for a message lets the notification that its struct weft_ipc names end
+ * its wait, too: STATUS_BLOCKED. WEFT_IPC_NOTIFIED: bits were set already; the thread has them. Errors:
+ * those of the handle, STATUS_BAD_ARGUMENT where the notification does not live here, STATUS_BUSY,
+ * STATUS_DEAD. The endpoint's CPU, which owns the thread. */
+must_use status_t notification_join(struct thread *thread);

@@ -48,9 +48,8 @@ static bool reply_orphaned(struct object *object)
     return true;
 }
 
-static void reply_forget(struct object *object, struct thread *thread)
+static void reply_forget(struct object *object, struct thread *)
 {
-    (void)thread;
     ((struct reply *)object)->client = NULL;
 }
 
@@ -122,19 +121,14 @@ static status_t reply_to(struct thread *answerer, struct object *object)
     return STATUS_OK;
 }
 
-status_t sys_ipc_reply_to(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t word2,
-                          uint64_t word3, uint64_t ipc)
+status_t sys_ipc_reply_to(uint64_t handle, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t ipc)
 {
-    uint64_t notification;
     struct cap cap;
     status_t status = cap_lookup(current()->process->caps, handle, OBJECT_REPLY, RIGHT_WRITE, &cap);
 
-    (void)word0, (void)word1, (void)word2, (void)word3; /* they are in the frame */
     if (status == STATUS_OK) {
-        status = transfer_prepare(current(), ipc, &notification);
+        status = transfer_prepare(current(), ipc);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    return sched_preemption_point(object_invoke(cap.object, reply_to));
+    return status != STATUS_OK ? status
+                               : sched_preemption_point(object_invoke(cap.object, reply_to));
 }

@@ -22,34 +22,31 @@ static bool is_valid(const struct weft_ipc *ipc)
            ipc->receive_count <= IPC_HANDLES_MAX;
 }
 
-static bool ipc_read(const struct thread *thread, struct weft_ipc *ipc)
+static status_t ipc_read(const struct thread *thread, struct weft_ipc *ipc)
 {
-    return user_copy_in(thread->process, thread->ipc, ipc, sizeof(*ipc)) == STATUS_OK &&
-           is_valid(ipc);
+    status_t status = user_copy_in(thread->process, thread->ipc, ipc, sizeof(*ipc));
+
+    return status == STATUS_OK && !is_valid(ipc) ? STATUS_BAD_ARGUMENT : status;
 }
 
-status_t transfer_prepare(struct thread *thread, vaddr_t address, uint64_t *notification)
+status_t transfer_prepare(struct thread *thread, vaddr_t address)
 {
     const struct process *process = thread->process;
     struct weft_ipc ipc;
     status_t status;
 
     transfer_nothing(thread);
-    *notification = 0;
     if (address == 0) {
         return STATUS_OK;
     }
     thread->ipc = address;
-    status = user_copy_in(process, address, &ipc, sizeof(ipc));
+    status = ipc_read(thread, &ipc);
     if (status != STATUS_OK) {
         return status;
     }
-    if (!is_valid(&ipc)) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    thread->ipc_flags = (ipc.flags & WEFT_IPC_NO_WAIT) != 0 ? IPC_NO_WAIT : 0;
+    thread->ipc_flags = (uint8_t)ipc.flags;
     thread->deadline = ipc.deadline;
-    *notification = ipc.notification;
+    thread->notification = ipc.notification;
     status = user_check(process, ipc.send_address, ipc.send_bytes, PAGE_READ);
     if (status == STATUS_OK) {
         status = user_check(process, ipc.receive_address, ipc.receive_bytes, PAGE_WRITE);
@@ -86,7 +83,7 @@ status_t transfer_between(struct thread *from, struct thread *to)
     struct weft_ipc out, in;
     uint32_t bytes, handles;
 
-    if (!ipc_read(from, &out) || !ipc_read(to, &in)) {
+    if (ipc_read(from, &out) != STATUS_OK || ipc_read(to, &in) != STATUS_OK) {
         return STATUS_OK;
     }
     bytes = out.send_bytes < in.receive_bytes ? out.send_bytes : in.receive_bytes;

@@ -15,8 +15,8 @@ static inline void transfer_nothing(struct thread *thread)
 }
 
 /* Reads and checks the struct weft_ipc at `address` (0: none) for the call that the thread is about to
- * make; fills thread->ipc, ipc_flags and deadline, and *notification with the handle that it names. */
-must_use status_t transfer_prepare(struct thread *thread, vaddr_t address, uint64_t *notification);
+ * make; fills thread->ipc, and where there is one ipc_flags, deadline and notification. */
+must_use status_t transfer_prepare(struct thread *thread, vaddr_t address);
 
 /* Moves what `from` sends into what `to` has room for. The CPU that owns both. Returns the status with
  * which `to` gets the message; capabilities are in to->incoming then, see thread_collect(). */

@@ -75,7 +75,7 @@ void bench_partner_end(struct bench_partner *partner)
         weft_fail("a partner ended by itself: cause %u, status %u", end.cause, end.status);
     }
     must(weft_process_kill(partner->process), "killing a partner");
-    must(weft_notification_wait(partner->ended, &bits), "waiting for a partner's end");
+    must(weft_notification_wait(partner->ended, 0, &bits), "waiting for a partner's end");
     must(weft_cap_delete(partner->process), "forgetting a partner");
     must(weft_cap_delete(partner->ended), "forgetting a partner's notification");
 }

@@ -42,7 +42,7 @@ _Noreturn void bench_role_sleeper(void)
     uint64_t there = weft_capability("there");
     for (uint64_t i = 0;; i++) {
         uint64_t bits;
-        status_t woken = weft_notification_wait(there, &bits);
+        status_t woken = weft_notification_wait(there, 0, &bits);
         uint64_t after = weft_timestamp();
         weft_store64_release(&shared->stamps[i % BENCH_SAMPLES_MAX], after);
         if (woken != STATUS_OK) {

@@ -38,7 +38,7 @@ static void loop_turns_two_calls(struct bench_loop *loop)
         uint64_t bits;
         uint64_t before = weft_timestamp();
         status_t signalled = weft_notification_signal(there, 1);
-        status_t woken = weft_notification_wait(back, &bits);
+        status_t woken = weft_notification_wait(back, 0, &bits);
         uint64_t after = weft_timestamp();
         loop->samples[i] = after - before;
         failed |= (uint64_t)(signalled | woken) | (bits ^ 2);
@@ -51,7 +51,7 @@ _Noreturn void bench_role_responder(void)
     uint64_t there = weft_capability("there");
     uint64_t back = weft_capability("back");
     uint64_t bits;
-    status_t status = weft_notification_wait(there, &bits);
+    status_t status = weft_notification_wait(there, 0, &bits);
     while (status == STATUS_OK) {
         status = weft_notification_signal_wait(back, bits + 1, there, &bits);
     }
@@ -64,7 +64,7 @@ _Noreturn void bench_role_responder_two_calls(void)
     uint64_t back = weft_capability("back");
     for (;;) {
         uint64_t bits;
-        status_t woken = weft_notification_wait(there, &bits);
+        status_t woken = weft_notification_wait(there, 0, &bits);
         status_t signalled = weft_notification_signal(back, bits + 1);
         if ((woken | signalled) != STATUS_OK) {
             weft_fail("the responder cannot answer");

@@ -234,8 +234,8 @@ IPC_STUBS = {
     "ipc_reply_receive": (
         "uint64_t handle, struct weft_message *message, uint64_t *badge_out",
         "weft_syscall_receive(SYSCALL_IPC_REPLY_RECEIVE, handle, message->words, badge_out)"),
-    "ipc_reply": ("const struct weft_message *message",
-                  "weft_syscall_reply(SYSCALL_IPC_REPLY, 0, message->words, NULL)"),
+    "ipc_reply": ("const struct weft_message *message, struct weft_ipc *ipc",
+                  "weft_syscall_reply(SYSCALL_IPC_REPLY, 0, message->words, ipc)"),
     "ipc_call_with": (
         "uint64_t handle, struct weft_message *message, struct weft_ipc *ipc",
         "weft_syscall_call_with(SYSCALL_IPC_CALL_WITH, handle, message->words, ipc)"),
@@ -245,9 +245,6 @@ IPC_STUBS = {
     "ipc_receive": (
         "uint64_t handle, struct weft_message *message, uint64_t *badge_out, struct weft_ipc *ipc",
         "weft_syscall_receive_with(SYSCALL_IPC_RECEIVE, handle, message->words, badge_out, ipc)"),
-    "ipc_reply_with": (
-        "const struct weft_message *message, struct weft_ipc *ipc",
-        "weft_syscall_reply(SYSCALL_IPC_REPLY_WITH, 0, message->words, ipc)"),
     "ipc_reply_receive_with": (
         "uint64_t handle, struct weft_message *message, uint64_t *badge_out, struct weft_ipc *ipc",
         "weft_syscall_receive_with(SYSCALL_IPC_REPLY_RECEIVE_WITH, handle, message->words, badge_out,"

@@ -9,23 +9,24 @@
 #include "kernel/sched/account.h"
 #include "kernel/wait.h"
 #include "smp/atomic.h"
+#include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
-void caller_go_on(struct thread *client, uint32_t cause, status_t status)
+void caller_go_on(struct thread *thread, uint32_t cause, status_t status)
 {
-    wait_over(client);
-    client->cause = cause;
-    if (unlikely(client->incoming_count > 0)) {
-        status = thread_collect(client, client->handles_to, status);
+    wait_over(thread);
+    thread->cause = cause;
+    if (unlikely(thread->incoming_count > 0)) {
+        status = thread_collect(thread, thread->handles_to, status);
         if (status == STATUS_BLOCKED) {
             return; /* it goes home by way of its process */
         }
     }
-    thread_set_status(client, status);
-    if (client->home == percpu(id)) {
-        thread_wake(client, cause);
+    thread_set_status(thread, status);
+    if (thread->home == percpu(id)) {
+        thread_wake(thread, cause);
     } else {
-        thread_send(client, client->home, TRACE_TRAVEL_IPC_REPLY, thread_home_arrived);
+        thread_send(thread, thread->home, TRACE_TRAVEL_IPC_REPLY, thread_home_arrived);
     }
 }
 
@@ -72,6 +73,7 @@ void caller_follows(struct thread *server, cpu_t cpu)
     if (client != NULL) {
         wait_leave(client);
         client->state = TRACE_THREAD_STATE_TRAVELLING;
+        SCHED_POINT();
         /* [thread.owner] release: as in thread_send(); the server's mail carries the client. */
         store_release(&client->owner, cpu);
     }

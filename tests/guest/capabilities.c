@@ -106,7 +106,7 @@ static void expect_useless(uint64_t handle)
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_call(handle, &message));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_reply_receive(handle, &message, &value));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_notification_signal(handle, 1));
-    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_notification_wait(handle, &value));
+    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_notification_wait(handle, 0, &value));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_process_status(handle, &value));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_process_kill(handle));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_memory_write(handle, 0, (uint64_t)&value, 8));
@@ -256,7 +256,7 @@ static void wait_for_bits(uint64_t notification, uint64_t wanted)
 {
     uint64_t seen = 0, bits;
     while ((seen & wanted) != wanted &&
-           EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits))) {
+           EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits))) {
         seen |= bits;
     }
 }
@@ -301,11 +301,11 @@ TEST(revocation_reaches_all_processes, "three levels deep, on all CPUs, while th
     wait_for_bits(target, (1ull << count) - 1);
     EXPECT_STATUS(STATUS_OK, weft_cap_revoke(target));
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(target, own));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(target, &bits)); /* what came before */
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(target, 0, &bits)); /* what came before */
     EXPECT((bits & own) != 0);
     users_end(users, count, WEFT_EXITED, 0);
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(target, own));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(target, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(target, 0, &bits));
     EXPECT_EQUAL(own, bits); /* nothing has come since */
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(target));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(ready));
@@ -384,7 +384,7 @@ TEST(a_call_under_way_is_answered, "revoking what a client called with does not 
     EXPECT_EQUAL(9, badge);
     EXPECT_STATUS(STATUS_OK, weft_cap_revoke(target));
     message.words[0]++;
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
     struct weft_end end = child_wait(&child);
     EXPECT_EQUAL(WEFT_EXITED, end.cause);
     EXPECT_EQUAL(0, end.status);

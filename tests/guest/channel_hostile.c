@@ -104,7 +104,7 @@ static _Bool meet_hostile(struct weft_channel *channel, enum weft_ring_role role
         }
         if (weft_channel_sleep(channel) > 0) {
             uint64_t bits; /* the scribbler wakes for nothing, again and again */
-            EXPECT_STATUS(STATUS_OK, weft_notification_wait(channel->wait, &bits));
+            EXPECT_STATUS(STATUS_OK, weft_notification_wait(channel->wait, 0, &bits));
         }
     }
     return 0;

@@ -68,7 +68,7 @@ static void serve_a_while(struct weft_random *random, struct weft_message *messa
     }
     if (weft_random_below(random, 8) !=
         0) { /* else the caller waits until the next message, or ends */
-        (void)weft_ipc_reply(message);
+        (void)weft_ipc_reply(message, NULL);
     }
 }
 
@@ -103,7 +103,7 @@ static void use_own_objects(struct weft_random *random)
     }
     if (weft_notification_create(cpu, &notification) == STATUS_OK) {
         (void)weft_notification_signal(notification, 6);
-        if (weft_notification_wait(notification, &bits) == STATUS_OK && bits != 6) {
+        if (weft_notification_wait(notification, 0, &bits) == STATUS_OK && bits != 6) {
             weft_exit(93); /* bits got lost, or came from nowhere */
         }
         (void)weft_cap_delete(notification);
@@ -131,7 +131,7 @@ static void do_something(struct weft_random *random, struct weft_message *held, 
         break;
     case 9:
         (void)weft_notification_signal(pick(random, given.notifications), 2);
-        (void)weft_notification_wait(pick(random, given.notifications), &bits);
+        (void)weft_notification_wait(pick(random, given.notifications), 0, &bits);
         break;
     case 10:
         (void)weft_thread_migrate(weft_random_below(random, cpu_count()));
@@ -248,7 +248,7 @@ static void echo_once(void *argument)
     uint64_t endpoint = ((struct echo *)argument)->endpoint;
     EXPECT_STATUS(STATUS_OK, weft_ipc_reply_receive(endpoint, &message, &badge));
     message.words[0] *= 2;
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
 
 /* Nobody but the test uses the objects any more: they must work as if they were new. */
@@ -267,7 +267,7 @@ static void check_shared(const struct shared *shared)
         weft_group_wait(&group);
         weft_group_close(&group);
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(shared->notifications[i], 8));
-        EXPECT_STATUS(STATUS_OK, weft_notification_wait(shared->notifications[i], &bits));
+        EXPECT_STATUS(STATUS_OK, weft_notification_wait(shared->notifications[i], 0, &bits));
         EXPECT_EQUAL(8, bits & 8);
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(shared->endpoints[i]));
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(shared->notifications[i]));

@@ -135,7 +135,7 @@ static unused_function _Bool child_start(struct child *child, const char *role, 
 static unused_function struct weft_end child_wait(struct child *child)
 {
     uint64_t bits;
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(child->ended, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(child->ended, 0, &bits));
     return weft_process_end(child->process);
 }
 

@@ -123,7 +123,7 @@ TEST(a_pager_maps_what_is_touched,
             page_in(&supervised, &message, page);
             message = (struct weft_message){{0, ~0ull, ~0ull, ~0ull}}; /* none of it arrives */
         }
-        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
         expect_end(&supervised, WEFT_EXITED, 42);
     }
 }
@@ -149,7 +149,7 @@ TEST(a_supervisor_mends_and_resumes,
         EXPECT_EQUAL(message.words[2], seen.rip);
         EXPECT_STATUS(STATUS_BUSY, weft_thread_registers_write(thread, (uint64_t)&seen));
         EXPECT_STATUS(STATUS_OK, weft_thread_suspend(thread));
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
         EXPECT_STATUS(STATUS_OK, weft_thread_registers_read(thread, (uint64_t)&registers));
         EXPECT(memcmp(&seen, &registers, sizeof(seen)) == 0);
         EXPECT_EQUAL(9, registers.rbx);
@@ -172,7 +172,7 @@ TEST(an_answer_ends_the_thread, "an answer other than 0 ends the thread that fau
         next_fault(&supervised, &message);
         EXPECT_EQUAL(GENERAL_PROTECTION, message.words[0] & 0xffffffff);
         message.words[0] = 1;
-        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
         expect_end(&supervised, WEFT_EXITED, GENERAL_PROTECTION); /* it was its last thread */
     }
 }
@@ -185,7 +185,7 @@ TEST(a_faulted_thread_is_killed, "a thread that waits for what comes of its faul
         REQUIRE(supervised_start(&held, "traps", cpu, other_cpu(), 1));
         next_fault(&held, &message);
         EXPECT_STATUS(STATUS_OK, weft_thread_kill(held.child.thread));
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
         expect_end(&held, WEFT_EXITED, 0);
         REQUIRE(supervised_start(&queued, "traps", cpu, other_cpu(), 1));
         weft_sleep_for(3000);

@@ -31,14 +31,14 @@ static uint64_t bits_now(uint64_t notification)
 {
     uint64_t bits = 0;
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(notification, PROBE_BIT));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits));
     return bits & ~PROBE_BIT;
 }
 
 static uint64_t wait_bits(uint64_t notification)
 {
     uint64_t bits = 0;
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits));
     return bits;
 }
 
@@ -242,7 +242,7 @@ static int role_drives_and_ends(uint64_t value)
         return 1;
     }
     timer_start();
-    if (weft_notification_wait(notification, &bits) != STATUS_OK) {
+    if (weft_notification_wait(notification, 0, &bits) != STATUS_OK) {
         return 1;
     }
     while (value != 0) { /* killed */

@@ -35,7 +35,7 @@ static void serve(void *argument)
         uint64_t badge;
         REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(self->endpoint, &message, &badge));
         if (message.words[0] == STOP_WORD) {
-            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
             return;
         }
         uint32_t number = weft_load_acquire(&self->received);
@@ -196,7 +196,7 @@ TEST(wrong_handles_are_refused, "no handle, a deleted one, one of another type")
 TEST(reply_needs_a_caller, "an answer without a question is an error")
 {
     struct weft_message message = {{0}};
-    EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */
@@ -239,7 +239,7 @@ TEST(callers_queue_in_order, "who calls first is served first")
         EXPECT_EQUAL(i, message.words[0]);
         message.words[0] += 100;
     }
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
     weft_group_wait(&group);
     weft_group_close(&group);
     EXPECT_EQUAL(QUEUED, answered);
@@ -262,7 +262,7 @@ static void serve_crowd(void *argument)
         uint64_t badge;
         REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(crowd->endpoint, &message, &badge));
         if (message.words[0] == STOP_WORD) {
-            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
             return;
         }
         weft_fetch_add(&crowd->served, 1);
@@ -330,7 +330,7 @@ static void serve_relay(void *argument)
             EXPECT_STATUS(STATUS_OK, weft_ipc_call(relay->back, &message));
             message.words[0] += 1000;
         } else {
-            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
             return;
         }
     }

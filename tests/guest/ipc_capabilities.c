@@ -59,13 +59,13 @@ static int role_server(uint64_t value)
         ipc.send_count = 0;
         message = (struct weft_message){{0, handles, handles > 0 ? ipc.receive_handles[0] : 0}};
         if (request == REQUEST_STOP) {
-            return weft_ipc_reply(&message) == STATUS_OK ? 0 : 1;
+            return weft_ipc_reply(&message, NULL) == STATUS_OK ? 0 : 1;
         }
         if (request == REQUEST_SIGNAL) { /* on each that came; the last one also with too much */
             for (uint32_t i = 0; i < handles; i++) {
                 message.words[0] |=
                     (uint64_t)weft_notification_signal(ipc.receive_handles[i], 1ull << i);
-                message.words[3] |= (uint64_t)(weft_notification_wait(ipc.receive_handles[i],
+                message.words[3] |= (uint64_t)(weft_notification_wait(ipc.receive_handles[i], 0,
                                                                       &badge) != STATUS_NO_RIGHT);
                 (void)weft_cap_delete(ipc.receive_handles[i]);
             }
@@ -132,7 +132,7 @@ static void give_notifications(struct scene *scene)
     EXPECT_EQUAL(IPC_HANDLES_MAX, message.words[1]);
     EXPECT_EQUAL(0, message.words[3]); /* and none waited for */
     for (uint32_t i = 0; i < IPC_HANDLES_MAX; i++) {
-        EXPECT_STATUS(STATUS_OK, weft_notification_wait(handles[i], &bits));
+        EXPECT_STATUS(STATUS_OK, weft_notification_wait(handles[i], 0, &bits));
         EXPECT_EQUAL(1ull << i, bits);
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(handles[i]));
     }
@@ -222,7 +222,7 @@ TEST(a_full_table_takes_no_more, "the message arrives, the handle is 0, and noth
     EXPECT_EQUAL(1, message.words[1]);
     EXPECT_EQUAL(0, message.words[2]);
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(handle, 1));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, 0, &bits));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
     scene_close(&scene);
 }

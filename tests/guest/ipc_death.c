@@ -131,12 +131,12 @@ TEST(client_death_does_not_stop_the_server, "a server goes on when its client wa
         weft_sleep_for(2000);
         child_kill(&queued);
         child_kill(&held);
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
         options.value = 6;
         REQUIRE(child_start_with(&next, "calls", cpu, grants, 1, &options));
         REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(endpoint, &message, &badge));
         EXPECT_EQUAL(6, message.words[0]);
-        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
         struct weft_end end = child_wait(&next);
         EXPECT_EQUAL(WEFT_EXITED, end.cause);
         EXPECT_EQUAL(0, end.status);

@@ -32,7 +32,7 @@ static void check_send(uint32_t cpu, uint32_t object)
         EXPECT_EQUAL(i * i, message.words[1]);
         EXPECT_EQUAL(~i, message.words[2]);
         EXPECT_EQUAL(i << 32, message.words[3]);
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message)); /* nobody waits for one */
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL)); /* nobody waits for one */
     }
     partner_end(&partner);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(partner.endpoint));
@@ -78,7 +78,7 @@ static void serve_bytes(void *argument)
         uint64_t badge;
         status_t status = weft_ipc_reply_receive_with(self->endpoint, &message, &badge, &ipc);
         if (!EXPECT(status >= 0) || message.words[0] == 0) {
-            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
             return;
         }
         ipc.send_bytes = WEFT_IPC_BYTES(status);
@@ -156,7 +156,7 @@ TEST(bad_extras_are_refused, "addresses, sizes, counts and flags that cannot be"
     EXPECT_STATUS(STATUS_BAD_ADDRESS, weft_ipc_receive(handle, &message, &badge, &ipc));
     EXPECT_STATUS(STATUS_WRONG_TYPE, weft_ipc_send(HANDLE_SELF, &message, NULL));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_ipc_receive(0, &message, &badge, NULL));
-    EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply_with(&message, NULL));
+    EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
     EXPECT_STATUS(STATUS_WRONG_TYPE, weft_ipc_reply_to(handle, &message, NULL));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
 }
@@ -187,7 +187,7 @@ static void check_save(uint32_t cpu, uint32_t object)
             EXPECT_STATUS(STATUS_BUSY, weft_ipc_receive(handle, &message, &badge, NULL));
         }
         EXPECT_STATUS(STATUS_OK, weft_ipc_reply_save(&saved[i]));
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
     }
     /* Answers in another order; the last one is dropped. */
     message = (struct weft_message){{200}};

@@ -57,7 +57,7 @@ static void check_either(uint32_t cpu, uint32_t object)
     ipc.notification = (uint32_t)other;
     EXPECT_STATUS(STATUS_TIMED_OUT, weft_ipc_receive(handle, &message, &badge, &ipc));
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(other, 2)); /* nobody waits there now */
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(other, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(other, 0, &bits));
     EXPECT_EQUAL(2, bits);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(other));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
@@ -68,10 +68,10 @@ static void check_no_signal(uint32_t cpu, uint32_t object)
     uint64_t bits, deadline = weft_deadline(SOON), handle = notification_on(object);
 
     EXPECT_STATUS(STATUS_OK, weft_thread_migrate(cpu));
-    EXPECT_STATUS(STATUS_TIMED_OUT, weft_notification_wait_until(handle, deadline, &bits));
+    EXPECT_STATUS(STATUS_TIMED_OUT, weft_notification_wait(handle, deadline, &bits));
     EXPECT(weft_cycles() >= deadline);
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(handle, 4));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait_until(handle, weft_deadline(LATER), &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, weft_deadline(LATER), &bits));
     EXPECT_EQUAL(4, bits);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
 }
@@ -101,7 +101,7 @@ static void answer_many(void *argument)
                       weft_ipc_reply_receive_with(self->endpoint, &message, &badge, &ipc));
         message.words[0]++;
     }
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
 
 static void check_in_time(uint32_t cpu, uint32_t object)
@@ -133,7 +133,8 @@ static void send_and_wait(void *argument)
     struct weft_ipc ipc = until(MET);
     uint64_t bits;
     EXPECT_STATUS(STATUS_OK, weft_ipc_send(self->endpoint, &message, &ipc));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(self->other, &bits)); /* beyond the deadline */
+    EXPECT_STATUS(STATUS_OK,
+                  weft_notification_wait(self->other, 0, &bits)); /* beyond the deadline */
 }
 
 /* The sender waits in the queue first, with its deadline; then it is taken, long before. */
@@ -179,7 +180,7 @@ static void answer_late(void *argument)
         EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply_to(handle, &message, NULL));
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
     } else {
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
     }
 }
 

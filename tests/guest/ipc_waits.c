@@ -45,13 +45,13 @@ static void check_any(uint32_t cpu, uint32_t object)
         }
         EXPECT_EQUAL(++calls, message.words[0]);
         message.words[0]++;
-        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
     }
     partner_end(&partner);
     EXPECT_EQUAL(0x1e, bits); /* all of 2, 4 .. 20 together */
     /* It does not wait there any more. */
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(partner.other, 1));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(partner.other, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(partner.other, 0, &bits));
     EXPECT_EQUAL(1, bits);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(partner.endpoint));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(partner.other));
@@ -96,7 +96,7 @@ static void take_turns(void *argument)
 {
     struct partner *self = argument;
     uint64_t bits;
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(self->endpoint, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(self->endpoint, 0, &bits));
     for (uint64_t i = 1; i < ROUNDS; i++) {
         EXPECT_EQUAL(i, bits);
         EXPECT_STATUS(STATUS_OK,
@@ -155,7 +155,7 @@ static void serve_on_cpu(void *argument)
            message.words[0] != 0) {
         message.words[0] = self->count;
     }
-    (void)weft_ipc_reply(&message);
+    (void)weft_ipc_reply(&message, NULL);
 }
 
 static void ask_who(void *argument)

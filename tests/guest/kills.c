@@ -149,7 +149,7 @@ static void wait_end(struct stage *stage, uint64_t bit)
 {
     while ((stage->has_ended & bit) == 0) {
         uint64_t bits;
-        NEED(weft_notification_wait(stage->ended, &bits) == STATUS_OK);
+        NEED(weft_notification_wait(stage->ended, 0, &bits) == STATUS_OK);
         stage->has_ended |= bits;
     }
 }

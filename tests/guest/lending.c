@@ -70,7 +70,7 @@ static void serve(void *argument)
         server->seen += weft_load64_acquire(&server->rival->turns) - before;
         message.words[0]++;
     }
-    (void)weft_ipc_reply(&message);
+    (void)weft_ipc_reply(&message, NULL);
 }
 
 struct client {

@@ -61,7 +61,7 @@ static void take_part(void *argument)
     struct knot *knot = argument;
     for (;;) {
         uint64_t bits;
-        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(knot->notification, &bits));
+        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(knot->notification, 0, &bits));
         if ((bits & STOP) != 0) {
             knot->wrong += bits != STOP;
             return;

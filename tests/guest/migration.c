@@ -71,7 +71,7 @@ static void serve_and_move(void *argument)
     for (;;) {
         REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(mover->endpoint, &message, &badge));
         if (message.words[0] == STOP) {
-            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+            EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
             return;
         }
         message.words[0]++;

@@ -30,10 +30,10 @@ TEST(bits_gather_until_taken, "a wait takes all bits that were set, and clears t
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(handle, 1));
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(handle, 1ull << 61));
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(handle, 6));
-        EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, &bits));
+        EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, 0, &bits));
         EXPECT_EQUAL(1ull << 61 | 7, bits);
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(handle, 8));
-        EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, &bits));
+        EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, 0, &bits));
         EXPECT_EQUAL(8, bits);
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
     }
@@ -44,7 +44,7 @@ TEST(badge_decides_the_bits, "through a badged capability exactly the badge's bi
     uint64_t bits, badged, handle = create_on(0);
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, handle, RIGHT_WRITE, 0x10, &badged));
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(badged, 0xffff));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(handle, 0, &bits));
     EXPECT_EQUAL(0x10, bits);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(badged));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
@@ -56,16 +56,16 @@ TEST(rights_are_needed, "signalling needs write, waiting needs read")
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, handle, RIGHT_READ, 0, &reader));
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, handle, RIGHT_WRITE, 0, &writer));
     EXPECT_STATUS(STATUS_NO_RIGHT, weft_notification_signal(reader, 1));
-    EXPECT_STATUS(STATUS_NO_RIGHT, weft_notification_wait(writer, &bits));
+    EXPECT_STATUS(STATUS_NO_RIGHT, weft_notification_wait(writer, 0, &bits));
     EXPECT_STATUS(STATUS_OK, weft_notification_signal(writer, 1));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(reader, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(reader, 0, &bits));
     EXPECT_STATUS(STATUS_WRONG_TYPE, weft_notification_signal(HANDLE_SELF, 1));
-    EXPECT_STATUS(STATUS_WRONG_TYPE, weft_notification_wait(HANDLE_SELF, &bits));
+    EXPECT_STATUS(STATUS_WRONG_TYPE, weft_notification_wait(HANDLE_SELF, 0, &bits));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_notification_signal(0, 1));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(reader));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(writer));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(handle));
-    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_notification_wait(handle, &bits));
+    EXPECT_STATUS(STATUS_BAD_HANDLE, weft_notification_wait(handle, 0, &bits));
     EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_notification_create(cpu_count(), &handle));
     EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_notification_create(~0ull, &handle));
 }
@@ -84,7 +84,7 @@ static void wait_once(void *argument)
 {
     struct waiter *waiter = argument;
     weft_store_release(&waiter->started, 1);
-    waiter->status = weft_notification_wait(waiter->notification, &waiter->bits);
+    waiter->status = weft_notification_wait(waiter->notification, 0, &waiter->bits);
     weft_store_release(&waiter->done, 1);
 }
 
@@ -158,7 +158,7 @@ static void signal_storm(void *argument)
         weft_fetch_add(&storm->raised, 1);
         REQUIRE_STATUS(STATUS_OK,
                        weft_notification_signal(storm->notification, 1ull << storm->bit));
-        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(storm->acknowledged, &bits));
+        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(storm->acknowledged, 0, &bits));
     }
 }
 
@@ -180,7 +180,7 @@ TEST(no_signal_is_lost, "signallers on all CPUs, each waiting for its answer: ev
     }
     for (uint64_t total = 0; total < (uint64_t)count * SIGNALS;) {
         uint64_t bits;
-        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits));
         EXPECT(bits != 0 && bits >> count == 0);
         for (uint32_t i = 0; i < count; i++) {
             if ((bits >> i & 1) == 0) {
@@ -226,7 +226,7 @@ TEST(the_last_signal_arrives,
     }
     for (uint32_t finished = 0; finished < count;) { /* hangs if a last signal is lost */
         uint64_t bits;
-        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits));
         finished = 0;
         for (uint32_t i = 0; i < count; i++) {
             finished += weft_load_acquire(&storms[i].raised) == SIGNALS;
@@ -289,7 +289,7 @@ static int role_waits(uint64_t value)
 {
     uint64_t bits;
     (void)value;
-    return weft_notification_wait(weft_capability("notification"), &bits) == STATUS_OK ? 0 : 1;
+    return weft_notification_wait(weft_capability("notification"), 0, &bits) == STATUS_OK ? 0 : 1;
 }
 
 TEST(a_killed_waiter_leaves_room, "after the waiter's process was killed another may wait")
@@ -302,7 +302,7 @@ TEST(a_killed_waiter_leaves_room, "after the waiter's process was killed another
         weft_sleep_for(2000); /* by then it waits, as a rule; the promise holds if not */
         child_kill(&child);
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(notification, 2));
-        EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+        EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits));
         EXPECT_EQUAL(2, bits);
         EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));
     }

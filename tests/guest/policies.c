@@ -198,7 +198,7 @@ TEST(deadlines_are_met,
 static void wait_for_bits(void *argument)
 {
     uint64_t bits;
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait((uint64_t)argument, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait((uint64_t)argument, 0, &bits));
 }
 
 TEST(parameters_are_checked, "priority, weight, budget and period must make sense")

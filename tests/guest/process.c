@@ -203,7 +203,7 @@ TEST(an_end_signals_no_foreign_bits, "who holds a badge signals its bits at an e
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, ended, RIGHT_WRITE, 2, &badged));
     REQUIRE_STATUS(STATUS_OK, weft_process_create(16, 'b', 0, badged, 4, 0, &process));
     EXPECT_STATUS(STATUS_OK, weft_process_kill(process));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(ended, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(ended, 0, &bits));
     EXPECT_EQUAL(2, bits);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(process));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(badged));

@@ -67,7 +67,7 @@ static void answer_once(void *argument)
     struct weft_message message = {{0}};
     uint64_t badge;
     EXPECT_STATUS(STATUS_OK, weft_ipc_reply_receive(*(uint64_t *)argument, &message, &badge));
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
 
 TEST(an_endpoint_is_copied_or_gone, "a copy that succeeds while the original goes can be used")
@@ -111,7 +111,7 @@ TEST(a_notification_is_copied_or_gone, "the same, with an object that dies with 
             REQUIRE_STATUS(STATUS_OK, weft_notification_create(i % cpu_count(), &other[n]));
         }
         EXPECT_STATUS(STATUS_OK, weft_notification_signal(copy.copied, 4));
-        EXPECT_STATUS(STATUS_OK, weft_notification_wait(copy.copied, &bits));
+        EXPECT_STATUS(STATUS_OK, weft_notification_wait(copy.copied, 0, &bits));
         EXPECT_EQUAL(4, bits);
         for (unsigned n = 0; n < 4; n++) {
             REQUIRE_STATUS(STATUS_OK, weft_cap_delete(other[n]));

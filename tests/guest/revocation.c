@@ -162,7 +162,7 @@ static void introduce(const struct child *holders, uint64_t peers)
                        weft_cap_copy(holders[message.words[0]].process, holders[next].process,
                                      RIGHT_MANAGE, 0, &message.words[0]));
     }
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
 
 static void holders_race(struct weft_random *random)
@@ -189,7 +189,7 @@ static void holders_race(struct weft_random *random)
     }
     EXPECT_STATUS(STATUS_OK, weft_cap_revoke(root));
     while (seen != (1u << HOLDERS) - 1 &&
-           EXPECT_STATUS(STATUS_OK, weft_notification_wait(done, &bits))) {
+           EXPECT_STATUS(STATUS_OK, weft_notification_wait(done, 0, &bits))) {
         seen |= bits;
     }
     /* With ours the last capability to receive goes, unless one has survived: then this call hangs. */

@@ -68,7 +68,7 @@ static void hold_the_cpu(void *argument)
     struct rivals *rivals = argument;
     for (unsigned i = 0; i < 5; i++) {
         uint64_t bits;
-        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(rivals->go, &bits));
+        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(rivals->go, 0, &bits));
         uint64_t before = weft_load64_acquire(&rivals->low.count);
         spin_for(1500);
         (void)weft_yield(); /* to equals; there are none */
@@ -344,7 +344,7 @@ static void answer_both(void *argument)
     EXPECT_STATUS(STATUS_OK, weft_ipc_reply_receive(answers->endpoint, &message, &badge));
     EXPECT_STATUS(STATUS_OK, weft_ipc_reply_receive(answers->endpoint, &message, &badge));
     answers->server_went_on = weft_fetch_add(&answers->order, 1);
-    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
 
 TEST(an_answer_preempts_the_server,

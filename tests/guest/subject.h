@@ -79,5 +79,5 @@ static unused_function void wait_once(void *argument)
     struct subject *subject = argument;
     uint64_t bits;
     weft_store_release(&subject->progress, 1);
-    subject->status = weft_notification_wait(subject->object, &bits);
+    subject->status = weft_notification_wait(subject->object, 0, &bits);
 }

@@ -32,7 +32,7 @@ ELSEWHERE = {
     ("*", "exists"): "memory.c maps over what is there",
     ("process_create", "no_right"): "the watcher is looked up as by notification_signal",
     ("notification_create", "no_right"): "authority.c: the place is looked up as by endpoint_create",
-    ("ipc_reply_with", "bad_handle"): "ipc_capabilities.c: what goes with a call is checked by the same code",
+    ("ipc_reply", "bad_handle"): "ipc_capabilities.c: what goes with a call is checked by the same code",
     ("ipc_reply_save", "bad_handle"): "authority.c: who does not hold itself creates nothing",
 }
 

@@ -84,7 +84,7 @@ TEST(waits_end_with_rest,
             suspend_waiting(call_once, cpu, endpoint);
             suspend_waiting(receive_once, cpu, endpoint);
             EXPECT_STATUS(STATUS_OK, weft_notification_signal(notification, 2));
-            EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits)); /* not busy */
+            EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits)); /* not busy */
             EXPECT_STATUS(STATUS_OK, weft_cap_delete(endpoint));
             EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));
         }
@@ -103,7 +103,7 @@ TEST(a_held_client_rests,
         REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(client.object, &message, &badge));
         EXPECT_EQUAL(5, message.words[0]);
         EXPECT_STATUS(STATUS_OK, weft_thread_suspend(client.handle));
-        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message));
+        EXPECT_STATUS(STATUS_NO_CALLER, weft_ipc_reply(&message, NULL));
         EXPECT_STATUS(STATUS_OK, weft_thread_resume(client.handle));
         subject_join(&client);
         EXPECT_STATUS(STATUS_CANCELLED, client.status);
@@ -123,7 +123,7 @@ static void serve_slowly(void *argument)
         take_time();
     }
     message.words[0]++;
-    (void)weft_ipc_reply(&message);
+    (void)weft_ipc_reply(&message, NULL);
 }
 
 TEST(a_server_rests_with_its_client,

@@ -167,7 +167,7 @@ static void where(void *argument)
     struct subject *subject = argument;
     uint64_t bits;
     weft_store_release(&subject->progress, 1);
-    subject->status = weft_notification_wait(subject->object, &bits);
+    subject->status = weft_notification_wait(subject->object, 0, &bits);
     subject->argument = weft_processor_id();
 }
 

@@ -230,7 +230,7 @@ TEST(other_messages_go, "one way, and with an answer that its server has put off
 static void wait_for_signal(void *argument)
 {
     uint64_t bits;
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait((uint64_t)argument, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait((uint64_t)argument, 0, &bits));
     EXPECT_EQUAL(0x50, bits);
 }
 
@@ -284,7 +284,7 @@ TEST(a_device_interrupts, "a clock's line is signalled to its driver, and acknow
     EXPECT_STATUS(STATUS_OK, weft_port_write(ports, TIMER_COMMAND, 1, TIMER_ONCE));
     EXPECT_STATUS(STATUS_OK, weft_port_write(ports, TIMER_DATA, 1, 0));
     EXPECT_STATUS(STATUS_OK, weft_port_write(ports, TIMER_DATA, 1, 4));
-    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, &bits));
+    EXPECT_STATUS(STATUS_OK, weft_notification_wait(notification, 0, &bits));
     EXPECT_EQUAL(8, bits);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(interrupt));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));

@@ -108,7 +108,7 @@ static void serve(void *argument)
             message.words[i] += i + 1;
         }
     }
-    REQUIRE_STATUS(STATUS_OK, weft_ipc_reply(&message));
+    REQUIRE_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
 
 static void call_server(uint64_t endpoint, uint64_t seed)
@@ -179,7 +179,7 @@ static void pass_baton(void *argument)
     struct post *post = argument;
     for (int i = 0; i < CALLS; i++) {
         uint64_t bits;
-        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(post->notification, &bits));
+        REQUIRE_STATUS(STATUS_OK, weft_notification_wait(post->notification, 0, &bits));
         EXPECT_EQUAL(1, bits);
         post->served++;
         REQUIRE_STATUS(STATUS_OK, weft_notification_signal(post->next->notification, 1));

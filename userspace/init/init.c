@@ -199,7 +199,7 @@ static uint64_t supervise(uint64_t supervisor)
     uint64_t result = 0;
     while (!all_ended()) {
         uint64_t bits;
-        status_t status = weft_notification_wait(supervisor, &bits);
+        status_t status = weft_notification_wait(supervisor, 0, &bits);
         if (status != STATUS_OK) {
             give_up("notification", "of the children", "cannot be waited for", status);
         }

@@ -86,7 +86,7 @@ static int64_t wait(struct weft_channel *channel)
     }
     uint64_t bits;
     channel->sleeps++;
-    status_t status = weft_notification_wait(channel->wait, &bits);
+    status_t status = weft_notification_wait(channel->wait, 0, &bits);
     if (status != STATUS_OK) {
         return failed(channel, status);
     }

@@ -69,7 +69,7 @@ void weft_group_wait(struct weft_group *group)
 {
     uint64_t bits;
     group_leave(group);
-    (void)weft_notification_wait(group->notification, &bits);
+    (void)weft_notification_wait(group->notification, 0, &bits);
     group->running = 1;
 }
 

@@ -9,9 +9,10 @@
 
 #include "kernel/thread.h"
 
-/* Sends a client that waits for an answer home with a status. `cause`: who gave it, for the trace. The
- * CPU that owns the client; nobody holds it any more. */
-void caller_go_on(struct thread *client, uint32_t cause, status_t status);
+/* A thread that waited for a message or an answer goes on at home with a status; where capabilities came,
+ * by way of its process's CPU. `cause`: the id of who gave it, for the trace. The thread's owner; it is
+ * in no queue, and nobody holds it any more. */
+void caller_go_on(struct thread *thread, uint32_t cause, status_t status);
 
 /* Lets the server's client go, with a status. The server's home CPU. */
 void caller_release(struct thread *server, status_t status);
@@ -19,7 +20,8 @@ void caller_release(struct thread *server, status_t status);
 /* The server has come home, perhaps with a fresh client: that one is this CPU's now. */
 void caller_arrived(struct thread *server);
 
-/* The server moves to another CPU, and its client with it. */
+/* The server moves to another CPU, and its client with it: the server's mail, which must follow, carries
+ * both. */
 void caller_follows(struct thread *server, cpu_t cpu);
 
 /* The server has died: its client gets STATUS_DEAD. */

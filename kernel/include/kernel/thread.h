@@ -39,8 +39,8 @@ typedef status_t (*invoke_fn)(struct thread *caller, struct object *object);
 
 /* How its message travels, beside the words. */
 enum ipc_flags {
-    IPC_ONE_WAY = 1, /* it waits until somebody has the message, not for an answer */
-    IPC_NO_WAIT = 2, /* it does not wait for somebody who has not come yet */
+    IPC_NO_WAIT = WEFT_IPC_NO_WAIT, /* it does not wait for somebody who has not come yet */
+    IPC_ONE_WAY = 2,                /* it waits until somebody has the message, not for an answer */
 };
 
 struct thread {
@@ -83,7 +83,9 @@ struct thread {
     vaddr_t handles_to;                      /* (O) where user space wants the handles */
     status_t collect_status;                 /* (O) with what it goes on afterwards */
     uint8_t ipc_flags;                       /* (O) enum ipc_flags */
-    struct object *waits_also; /* (O) notification that ends its wait for a message, too */
+    uint32_t
+        notification; /* (O) handle of what shall end its wait for a message, too; 0: nothing */
+    struct object *waits_also; /* (O) the notification that does so; NULL: none */
     /* -- the rest -- */
     struct object object;               /* what capabilities name; owned by the process's CPU */
     cycles_t deadline;                  /* (O) until when its message may wait */
