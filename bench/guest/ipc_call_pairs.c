@@ -24,7 +24,6 @@
 struct pair {
     struct call_server server;
     struct bench_loop loop;
-    uint32_t thread_id;
 };
 
 static struct pair pairs[PAIRS_MAX];
@@ -49,7 +48,7 @@ static void measure_all(void)
     }
     for (uint32_t i = 0; i < pair_count; i++) {
         if (weft_thread_start_id(&group, "ipc.call.pairs", 2 * i, WEFT_PRIORITY_DEFAULT, run_client,
-                                 &pairs[i], &pairs[i].thread_id) != STATUS_OK) {
+                                 &pairs[i], &pairs[i].loop.thread_id) != STATUS_OK) {
             weft_fail("ipc.call.pairs: no thread on CPU %u", 2 * i);
         }
     }
@@ -84,7 +83,7 @@ static void report_all(const char *name, uint64_t *all, uint64_t operations)
     struct bench_loop loop = {
         .samples = all,
         .total = bench_options.warmup + pair_count * samples,
-        .thread_id = pairs[0].thread_id,
+        .thread_id = pairs[0].loop.thread_id,
     };
     for (uint32_t i = 0; i < pair_count; i++) {
         memcpy(all + bench_options.warmup + i * samples,
@@ -115,6 +114,7 @@ void bench_ipc_call_pairs(void)
     report_all("ipc.call.pairs", room + pair_count * total, 1);
     report_all("ipc.call.pairs.share", room + pair_count * total, pair_count);
     for (uint32_t i = 0; i < pair_count; i++) {
+        bench_report_calls("ipc.call.pairs", &pairs[i].loop, 2 * i, 2 * i + 1);
         call_server_end(&pairs[i].server);
     }
 }

@@ -150,17 +150,20 @@ static int role_hands_on(uint64_t value)
     return 0;
 }
 
-/* Tells each holder how it may reach the next one. */
+/* Tells each holder how it may reach the next one. All handles are there before the first holder hears of
+ * its own: those who have begun to copy fill the tables of the others. */
 static void introduce(const struct child *holders, uint64_t peers)
 {
     struct weft_message message = {{0}};
-    uint64_t badge;
+    uint64_t next[HOLDERS], badge;
+    for (uint32_t i = 0; i < HOLDERS; i++) {
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_cap_copy(holders[i].process, holders[(i + 1) % HOLDERS].process,
+                                     RIGHT_MANAGE, 0, &next[i]));
+    }
     for (uint32_t i = 0; i < HOLDERS; i++) {
         REQUIRE_STATUS(STATUS_OK, weft_ipc_reply_receive(peers, &message, &badge));
-        uint64_t next = (message.words[0] + 1) % HOLDERS;
-        REQUIRE_STATUS(STATUS_OK,
-                       weft_cap_copy(holders[message.words[0]].process, holders[next].process,
-                                     RIGHT_MANAGE, 0, &message.words[0]));
+        message.words[0] = next[message.words[0]];
     }
     EXPECT_STATUS(STATUS_OK, weft_ipc_reply(&message, NULL));
 }
