@@ -68,12 +68,20 @@ class Story:
         return FIRST_REPLY + self.replies
 
 
-def cross_call(story: Story, doorbell: bool = True, service: int = 700) -> int:
-    """ping calls pong on the other CPU and gets its answer. Returns the message's id."""
+def cross_call(story: Story, doorbell: bool = True, service: int = 700, stays: bool = False,
+               stayed: bool = False) -> int:
+    """ping calls pong on the other CPU and gets its answer. Returns the message's id.
+
+    With `stays` pong has not yet gone to wait again when all this is over; with `stayed` it does so
+    in the very nanosecond in which ping's call is pushed.
+    """
     message = story.message()
     story.cross += 1
     story.at(0, "ipc_call", path="cross", message=message, endpoint=PONG_ENDPOINT)
     story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    if stayed:
+        story.at(1, "switch", after=0, state="blocked_receive", previous=PONG,
+                 next=Capture.idle(1))
     if doorbell:
         story.at(0, "doorbell_send", to=1)
     else:
@@ -93,7 +101,8 @@ def cross_call(story: Story, doorbell: bool = True, service: int = 700) -> int:
     story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
     story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
     story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
-    story.at(1, "switch", state="blocked_receive", previous=PONG, next=Capture.idle(1))
+    if not stays:
+        story.at(1, "switch", state="blocked_receive", previous=PONG, next=Capture.idle(1))
     return message
 
 
@@ -287,6 +296,8 @@ def whole(rounds: int = 20) -> Story:
     story = Story()
     for index in range(rounds):
         cross_call(story, doorbell=index % 2 == 0)
+        cross_call(story, stays=True)
+        cross_call(story, stayed=True)
         direct_call(story)
         own_events(story)
         signal(story)

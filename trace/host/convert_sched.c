@@ -11,7 +11,9 @@
  *    runs at that moment, on any CPU. A thread that was woken through a mailbox is woken for the
  *    reader at the moment of the push, on the CPU that pushed, by the thread that pushed: this is
  *    who made it run, and it was running. Only when the woken thread was not yet blocked at the
- *    push, or when nobody pushed, the CPU where the wake-up was recorded is the waker's.
+ *    push, or when nobody pushed, the CPU where the wake-up was recorded is the waker's. Of two
+ *    events of one nanosecond on two CPUs the reader may take either first, so the waking is one
+ *    nanosecond later than the switch that blocked the thread.
  * 4. A direct switch from client to server and back has no wake-up in the kernel. In the picture
  *    it gets one, by the partner, so that critical paths lead through it.
  */
@@ -170,7 +172,7 @@ void sched_waking(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t
     event_close(convert, cpu, start, content, at);
 }
 
-/* Notes that the running thread gives itself away (theory, 5). */
+/* Notes that the running thread gives itself away. */
 void sched_push(struct convert *convert, const struct trace_event *event)
 {
     uint32_t current = convert->model.cpus[event->cpu].current;
@@ -209,13 +211,15 @@ void sched_wakeup(struct convert *convert, const struct trace_event *event,
 {
     const struct model_cpu *cpu = &convert->model.cpus[event->cpu];
     uint32_t wakee = change->other;
+    uint64_t blocked = convert->model.threads[wakee].since;
 
     if (convert->model.threads[wakee].running) {
         sched_leave(convert, wakee, convert->model.threads[wakee].cpu, event->time);
     }
     if (waker_was_pushing(convert, event, wakee)) {
-        sched_waking(convert, cpu->arrival.cpu, cpu->arrival.time, cpu->arrival.pusher, wakee,
-                     event->cpu);
+        sched_waking(convert, cpu->arrival.cpu,
+                     cpu->arrival.time > blocked ? cpu->arrival.time : blocked + 1,
+                     cpu->arrival.pusher, wakee, event->cpu);
     } else {
         sched_waking(convert, event->cpu, event->time, cpu->current, wakee, event->cpu);
     }
