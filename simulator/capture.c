@@ -82,12 +82,17 @@ bool capture_write(const char *path, uint32_t cpus)
 {
     uint32_t kept = cpus < CAPTURED_CPUS_MAX ? cpus : CAPTURED_CPUS_MAX;
     size_t size = sizeof(struct capture_header) + 2 * kept * sizeof(struct capture_section);
-    struct capture_header *header = calloc(1, size);
+    struct capture_header *header;
     FILE *file = fopen(path, "wb");
     uint64_t offset = padded(size);
     bool done;
 
-    if (header == NULL || file == NULL) {
+    if (file == NULL) {
+        return false;
+    }
+    header = calloc(1, size);
+    if (header == NULL) {
+        fclose(file);
         return false;
     }
     memcpy(header->magic, CAPTURE_MAGIC, sizeof(header->magic));

@@ -130,7 +130,7 @@ static void run_next(uint8_t left_state)
         cpu.running = next;
         cpu.switches++;
     }
-    if (cpu.current == NULL) {
+    if (best == NULL) {
         return;
     }
     if (best->sc->limit != TIME_UNLIMITED) {

@@ -374,7 +374,7 @@ static int role_calls_twice(uint64_t value)
 
 TEST(a_call_under_way_is_answered, "revoking what a client called with does not take its answer")
 {
-    struct weft_message message;
+    struct weft_message message = {{0}};
     struct child child;
     uint64_t target, badge;
     REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &target));

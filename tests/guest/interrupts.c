@@ -245,8 +245,8 @@ static int role_drives_and_ends(uint64_t value)
     if (weft_notification_wait(notification, 0, &bits) != STATUS_OK) {
         return 1;
     }
-    while (value != 0) { /* killed */
-        weft_sleep_for(1000000);
+    if (value != 0) {
+        weft_sleep_for(3600 * 1000000ull); /* killed long before */
     }
     return 0;
 }

@@ -25,7 +25,7 @@ static void check_send(uint32_t cpu, uint32_t object)
     struct partner partner = {.endpoint = endpoint_on(object)};
     partner_start(&partner, cpu, send_many);
     for (uint64_t i = 1; i <= ROUNDS; i++) {
-        struct weft_message message;
+        struct weft_message message = {{0}};
         uint64_t badge;
         EXPECT_STATUS(STATUS_OK, weft_ipc_receive(partner.endpoint, &message, &badge, NULL));
         EXPECT_EQUAL(i, message.words[0]);
@@ -176,7 +176,7 @@ static void check_save(uint32_t cpu, uint32_t object)
 {
     uint64_t badge, handle = endpoint_on(object), saved[3];
     struct partner clients[3];
-    struct weft_message message;
+    struct weft_message message = {{0}};
 
     for (uint64_t i = 0; i < 3; i++) {
         clients[i] = (struct partner){.endpoint = handle, .count = i + 1};

@@ -50,7 +50,7 @@ TEST(nobody_comes_in_time, "call, send and receive end at the deadline and not b
 static void check_either(uint32_t cpu, uint32_t object)
 {
     uint64_t bits, badge, handle = endpoint_on(object), other = notification_on(object);
-    struct weft_message message;
+    struct weft_message message = {{0}};
     struct weft_ipc ipc = until(SOON);
 
     EXPECT_STATUS(STATUS_OK, weft_thread_migrate(cpu));

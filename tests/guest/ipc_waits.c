@@ -32,7 +32,7 @@ static void check_any(uint32_t cpu, uint32_t object)
 
     partner_start(&partner, cpu, signal_then_call);
     while (calls < ROUNDS) {
-        struct weft_message message;
+        struct weft_message message = {{0}};
         uint64_t badge;
         status_t status = weft_ipc_receive(partner.endpoint, &message, &badge, &ipc);
         if (status == WEFT_IPC_NOTIFIED) {
@@ -66,7 +66,7 @@ TEST(either_needs_one_cpu, "the notification must live where the endpoint does, 
 {
     uint64_t badge, writer, handle = endpoint_on(0);
     uint64_t here = notification_on(0);
-    struct weft_message message;
+    struct weft_message message = {{0}};
     struct weft_ipc ipc = {.flags = WEFT_IPC_NO_WAIT};
 
     REQUIRE_STATUS(STATUS_OK, weft_cap_copy(HANDLE_SELF, here, RIGHT_WRITE, 0, &writer));

@@ -99,7 +99,7 @@ TEST(budgets_hold, "a spinner of top priority with a budget of 30 % leaves 70 % 
         {LOW | WEIGHT << 8, 0, 0, 0, 0, 0},
         {LOW | WEIGHT << 8, 0, 0, 0, 0, 0},
     };
-    uint32_t shares[SPINNERS];
+    uint32_t shares[SPINNERS] = {0};
     if (policy_is("fair")) {
         SKIP("a fair policy gives the spinner no more than its share");
     }
@@ -116,7 +116,7 @@ TEST(a_budget_is_a_bound, "a budget of 10 % holds among others of the same kind,
         {urgency, weft_microseconds(2000), weft_microseconds(10000), 0, 0, 0},
         {urgency, 0, 0, 0, 0, 0},
     };
-    uint32_t shares[SPINNERS];
+    uint32_t shares[SPINNERS] = {0};
     run_spinners(spinners, shares);
     EXPECT(shares[0] <= 101 && shares[1] <= 202);
     expect_near(1000, shares[0] + shares[1] + shares[2], 10);
@@ -133,7 +133,7 @@ TEST(shares_are_fair, "spinners of weights 10, 20 and 30 run for a sixth, a thir
         {HIGH | 20 << 8, 0, 0, 0, 0, 0},
         {LOW | 30 << 8, 0, 0, 0, 0, 0},
     };
-    uint32_t shares[SPINNERS];
+    uint32_t shares[SPINNERS] = {0};
     if (!policy_is("fair")) {
         SKIP("of the fair policy");
     }

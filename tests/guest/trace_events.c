@@ -210,7 +210,7 @@ static void send_and_call(void *argument)
 TEST(other_messages_go, "one way, and with an answer that its server has put off")
 {
     struct weft_group group;
-    struct weft_message message;
+    struct weft_message message = {{0}};
     uint64_t endpoint, badge, saved;
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     REQUIRE_STATUS(STATUS_OK, weft_endpoint_create(0, &endpoint));

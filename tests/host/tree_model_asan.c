@@ -75,7 +75,7 @@ static void take_out(struct tree_node *node)
     world.removed_inner += node->child[0] != NULL && node->child[1] != NULL;
     world.count--;
     memmove(&world.sorted[place], &world.sorted[place + 1],
-            (world.count - place) * sizeof(world.sorted[0]));
+            (world.count - place) * sizeof(struct tree_node *));
     tree_remove(&world.tree, node);
 }
 

@@ -63,7 +63,7 @@ static uint32_t process_of(const struct table *table, uint32_t index)
 static struct table_thread *thread_of(struct table *table, uint32_t index)
 {
     table->threads = memory_grow(table->threads, &table->thread_capacity, (size_t)index + 1,
-                                 sizeof *table->threads);
+                                 sizeof(struct table_thread *));
     if (!table->threads[index]) {
         table->threads[index] = memory_new(sizeof **table->threads);
         table->threads[index]->state = STATE_UNKNOWN;
