@@ -296,8 +296,6 @@ def whole(rounds: int = 20) -> Story:
     story = Story()
     for index in range(rounds):
         cross_call(story, doorbell=index % 2 == 0)
-        cross_call(story, stays=True)
-        cross_call(story, stayed=True)
         direct_call(story)
         own_events(story)
         signal(story)

@@ -29,6 +29,13 @@ def test_a_whole_story_is_clean(convert, trace_processor):
     assert trace_problems(convert(stories.whole(20)), trace_processor) == []
 
 
+def test_a_wakeup_in_the_nanosecond_of_the_block_comes_after_it(convert, trace_processor):
+    story = stories.Story()
+    stories.cross_call(story, stays=True)
+    stories.cross_call(story, stayed=True)
+    assert trace_problems(convert(story), trace_processor) == []
+
+
 def test_the_judge_finds_planted_faults(convert, trace_processor, tmp_path):
     """What this file relies on is not blind: a trace cut in the middle and one with a lost switch."""
     trace = convert(stories.whole(5))
