@@ -7,8 +7,12 @@
 A subject is a program, or one test of it (`test_sched::threads_move`). Each run boots it in icount
 mode, where the binary and the kernel's option `seed=` alone decide how the CPUs interleave (see
 smp/sched_point.h), so a seed that fails fails again. A run fails when the guest does not end with
-status 0, reports a failed test or not all tests, panics, or does not end in time: virtual time may
-stand still in a hang, so the limit counts the host's seconds and is generous.
+status 0, reports a failed test or not all tests, panics, leaves a trace that breaks a rule of `weft
+trace check`, or does not end in time: virtual time may stand still in a hang, so the limit counts the
+host's seconds and is generous.
+
+Programs say how much they did in records `{"record": "count", "kills": 30, ...}`; the report adds
+them up.
 
 Kernel and images are copied once, at the start: all runs are of the same binaries, whoever builds
 meanwhile. A failing run leaves everything in out/explore/<subject>-seed<N>/: console.log, trace.weft,
@@ -26,6 +30,7 @@ import shlex
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +45,7 @@ from weft.outcome import Outcome
 from weft.paths import OUT, ROOT
 from weft.run import seconds_of, whole_number
 from weft.steps import Progress
+from weft.trace_check import check_trace
 
 PLANTED_ROOM = ROOT / "tests" / "explore"  # programs with a race on purpose: tests of this tool
 SEEDS = 1000
@@ -157,6 +163,7 @@ class Exploration:
 
     def __init__(self, request: Request, folder: Path) -> None:
         self.request = request
+        self._folder = folder
         self._binaries = Binaries(folder, [subject.program for subject in request.subjects])
 
     def config(self, subject: Subject, seed: int) -> MachineConfig:
@@ -176,7 +183,8 @@ class Exploration:
 
     def judge(self, run: Run, machine: Machine, outcome: Outcome) -> str:
         """Why the run failed, and its evidence kept; empty if it did not."""
-        wrong = complaint(outcome, machine.console)
+        capture = self._folder / f"{run.subject.folder(run.seed)}.weft"
+        wrong = complaint(outcome, machine.console) or check_trace(machine, build.host_tool(), capture)
         if wrong:
             again = self.request.command(run.subject, run.seed)
             keep_evidence(machine, run.config, again, self.request.out / run.subject.folder(run.seed))
@@ -191,6 +199,7 @@ class Report:
         self.ran = dict.fromkeys(request.subjects, 0)
         self.failed = dict.fromkeys(request.subjects, 0)
         self.seconds = dict.fromkeys(request.subjects, 0.0)
+        self.counted: Counter[str] = Counter()
         self.first: Result | None = None
         self._started = time.monotonic()
         self._progress = Progress(PROGRESS_SECONDS)
@@ -199,6 +208,9 @@ class Report:
         subject = result.run.subject
         self.ran[subject] += 1
         self.seconds[subject] += result.seconds
+        for record in result.records:
+            if record.get("record") == "count":
+                self.counted.update({what: times for what, times in record.items() if what != "record"})
         if result.wrong:
             self.failed[subject] += 1
             if self.first is None or result.run.seed < self.first.run.seed:
@@ -244,6 +256,8 @@ class Report:
         for subject, ran in self.ran.items():
             each = self.seconds[subject] / ran if ran else 0.0
             print(f"{subject.name:{width}} {ran:7} {self.failed[subject]:9} {each:7.2f}")
+        if self.counted:
+            print("weft: " + ", ".join(f"{times:,} {what}" for what, times in self.counted.items()))
         took = duration(time.monotonic() - self._started)
         cpus = "1 CPU" if self.request.config.cpus == 1 else f"{self.request.config.cpus} CPUs"
         print(f"weft: {sum(self.ran.values())} runs with {cpus} in {took}", end="")

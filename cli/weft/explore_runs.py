@@ -39,12 +39,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """`wrong` is empty if all went well; `seconds` are the host's."""
+    """`wrong` is empty if all went well; `seconds` are the host's; `records` are those of `@weft` lines."""
 
     run: Run
     wrong: str
     seconds: float
     console: tuple[str, ...]
+    records: tuple[dict[str, Any], ...]
 
 
 Judge = Callable[[Run, Machine, Outcome], str]
@@ -119,4 +120,4 @@ class Runs:
             if stopping:
                 return None
             wrong = self._judge(run, machine, outcome)
-            return Result(run, wrong, outcome.seconds, tuple(machine.console))
+            return Result(run, wrong, outcome.seconds, tuple(machine.console), tuple(machine.records))

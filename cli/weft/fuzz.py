@@ -17,10 +17,8 @@ chooses both, and the same run can be had again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,18 +30,17 @@ from pathlib import Path
 from weft import build
 from weft.campaign import Binaries, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
 from weft.explore_runs import Result, Run, Runs
-from weft.machine import Machine, MachineConfig, MachineError
+from weft.machine import Machine, MachineConfig
 from weft.machine_config import UsageError
 from weft.outcome import Outcome
 from weft.paths import OUT
 from weft.run import seconds_of
 from weft.steps import Progress
+from weft.trace_check import check_trace
 
 PROGRAM = "test_fuzz"
 SEEDS = 10
-CHECK_SECONDS = 120
 PROGRESS_SECONDS = 30.0
-RECORD = "@weft "
 
 
 @dataclass(frozen=True)
@@ -109,27 +106,12 @@ class Campaign:
 
     def judge(self, run: Run, machine: Machine, outcome: Outcome) -> str:
         """Why the run failed, and its evidence kept; empty if it did not."""
-        wrong = complaint(outcome, machine.console) or self._check_trace(run, machine)
+        capture = self._folder / f"{run.subject}-{run.seed}.weft"
+        wrong = complaint(outcome, machine.console) or check_trace(machine, build.host_tool(), capture)
         if wrong:
             again = self.request.command(run.subject, run.seed)
             keep_evidence(machine, run.config, again, folder_of(self.request, run))
         return wrong
-
-    def _check_trace(self, run: Run, machine: Machine) -> str:
-        capture = self._folder / f"{run.subject}-{run.seed}.weft"
-        tool = build.host_tool()
-        try:
-            machine.capture(capture, tool, {})
-            done = subprocess.run(
-                [tool, "check", capture], capture_output=True, text=True, timeout=CHECK_SECONDS
-            )
-        except (MachineError, subprocess.TimeoutExpired) as error:
-            return f"no trace: {error}"
-        finally:
-            capture.unlink(missing_ok=True)
-        if done.returncode == 0:
-            return ""
-        return "trace: " + ((done.stdout + done.stderr).strip().splitlines() or ["check failed"])[0]
 
 
 def folder_of(request: Request, run: Run) -> Path:
@@ -164,9 +146,8 @@ class Report:
     def add(self, result: Result) -> None:
         self.ran += 1
         self.machine_seconds += result.seconds
-        for line in result.console:
-            if line.startswith(RECORD):
-                self._count(json.loads(line.removeprefix(RECORD)))
+        for record in result.records:
+            self._count(record)
         if result.wrong:
             self.failed.append(result)
             self._show_failure(result)

@@ -133,6 +133,16 @@ def test_a_seed_without_a_failure_exits_with_0(tree: Tree, tmp_path: Path) -> No
     assert "no failure" in done.stdout and not list(tmp_path.iterdir())
 
 
+def test_what_programs_count_is_added_up(tree: Tree, tmp_path: Path) -> None:
+    done = weft("test_kills", "--seeds", "3", "--append", "kills=7", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    pattern = r"^weft: (\d+) kills, (\d+) of a client, (\d+) of a server, (\d+) of both"
+    counted = re.search(pattern, done.stdout, re.M)
+    kills, *each = map(int, counted.groups()) if counted else (0,)
+    assert kills == 3 * (7 + 3) == sum(each)  # three of each run are for warming up
+    assert re.search(r", \d+ calls answered, 0 pages lost$", done.stdout, re.M)
+
+
 def test_a_hang_is_a_failure(tree: Tree) -> None:
     (result,) = runs_of(tree.kernel(), tree.image("test_busy"), [1], timeout=3.0)
     assert result.wrong.startswith("timeout: no end within 3 s")

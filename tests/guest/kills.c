@@ -8,7 +8,8 @@
  * Several stages play at once, each with a pair of light processes (light.h) in turn. They belong to
  * the arena, a process of its own, so that the test's memory is comparable before and after.
  *
- * Words of the kernel's command line: seed=N chooses the moments, kills=N how many.
+ * Words of the kernel's command line: seed=N chooses the moments, kills=N how many. What was done is
+ * printed as a record for `weft explore`, which adds up the seeds' (docs/testing.md).
  *
  * weft-test: cpus=4 append="kills=1500" timeout=180
  * weft-test: cpus=2 append="kills=700 idle=halt" seed=2 timeout=180
@@ -125,6 +126,8 @@ struct stage {
     uint64_t endpoint;
     uint64_t client, server; /* processes */
     uint32_t kills;          /* still to do */
+    uint32_t done[3];        /* by what was killed: client, server, both */
+    uint64_t calls;          /* that were answered */
     uint32_t failed;         /* line; 0: none */
 };
 
@@ -212,7 +215,6 @@ static void kill_client(struct stage *stage)
     NEED(stage->slot->server_wrong == 0 && stage->slot->outcome == RUNNING);
     NEED(weft_process_kill(stage->server) == STATUS_OK);
     wait_end(stage, SERVER_ENDED);
-    stage->kills--;
 }
 
 static void kill_server(struct stage *stage)
@@ -224,7 +226,6 @@ static void kill_server(struct stage *stage)
     wait_end(stage, SERVER_ENDED);
     NEED(stage->slot->server_wrong == 0);
     NEED(weft_ipc_call(stage->endpoint, &message) == STATUS_DEAD);
-    stage->kills--;
 }
 
 static void kill_both(struct stage *stage)
@@ -235,18 +236,20 @@ static void kill_both(struct stage *stage)
     wait_end(stage, CLIENT_ENDED);
     wait_end(stage, SERVER_ENDED);
     NEED(stage->slot->server_wrong == 0 && stage->slot->outcome != WRONG);
-    stage->kills -= stage->kills < 2 ? stage->kills : 2;
 }
 
 static void play(void *argument)
 {
     struct stage *stage = argument;
-    while (stage->kills > 0) {
+    static void (*const kills[])(struct stage *) = {kill_client, kill_server, kill_both};
+    for (; stage->kills > 0; stage->kills--) {
         pair_start(stage);
         if (stage->failed == 0) {
-            static void (*const kills[])(struct stage *) = {kill_client, kill_server, kill_both};
+            uint64_t what = weft_random_below(&stage->random, 3);
             let_play(stage);
-            kills[weft_random_below(&stage->random, 3)](stage);
+            kills[what](stage);
+            stage->done[what]++;
+            stage->calls += stage->slot->answered;
         }
         NEED(stage->failed == 0);
         NEED(weft_cap_delete(stage->client) == STATUS_OK);
@@ -266,6 +269,21 @@ static _Bool stage_open(struct stage *stage, uint64_t index, uint64_t seed, uint
            weft_notification_create(some_cpu(stage), &stage->ended) == STATUS_OK;
 }
 
+static void report(void)
+{
+    uint64_t calls = 0;
+    uint32_t done[3] = {0};
+    for (unsigned i = 0; i < STAGES; i++) {
+        calls += stages[i].calls;
+        for (unsigned what = 0; what < 3; what++) {
+            done[what] += stages[i].done[what];
+        }
+    }
+    weft_print("@weft {\"record\":\"count\",\"kills\":%u,\"of a client\":%u,\"of a server\":%u,"
+               "\"of both\":%u,\"calls answered\":%lu}\n",
+               done[0] + done[1] + done[2], done[0], done[1], done[2], calls);
+}
+
 /* `value`: kills << 32 | seed. Returns the line of what went wrong, modulo 256, or 0. */
 static int role_arena(uint64_t value)
 {
@@ -278,7 +296,8 @@ static int role_arena(uint64_t value)
         return 1;
     }
     for (uint64_t i = 0; i < STAGES; i++) {
-        if (!stage_open(&stages[i], i, (uint32_t)value, (uint32_t)(value >> 32) / STAGES) ||
+        uint32_t kills = (uint32_t)((value >> 32) + STAGES - 1 - i) / STAGES;
+        if (!stage_open(&stages[i], i, (uint32_t)value, kills) ||
             weft_thread_start(&group, "stage", (uint32_t)i % cpu_count(), WEFT_PRIORITY_DEFAULT,
                               play, &stages[i]) != STATUS_OK) {
             return 2;
@@ -291,6 +310,7 @@ static int role_arena(uint64_t value)
             return 3;
         }
     }
+    report();
     return 0;
 }
 
@@ -320,6 +340,8 @@ TEST(nobody_hangs_on_the_dead,
     arena_run(weft_argument_number("seed", 1), weft_argument_number("kills", KILLS));
     check_memory(pages);
     check_cpus();
+    weft_print("@weft {\"record\":\"count\",\"pages lost\":%ld}\n",
+               (int64_t)(pages - free_pages()));
 }
 
 static const struct role roles[] = {{"arena", role_arena}};

@@ -9,6 +9,7 @@ import pytest
 import stories
 from stories import NOTIFICATION, PANG, PING, PONG, PONG_ENDPOINT, Story
 from synthetic import Capture
+from weft.trace_check import check_trace
 
 
 def check(tool, tmp_path, story: Story) -> tuple[int, str]:
@@ -27,6 +28,22 @@ def test_a_true_story_passes(tool, tmp_path, tell: Callable[[Story], object]):
     tell(story)
     code, text = check(tool, tmp_path, story)
     assert code == 0, text
+
+
+def test_whoever_boots_machines_hears_of_a_lie(tool, tree, tmp_path):
+    """What `weft explore`, `weft fuzz` and `ends_well` say of a trace."""
+
+    class Ended:
+        def __init__(self, story: Story) -> None:
+            self.capture = lambda out, _: story.capture.write(out)
+
+    story = Story()
+    stories.cross_call(story)
+    out = tmp_path / "a.weft"
+    assert check_trace(Ended(story), tree.trace_tool, out) == ""
+    on_two_cpus(story)
+    assert check_trace(Ended(story), tree.trace_tool, out).startswith("trace: cpu 1 time ")
+    assert not out.exists()
 
 
 def test_all_stories_in_turn_pass(tool, tmp_path):

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weft.harness import artifacts, ktap
@@ -11,14 +12,17 @@ from weft.harness.guest import Guest
 from weft.harness.program import Configuration, TestProgram
 from weft.harness.tree import Tree
 from weft.machine import Outcome
+from weft.trace_check import check_trace
 
 
 @dataclass(frozen=True)
 class BootResult:
-    """What one boot of a test program gave. `evidence` is for people, empty if all went well."""
+    """What one boot of a test program gave. `trace` says which rule of `weft trace check` its trace
+    breaks. `evidence` is for people. Both are empty if all went well."""
 
     outcome: Outcome
     report: ktap.Report
+    trace: str
     evidence: str
 
     def complaint(self, test: str) -> str | None:
@@ -46,6 +50,8 @@ class BootResult:
         expected = "failed" if failed else "ok"
         if self.outcome.kind != expected:
             wrong.append(f"{self._ending()} with {failed} failed tests")
+        if self.trace:
+            wrong.append(self.trace)
         return "\n".join(wrong) or None
 
     def _ending(self) -> str:
@@ -74,10 +80,16 @@ class Boots:
         try:
             outcome = guest.wait()
             report = ktap.parse(guest.console)
-            result = BootResult(outcome, report, "")
+            result = BootResult(outcome, report, self._trace_complaint(guest), "")
             if not report.ok or result.end_complaint(program) is not None:
                 folder = self.out / artifacts.folder_name(name)
-                result = BootResult(outcome, report, artifacts.save(guest, folder))
+                result = replace(result, evidence=artifacts.save(guest, folder))
         finally:
             guest.close()
         return result
+
+    def _trace_complaint(self, guest: Guest) -> str:
+        if guest.config.profile.endswith("-notrace"):
+            return ""
+        with tempfile.TemporaryDirectory(prefix="weft-check-") as folder:
+            return check_trace(guest.machine, self.tree.trace_tool, Path(folder) / "trace.weft")

@@ -5,7 +5,8 @@
     tests/ipc/call.c::ends_well[tcg-4cpu]
 
 Collecting reads the C source and nothing else. `ends_well` fails for what belongs to no single
-test: a report without plan or end line, a panic after the last test, a wrong exit status.
+test: a report without plan or end line, a panic after the last test, a wrong exit status, a trace that
+breaks a rule of `weft trace check`.
 """
 
 from __future__ import annotations
