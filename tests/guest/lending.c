@@ -96,6 +96,7 @@ static void serve_beside_a_rival(uint32_t from, uint32_t client_priority, uint32
     struct rival rival = {0};
     struct server chain[SERVERS] = {{0}};
     struct client client = {0, ROUNDS};
+    struct weft_message first = {{1}};
     uint64_t seen = 0;
 
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&servers));
@@ -108,8 +109,8 @@ static void serve_beside_a_rival(uint32_t from, uint32_t client_priority, uint32
         EXPECT_STATUS(STATUS_OK, weft_thread_start(&servers, "server", cpu, server_priority, serve,
                                                    &chain[i]));
     }
-    weft_sleep_for(1000);
     client.endpoint = chain[SERVERS - 1].endpoint;
+    EXPECT_STATUS(STATUS_OK, weft_ipc_call(client.endpoint, &first)); /* afterwards all wait */
     EXPECT_STATUS(STATUS_OK, weft_thread_start(&others, "rival", cpu, MIDDLE, rival_spin, &rival));
     while (!weft_load_acquire(&rival.go)) {
         weft_sleep_for(100);
@@ -118,7 +119,7 @@ static void serve_beside_a_rival(uint32_t from, uint32_t client_priority, uint32
                                                call_often, &client));
     if (client_priority < MIDDLE) { /* its servers can only get on when the rival is gone */
         weft_sleep_for(5000);
-        EXPECT_EQUAL(0, weft_load_acquire(&chain[0].served));
+        EXPECT_EQUAL(1, weft_load_acquire(&chain[0].served));
         weft_store_release(&rival.stop, 1);
     }
     weft_group_wait(&clients);
