@@ -61,7 +61,6 @@ GENERATORS = {
 }
 # What a generator reads beside its own room: traces name system calls and errors.
 GENERATORS_READ_TOO = {"trace/schema/generate.py": ("kernel/abi/abi.toml",)}
-SYMBOLS_TOOL = "kernel/core/symbols.py"
 OFFSETS_TOOL = "kernel/arch/offsets.py"
 IMAGE_TOOL = "cli/weft/image.py"
 NINJA_MODULE = "cli/weft/ninja.py"
@@ -160,12 +159,6 @@ def write_rules(ninja: Ninja, python: str) -> None:
     ninja.rule("link_host", "clang $flags $in -o $out -pthread -lm", "link $out")
     ninja.rule("archive", "rm -f $out && llvm-ar rcsD $out $in", "archive $out")
     ninja.rule("generate", f"{python} $in --out {GEN}", "generate from $in", restat="1")
-    ninja.rule("symbols", f"{python} {SYMBOLS_TOOL} write $in -o $out", "symbol table $out")
-    ninja.rule(
-        "link_final",
-        f"ld.lld $flags $in -o $out && {python} {SYMBOLS_TOOL} check $out $table",
-        "link $out",
-    )
     ninja.rule(
         "offsets",
         f"clang $flags -MD -MF $out.d -MT $out -S $in -o $out.s && {python} {OFFSETS_TOOL} $out.s -o $out",
@@ -197,7 +190,7 @@ def write_generated(ninja: Ninja) -> None:
 
 
 def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
-    """One kernel: compile, link, take the symbols of that, link again with their table."""
+    """One kernel."""
     script = f"kernel/arch/{arch}/kernel.ld"
     offsets = f"kernel/arch/{arch}/offsets.c"
     rooms = [ninja.sources(room, arch, (".c", ".S")) for room in KERNEL_ROOMS]
@@ -222,19 +215,8 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
     ready = f"{folder}/headers"
     ninja.build([ready], "phony", headers)
     objects = [ninja.compile(source, f"{folder}/obj", flags, ready) for source in sources]
-    first, table, final = f"{folder}/first.elf", f"{folder}/symbols.S", f"{folder}/kernel.elf"
-    link = f"{LINK} -T {script}"
-    ninja.build([first], "link", objects, implicit=[script], flags=link)
-    ninja.build([table], "symbols", [first], implicit=[SYMBOLS_TOOL])
-    ninja.build([f"{folder}/symbols.o"], "compile", [table], flags=f"{target.target} -g0")
-    ninja.build(
-        [final],
-        "link_final",
-        [*objects, f"{folder}/symbols.o"],
-        implicit=[script, table, SYMBOLS_TOOL],
-        flags=link,
-        table=table,
-    )
+    final = f"{folder}/kernel.elf"
+    ninja.build([final], "link", objects, implicit=[script], flags=f"{LINK} -T {script}")
     ninja.products["all"].append(final)
 
 

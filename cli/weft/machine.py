@@ -49,6 +49,7 @@ from weft.guest_memory import GuestMemory
 from weft.machine_config import Descriptors, MachineConfig, UsageError, format_size, parse_size
 from weft.outcome import Outcome, classify_exit
 from weft.qmp import QmpError, QmpProtocol
+from weft.symbols import Symbols
 
 __all__ = [
     "Machine", "MachineConfig", "MachineError", "MachineTimeout", "Outcome", "QmpError",
@@ -109,6 +110,7 @@ class Machine:
         self.outcome: Outcome | None = None
         self.argv: list[str] = []
         self._on_line = on_line
+        self._symbols = Symbols(config.kernel)
         self._partial = b""
         self._protocol = QmpProtocol()
         self._files = contextlib.ExitStack()
@@ -245,7 +247,7 @@ class Machine:
             self._partial = b""
 
     def _line(self, raw: bytes) -> None:
-        line = raw.rstrip(b"\r").decode(errors="replace")
+        line = self._symbols.annotate(raw.rstrip(b"\r").decode(errors="replace"))
         self.console.append(line)
         if self.panic is None and line.startswith(PANIC_PREFIX):
             self.panic = line

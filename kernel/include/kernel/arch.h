@@ -9,7 +9,7 @@
  *     arch_cycles()            cycles_t: the time stamp counter
  *     arch_pause()             one turn of a polling loop; lets an emulator go to another CPU
  *     arch_to_virtual(paddr)   void *: a frame of RAM in the kernel's direct map
- *     arch_to_physical(ptr)    paddr_t: the other way round, for direct map addresses only
+ *     arch_to_physical(ptr)    paddr_t: the other way round, for the kernel's own image too
  *
  * and "arch/thread.h", for kernel/sched/switch.h:
  *
@@ -168,7 +168,7 @@ void arch_fpu_forget(struct thread *thread);
 
 /* ---- debugging ------------------------------------------------------------------------------- */
 
-/* Prints the kernel's call chain starting at the caller, one line each, with function names. */
+/* Prints the kernel's call chain starting at the caller, one address a line. */
 void arch_backtrace(void);
 
 /* Prints a user frame's registers. */
