@@ -46,11 +46,11 @@ struct weft_first_program {
 """
 
 THREADS = """\
-/* A thread's registers, for thread_registers_read and _write: x86_64. */
+/* A thread's registers, for thread_registers_read and _write: x86_64, in the kernel's order. */
 struct weft_registers {
-    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-    uint64_t rip, rflags;
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, rcx;
+    uint64_t rax, rdi, rsi, rdx, r10, r8, r9;
+    uint64_t rip, rflags, rsp;
 };
 
 /* What weft_thread_status.state may say. */

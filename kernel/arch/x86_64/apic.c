@@ -17,9 +17,9 @@
 #include "arch/registers.h"
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
+#include "kernel/panic.h"
 
 enum apic_register {
-    APIC_TASK_PRIORITY = 0x80,
     APIC_END_OF_INTERRUPT = 0xb0,
     APIC_SPURIOUS = 0xf0,
     APIC_COMMAND = 0x300,
@@ -27,7 +27,6 @@ enum apic_register {
     APIC_TIMER = 0x320,
     APIC_LINE0 = 0x350,
     APIC_LINE1 = 0x360,
-    APIC_ERROR = 0x370,
     APIC_TIMER_START = 0x380,
     APIC_TIMER_NOW = 0x390,
     APIC_TIMER_DIVISOR = 0x3e0,
@@ -40,7 +39,6 @@ enum apic_register {
 #define TIMER_DIVIDE_BY_1 0xbu
 #define TIMER_TICKS_MAX 0xffffffffull
 
-#define COMMAND_BUSY 0x1000u
 #define COMMAND_NMI 0x4400u /* delivery mode, level: assert */
 #define COMMAND_INIT 0x4500u
 #define COMMAND_START_UP 0x4600u
@@ -49,13 +47,19 @@ enum apic_register {
 
 #define CALIBRATION_DIVISOR 1000 /* the timer is measured for 1/1000 s */
 
-static bool apic_present;             /* (I) set at the end of CPU 0's apic_start() */
-static volatile uint32_t *apic_page;  /* (I) xAPIC registers */
+static bool wide;                     /* (I) x2APIC mode */
+static bool has_deadline;             /* (I) the timer compares the time stamp counter */
+static volatile uint32_t *apic_page;  /* (I) xAPIC registers; NULL until CPU 0's apic_start() */
 static uint64_t apic_ticks_per_cycle; /* (I) 32.32; 0 until measured */
+
+bool apic_is_wide(void)
+{
+    return cpuid_read(1, 0).ecx & CPUID_WIDE_APIC;
+}
 
 static uint32_t apic_read(enum apic_register reg)
 {
-    if (x86_features & FEATURE_X2APIC) {
+    if (wide) {
         return (uint32_t)msr_read(MSR_X2APIC + reg / 16);
     }
     return apic_page[reg / 4];
@@ -63,7 +67,7 @@ static uint32_t apic_read(enum apic_register reg)
 
 static void apic_write(enum apic_register reg, uint32_t value)
 {
-    if (x86_features & FEATURE_X2APIC) {
+    if (wide) {
         msr_write(MSR_X2APIC + reg / 16, value);
     } else {
         apic_page[reg / 4] = value;
@@ -86,19 +90,17 @@ void apic_start(void)
     uint64_t base = msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLE;
     bool first = base & APIC_BASE_BOOT_CPU;
 
-    base |= x86_features & FEATURE_X2APIC ? APIC_BASE_X2APIC : 0;
+    wide = apic_is_wide();
+    has_deadline = cpuid_read(1, 0).ecx & CPUID_TSC_DEADLINE;
+    base |= wide ? APIC_BASE_X2APIC : 0;
     msr_write(MSR_APIC_BASE, base);
     apic_page = (volatile uint32_t *)(DEVICE_BASE + (base & APIC_BASE_ADDRESS));
 
-    apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LINE0, LINE_MASKED);
     apic_write(APIC_LINE1, first ? LINE_NMI : LINE_MASKED);
-    apic_write(APIC_ERROR, LINE_MASKED);
     apic_write(APIC_SPURIOUS, SPURIOUS_APIC_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TIMER_DIVISOR, TIMER_DIVIDE_BY_1);
-    apic_write(APIC_TIMER,
-               VECTOR_TIMER | (x86_features & FEATURE_TSC_DEADLINE ? TIMER_TSC_DEADLINE : 0));
-    apic_present = true;
+    apic_write(APIC_TIMER, VECTOR_TIMER | (has_deadline ? TIMER_TSC_DEADLINE : 0));
 }
 
 void apic_acknowledge(void)
@@ -111,7 +113,7 @@ void apic_acknowledge(void)
 /* Interrupts are off, so the count may run through without one. */
 void apic_timer_calibrate(void)
 {
-    if (x86_features & FEATURE_TSC_DEADLINE) {
+    if (has_deadline) {
         return;
     }
     apic_write(APIC_TIMER_START, TIMER_TICKS_MAX);
@@ -123,13 +125,13 @@ void apic_timer_calibrate(void)
     apic_write(APIC_TIMER_START, 0);
     apic_ticks_per_cycle = ((uint64_t)(from - to) << 32) / (end - start);
     if (apic_ticks_per_cycle == 0) {
-        boot_fail("the local APIC's timer does not run");
+        panic("the local APIC's timer does not run");
     }
 }
 
 static void timer_program(cycles_t deadline)
 {
-    if (x86_features & FEATURE_TSC_DEADLINE) {
+    if (has_deadline) {
         msr_write(MSR_TSC_DEADLINE, deadline);
         return;
     }
@@ -148,7 +150,7 @@ void arch_timer_arm(cycles_t deadline)
 void arch_timer_disarm(void)
 {
     percpu(arch.timer_deadline) = 0;
-    if (x86_features & FEATURE_TSC_DEADLINE) {
+    if (has_deadline) {
         msr_write(MSR_TSC_DEADLINE, 0);
     } else {
         apic_write(APIC_TIMER_START, 0);
@@ -175,16 +177,11 @@ bool apic_timer_is_early(void)
 
 static void command_send(uint32_t target, uint32_t command)
 {
-    if (x86_features & FEATURE_X2APIC) {
+    if (wide) {
         /* The MSR write may overtake earlier stores, which the target is about to look at. */
         __asm__ volatile("mfence; lfence" : : : "memory");
         msr_write(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
         return;
-    }
-    /* Old hardware loses a command that is written while another is under way. Emulators are never
-     * busy, and looking would cost them an exit. */
-    while (!(x86_features & FEATURE_HYPERVISOR) && (apic_read(APIC_COMMAND) & COMMAND_BUSY)) {
-        arch_pause();
     }
     apic_write(APIC_COMMAND_TARGET, target << 24);
     apic_write(APIC_COMMAND, command);
@@ -192,24 +189,25 @@ static void command_send(uint32_t target, uint32_t command)
 
 void arch_doorbell_send(cpu_t cpu)
 {
-    command_send(cpu_table[cpu]->arch.apic_id, COMMAND_FIXED | VECTOR_DOORBELL);
+    command_send(acpi_apic_ids[cpu], COMMAND_FIXED | VECTOR_DOORBELL);
 }
 
-/* The waits are for hardware older than x2APIC; in an emulator that counts instructions, waiting 10
- * ms would take longer than the rest of the boot. The second start-up interrupt finds a CPU already
- * running and is ignored there, unless the first was lost. */
+/* Emulators and hypervisors take these without the long waits that old hardware wants. The second
+ * start-up interrupt finds a CPU already running and is ignored there, unless the first was lost. */
 void apic_start_others(void)
 {
     command_send(0, COMMAND_ALL_OTHERS | COMMAND_INIT);
-    clock_delay(x86_features & FEATURE_HYPERVISOR ? 10 : 10000);
+    clock_delay(10);
     command_send(0, COMMAND_ALL_OTHERS | COMMAND_START_UP | TRAMPOLINE_PADDR >> 12);
-    clock_delay(x86_features & FEATURE_HYPERVISOR ? 10 : 200);
+    clock_delay(10);
     command_send(0, COMMAND_ALL_OTHERS | COMMAND_START_UP | TRAMPOLINE_PADDR >> 12);
 }
 
-void apic_stop(uint32_t target, bool by_nmi)
+/* INIT stops a CPU in any state, also one that is not up yet and could not take an NMI. CPU 0, which an
+ * INIT would send into the firmware, is up whenever another is: it halts in the NMI. */
+void apic_stop(cpu_t cpu)
 {
-    if (apic_present) {
-        command_send(target, by_nmi ? COMMAND_NMI : COMMAND_INIT);
+    if (apic_page != NULL) {
+        command_send(acpi_apic_ids[cpu], cpu == 0 ? COMMAND_NMI : COMMAND_INIT);
     }
 }

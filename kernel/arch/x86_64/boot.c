@@ -12,14 +12,12 @@
 #include "kernel/boot.h"
 
 #include "arch/platform.h"
-#include "arch/registers.h"
 #include "kernel/arch.h"
-#include "kernel/print.h"
+#include "kernel/panic.h"
 
 #define PVH_MAGIC 0x336ec578u
 #define PVH_MEMORY_RAM 1
 #define LARGE_PAGE 0x200000ull
-#define BOOT_MAPPED_END (4ull << 30)
 
 /* PVH's structures, as the loader lays them out. */
 struct pvh_start_info {
@@ -51,16 +49,7 @@ struct pvh_memory {
 
 struct boot_info boot_info;
 
-static const char failure[] = "weft: PANIC: ";
 extern char kernel_end[];
-
-_Noreturn void boot_fail(const char *reason)
-{
-    arch_console_write(failure, sizeof(failure) - 1);
-    arch_console_write(reason, __builtin_strlen(reason));
-    arch_console_write("\n", 1);
-    arch_machine_off(111);
-}
 
 /* The first 2 MiB page behind the kernel image. */
 paddr_t boot_usable_start(void)
@@ -68,24 +57,18 @@ paddr_t boot_usable_start(void)
     return align_up((paddr_t)kernel_end - KERNEL_BASE, LARGE_PAGE);
 }
 
-/* Adds [start, end) in ascending order; the pages that are only partly in it are left out. */
+/* Adds [start, end) but for the pages that are only partly in it. */
 static void region_add(paddr_t start, paddr_t end)
 {
-    unsigned at = boot_info.region_count;
+    struct boot_region region = {align_up(start, PAGE_SIZE), align_down(end, PAGE_SIZE)};
 
-    start = align_up(start, PAGE_SIZE);
-    end = align_down(end, PAGE_SIZE);
-    if (start >= end) {
+    if (region.start >= region.end) {
         return;
     }
-    if (at == BOOT_REGIONS_MAX) {
-        boot_fail("the loader's memory map has too many ranges");
+    if (boot_info.region_count == BOOT_REGIONS_MAX) {
+        panic("the loader's memory map has too many ranges");
     }
-    for (; at > 0 && boot_info.regions[at - 1].start > start; at--) {
-        boot_info.regions[at] = boot_info.regions[at - 1];
-    }
-    boot_info.regions[at] = (struct boot_region){start, end};
-    boot_info.region_count++;
+    boot_info.regions[boot_info.region_count++] = region;
 }
 
 /* Adds the parts of [start, end) that lie around the initrd. */
@@ -102,32 +85,22 @@ static void region_add_around_initrd(paddr_t start, paddr_t end)
     region_add(hole_end, end);
 }
 
+/* Loaders list memory in ascending order, as boot_info wants it. */
 static void memory_map_read(const struct pvh_start_info *info)
 {
     const struct pvh_memory *map = arch_to_virtual(info->memory_map);
     paddr_t lowest = boot_usable_start();
-    bool trampoline_is_ram = false;
 
-    if (info->version < 1 || info->memory_map_entries == 0) {
-        boot_fail("the loader gave no memory map");
-    }
     for (uint32_t i = 0; i < info->memory_map_entries; i++) {
         paddr_t start = map[i].start;
         paddr_t end = start + map[i].size;
 
-        if (map[i].type != PVH_MEMORY_RAM || end <= start) {
-            continue;
-        }
-        trampoline_is_ram |= start <= TRAMPOLINE_PADDR && end >= TRAMPOLINE_PADDR + PAGE_SIZE;
-        if (end > lowest) {
+        if (map[i].type == PVH_MEMORY_RAM && end > lowest) {
             region_add_around_initrd(start < lowest ? lowest : start, end);
         }
     }
     if (boot_info.region_count == 0) {
-        boot_fail("no usable RAM");
-    }
-    if (!trampoline_is_ram) {
-        boot_fail("no RAM where the other CPUs are to start");
+        panic("no usable RAM");
     }
 }
 
@@ -138,7 +111,7 @@ static void initrd_read(const struct pvh_start_info *info)
     }
     const struct pvh_module *module = arch_to_virtual(info->modules);
     if (module->start < boot_usable_start() || module->start % PAGE_SIZE != 0) {
-        boot_fail("the initrd lies in the kernel, or not on a page boundary");
+        panic("the initrd lies in the kernel, or not on a page boundary");
     }
     boot_info.initrd_start = module->start;
     boot_info.initrd_size = module->size;
@@ -153,32 +126,11 @@ static void command_line_read(const struct pvh_start_info *info)
     size_t length = 0;
     while (text[length] != '\0') {
         if (length == BOOT_COMMAND_LINE_MAX - 1) {
-            boot_fail("the kernel command line is too long");
+            panic("the kernel command line is too long");
         }
         boot_info.command_line[length] = text[length];
         length++;
     }
-}
-
-/* Everything here was written by the loader below 4 GiB; what is not there cannot be trusted. */
-static void start_info_read(const struct pvh_start_info *info)
-{
-    if (info->magic != PVH_MAGIC) {
-        boot_fail("not started by a PVH loader");
-    }
-    if (info->modules >= BOOT_MAPPED_END || info->command_line >= BOOT_MAPPED_END ||
-        info->memory_map >= BOOT_MAPPED_END || info->rsdp >= BOOT_MAPPED_END) {
-        boot_fail("the loader's structures lie above 4 GiB");
-    }
-    initrd_read(info);
-    memory_map_read(info);
-    command_line_read(info);
-}
-
-/* From here on the boot stack is left behind. */
-static void main_on_kernel_stack(void)
-{
-    kernel_main();
 }
 
 /* Called by boot.S on the boot stack, with the boot page tables. */
@@ -186,11 +138,13 @@ _Noreturn void x86_start(paddr_t start_info)
 {
     const struct pvh_start_info *info = arch_to_virtual(start_info);
 
-    uart_start();
-    features_detect();
-    features_enable();
-    start_info_read(info);
-    cpu_create_first(); /* from here on panic() works, and exceptions are reported */
+    cpu_start_first();
+    if (info->magic != PVH_MAGIC || info->version < 1) {
+        panic("not started by a PVH loader");
+    }
+    initrd_read(info);
+    memory_map_read(info);
+    command_line_read(info);
     acpi_read(info->rsdp);
     trampoline_install();
     boot_info.cpu_count = acpi_cpu_count;
@@ -200,5 +154,5 @@ _Noreturn void x86_start(paddr_t start_info)
     ioapic_start();
     apic_timer_calibrate();
     cpu_create_others();
-    arch_restart_stack(main_on_kernel_stack);
+    arch_restart_stack(kernel_main); /* leaves the boot stack behind */
 }

@@ -2,16 +2,13 @@
  *
  * The life of a CPU: its area, its start, its rest, its stop, and the machine's end.
  *
- * CPU 0 makes everything the others need (areas, stacks, descriptors) before any of them runs. Then
- * one broadcast starts them all; each finds its own number in trampoline.S and sets itself up
- * without waiting for anybody. arch_start_cpus() waits for them, the last time that one CPU waits
- * for another.
+ * CPU 0 makes everything the others need (areas, stacks) before any of them runs. Then one broadcast
+ * starts them all; each finds its own number in boot.S and sets itself up without waiting for anybody.
+ * arch_start_cpus() waits for them, the last time that one CPU waits for another.
  *
- * Stopping works from any state of the machine, as it uses nothing but the local APIC and an atomic
- * word. A CPU that is up gets an NMI and halts in it. One that is not, or not yet, could not take
- * an NMI (it may be in real mode, in the firmware's care), so it gets an INIT, which stops any CPU
- * but the first; that one is always up. Of several CPUs that panic at once the first wins; the
- * others halt in arch_stop_others(), or in the NMI that it sends.
+ * Stopping works from any state of the machine, as it uses nothing but the local APIC, an atomic word
+ * and the stack pointer, which tells the CPU's number when GS cannot be trusted. Of several CPUs that
+ * panic at once the first wins; the others halt in arch_stop_others(), or as it tells them.
  */
 #include "kernel/cpu.h"
 
@@ -20,7 +17,6 @@
 #include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/panic.h"
-#include "kernel/print.h"
 #include "smp/atomic.h"
 
 #define EXIT_PORT 0xf4
@@ -31,9 +27,10 @@
 
 struct cpu *cpu_table[CPU_MAX];
 
+static struct cpu first_cpu;  /* needed before there is memory to take one from */
 static uint32_t cpus_awaited; /* (A) CPUs that have not come up yet */
 static unsigned stops;        /* (O: the stopper) how often it has tried */
-static uint32_t stopper;      /* (A) APIC id + 1 of the CPU that stops the others; 0: nobody */
+static uint32_t stopper;      /* (A) number + 1 of the CPU that stops the others; 0: nobody */
 
 extern const char trampoline_start[], trampoline_end[];
 
@@ -45,33 +42,44 @@ void trampoline_install(void)
                      (size_t)(trampoline_end - trampoline_start));
 }
 
-static struct cpu *cpu_create(cpu_t id, uint32_t apic)
+static void cpu_add(struct cpu *cpu, cpu_t id)
 {
-    struct cpu *cpu = boot_alloc(sizeof(struct cpu));
-
     cpu->self = cpu;
     cpu->id = id;
-    cpu->arch.apic_id = apic;
-    descriptors_init(cpu);
+    cpu->arch.apic_id = acpi_apic_ids[id];
     cpu_table[id] = cpu;
-    return cpu;
 }
 
-void cpu_create_first(void)
+/* Sets up the calling CPU's processor: boot.S has switched on what all have. Left off on purpose:
+ * FSGSBASE (user mode must not write GS base), OSXSAVE (the FPU state is then what fxsave knows, and no
+ * program can use more), PCID and machine check reporting. */
+static void cpu_set_up(struct cpu *cpu)
 {
+    struct cpuid has = cpuid_read(7, 0);
+    uint64_t cr4 = CR4_KERNEL;
+
+    if (cpuid_read(0, 0).eax >= 7) {
+        cr4 |= has.ebx & CPUID_SMEP ? CR4_SMEP : 0;
+        cr4 |= has.ebx & CPUID_SMAP ? CR4_SMAP : 0;
+        cr4 |= has.ecx & CPUID_UMIP ? CR4_UMIP : 0;
+    }
+    cr4_write(cr4);
+    msr_write(MSR_PAT, PAT_COMBINING_FOR_THROUGH);
+    descriptors_load(cpu);
+}
+
+void cpu_start_first(void)
+{
+    acpi_apic_ids[acpi_cpu_count++] = apic_id(); /* number 0, wherever ACPI lists it */
+    cpu_add(&first_cpu, 0);
     descriptors_build_idt();
-    descriptors_load(cpu_create(0, apic_id()));
-    percpu(arch.online) = true;
+    cpu_set_up(&first_cpu);
 }
 
 void cpu_create_others(void)
 {
     for (cpu_t id = 1; id < acpi_cpu_count; id++) {
-        cpu_create(id, acpi_apic_ids[id]);
-    }
-    if (acpi_unusable_cpus != 0) {
-        kprintf("weft: %u more CPUs stay off: too many, or not addressable without x2APIC\n",
-                acpi_unusable_cpus);
+        cpu_add(boot_alloc(sizeof(struct cpu)), id);
     }
 }
 
@@ -96,11 +104,8 @@ void arch_start_cpus(void)
 
 _Noreturn void x86_cpu_start(cpu_t id)
 {
-    features_enable();
-    descriptors_load(cpu_table[id]);
+    cpu_set_up(cpu_table[id]);
     apic_start();
-    /* Relaxed: the CPU that reads it needs nothing else of what was set up here. */
-    store_relaxed(&cpu_table[id]->arch.online, true);
     /* [cpu.started] release: all of the above is done. Pairs with [cpu.await]. */
     fetch_sub_acq_rel(&cpus_awaited, 1);
     kernel_cpu_main();
@@ -128,55 +133,51 @@ static _Noreturn void cpu_stop(void)
     }
 }
 
+/* The calling CPU's number, by its stack; that of the first instructions is CPU 0's. */
+static cpu_t cpu_by_stack(void)
+{
+    uint64_t stack = (uint64_t)__builtin_frame_address(0);
+
+    return stack < KERNEL_BASE ? (cpu_t)((stack - STACK_BASE) >> STACK_SLOT_SHIFT) : 0;
+}
+
 void arch_stop_others(void)
 {
-    uint32_t self = apic_id() + 1;
+    cpu_t self = cpu_by_stack();
     uint32_t found = 0;
 
     /* Relaxed: nothing but the word itself is decided here. */
-    if (!compare_exchange_relaxed(&stopper, &found, self) && found != self) {
+    if (!compare_exchange_relaxed(&stopper, &found, self + 1) && found != self + 1) {
         cpu_stop();
     }
     if (++stops > STOPS_MAX) {
         arch_machine_off(EXIT_PANIC);
     }
     for (cpu_t id = 0; id < acpi_cpu_count; id++) {
-        struct cpu *cpu = cpu_table[id];
-        if (cpu != NULL && cpu->arch.apic_id != self - 1) {
-            apic_stop(cpu->arch.apic_id, load_relaxed(&cpu->arch.online));
+        if (id != self) {
+            apic_stop(id);
         }
     }
 }
 
 void cpu_repair_gs(void)
 {
-    uint32_t self = apic_id();
-
-    for (cpu_t id = 0; id < acpi_cpu_count; id++) {
-        if (acpi_apic_ids[id] == self && cpu_table[id] != NULL) {
-            msr_write(MSR_GS_BASE, (uint64_t)cpu_table[id]);
-        }
-    }
+    msr_write(MSR_GS_BASE, (uint64_t)cpu_table[cpu_by_stack()]);
 }
 
-/* On the NMI's own stack. An NMI that no CPU of ours has sent is the host's question where this CPU
- * is; the panic answers it. */
-void x86_nmi(struct x86_exception_frame *frame)
+bool cpu_stop_wanted(void)
 {
     uint32_t found = load_relaxed(&stopper);
 
-    if (found == apic_id() + 1) {
-        return;
-    }
-    if (found != 0) {
+    if (found != 0 && found != cpu_by_stack() + 1) {
         cpu_stop();
     }
-    x86_kernel_exception(frame);
+    return found != 0;
 }
 
 _Noreturn void arch_machine_off(uint32_t status)
 {
-    port_write32(EXIT_PORT, EXIT_BASE + status);
+    arch_port_write(EXIT_PORT, 4, EXIT_BASE + status);
     cpu_stop(); /* no such device: the best that is left */
 }
 
@@ -184,16 +185,31 @@ _Noreturn void arch_machine_off(uint32_t status)
 
 uint32_t arch_port_read(uint16_t port, unsigned width)
 {
-    return width == 1 ? port_read8(port) : width == 2 ? port_read16(port) : port_read32(port);
+    uint32_t value = 0;
+
+    switch (width) {
+    case 1:
+        __asm__ volatile("inb %1, %b0" : "+a"(value) : "d"(port) : "memory");
+        break;
+    case 2:
+        __asm__ volatile("inw %1, %w0" : "+a"(value) : "d"(port) : "memory");
+        break;
+    default:
+        __asm__ volatile("inl %1, %0" : "+a"(value) : "d"(port) : "memory");
+    }
+    return value;
 }
 
 void arch_port_write(uint16_t port, unsigned width, uint32_t value)
 {
-    if (width == 1) {
-        port_write8(port, (uint8_t)value);
-    } else if (width == 2) {
-        port_write16(port, (uint16_t)value);
-    } else {
-        port_write32(port, value);
+    switch (width) {
+    case 1:
+        __asm__ volatile("outb %b0, %1" : : "a"(value), "d"(port) : "memory");
+        break;
+    case 2:
+        __asm__ volatile("outw %w0, %1" : : "a"(value), "d"(port) : "memory");
+        break;
+    default:
+        __asm__ volatile("outl %0, %1" : : "a"(value), "d"(port) : "memory");
     }
 }

@@ -3,9 +3,10 @@
  * Segment and interrupt descriptors, and the registers that lead into the kernel.
  *
  * Segmentation is flat; what is left of it are the selectors (arch/layout.h, in the order that
- * syscall and sysret require) and the TSS, which says on which stack an interrupt continues. GDT
- * and TSS belong to each CPU, the IDT is one for all and points at entry.S. Double faults, NMIs and
- * machine checks get stacks of their own (IST): they may come when the stack is not to be trusted.
+ * syscall and sysret require) and the TSS, which says on which stack an interrupt continues. Each CPU
+ * has its TSS, and the slots for it in the GDT (boot.S), which is one for all like the IDT, whose
+ * gates point at entry.S. Double faults, NMIs and machine checks get stacks of their own (IST): they may
+ * come when the stack is not to be trusted.
  */
 #include "arch/platform.h"
 #include "arch/registers.h"
@@ -14,11 +15,6 @@
 #define VECTORS 256
 #define GATE_INTERRUPT 0x8e00ull /* present, interrupts off on entry */
 #define GATE_FROM_USER 0x6000ull /* the int instruction may use it in user mode */
-
-#define GDT_KERNEL_CODE 0x00af9b000000ffffull
-#define GDT_KERNEL_DATA 0x00cf93000000ffffull
-#define GDT_USER_DATA 0x00cff3000000ffffull
-#define GDT_USER_CODE 0x00affb000000ffffull
 #define GDT_TSS 0x0000890000000000ull
 
 struct idt_gate {
@@ -33,28 +29,21 @@ struct descriptor_pointer {
 
 static struct idt_gate idt[VECTORS];
 
-extern const uint64_t vector_stubs[VECTORS]; /* entry.S */
+extern const char vector_stubs[VECTORS][16]; /* entry.S */
 extern void syscall_entry(void);             /* entry.S */
+extern uint64_t gdt[GDT_SLOTS];              /* boot.S */
 
-static enum x86_ist vector_stack(unsigned vector)
-{
-    switch (vector) {
-    case VECTOR_DOUBLE_FAULT:
-        return IST_DOUBLE_FAULT;
-    case VECTOR_NMI:
-        return IST_NMI;
-    case VECTOR_MACHINE_CHECK:
-        return IST_MACHINE_CHECK;
-    default:
-        return IST_NONE;
-    }
-}
+static const uint8_t vector_stacks[VECTORS] = {
+    [VECTOR_DOUBLE_FAULT] = IST_DOUBLE_FAULT,
+    [VECTOR_NMI] = IST_NMI,
+    [VECTOR_MACHINE_CHECK] = IST_MACHINE_CHECK,
+};
 
 void descriptors_build_idt(void)
 {
     for (unsigned vector = 0; vector < VECTORS; vector++) {
-        uint64_t target = vector_stubs[vector];
-        uint64_t kind = GATE_INTERRUPT | vector_stack(vector);
+        uint64_t target = (uint64_t)vector_stubs[vector];
+        uint64_t kind = GATE_INTERRUPT | vector_stacks[vector];
 
         if (vector == VECTOR_BREAKPOINT) {
             kind |= GATE_FROM_USER;
@@ -65,55 +54,25 @@ void descriptors_build_idt(void)
     }
 }
 
-void descriptors_init(struct cpu *cpu)
-{
-    struct arch_cpu *arch = &cpu->arch;
-    uint64_t tss = (uint64_t)&arch->tss;
-    uint64_t slot = STACK_BASE + ((uint64_t)cpu->id << STACK_SLOT_SHIFT);
-
-    arch->kernel_stack_top = slot + KERNEL_STACK_END;
-    arch->tss.ist[IST_DOUBLE_FAULT - 1] = slot + IST_STACK_END(IST_DOUBLE_FAULT);
-    arch->tss.ist[IST_NMI - 1] = slot + IST_STACK_END(IST_NMI);
-    arch->tss.ist[IST_MACHINE_CHECK - 1] = slot + IST_STACK_END(IST_MACHINE_CHECK);
-    arch->tss.io_bitmap = sizeof(struct x86_tss);
-
-    arch->gdt[KERNEL_CODE_SELECTOR / 8] = GDT_KERNEL_CODE;
-    arch->gdt[KERNEL_DATA_SELECTOR / 8] = GDT_KERNEL_DATA;
-    arch->gdt[USER_DATA_SELECTOR / 8] = GDT_USER_DATA;
-    arch->gdt[USER_CODE_SELECTOR / 8] = GDT_USER_CODE;
-    arch->gdt[TSS_SELECTOR / 8] =
-        GDT_TSS | (sizeof(struct x86_tss) - 1) | (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
-    arch->gdt[TSS_SELECTOR / 8 + 1] = tss >> 32;
-}
-
-static void segments_load(const struct descriptor_pointer *gdt)
-{
-    __asm__ volatile("lgdt %0\n\t"
-                     "pushq %1\n\t"
-                     "leaq 1f(%%rip), %%rax\n\t"
-                     "pushq %%rax\n\t"
-                     "lretq\n"
-                     "1:\n\t"
-                     "movl %2, %%ds\n\t"
-                     "movl %2, %%es\n\t"
-                     "movl %2, %%ss\n\t"
-                     "movl %3, %%fs\n\t"
-                     "movl %3, %%gs"
-                     :
-                     : "m"(*gdt), "i"(KERNEL_CODE_SELECTOR), "r"(KERNEL_DATA_SELECTOR), "r"(0)
-                     : "rax", "memory");
-}
-
 void descriptors_load(struct cpu *cpu)
 {
-    struct descriptor_pointer gdt = {sizeof(cpu->arch.gdt) - 1, (uint64_t)cpu->arch.gdt};
+    struct x86_tss *tss = &cpu->arch.tss;
+    uint64_t address = (uint64_t)tss;
+    uint64_t *descriptor = &gdt[TSS_SELECTOR(cpu->id) / 8];
+    uint64_t slot = STACK_BASE + ((uint64_t)cpu->id << STACK_SLOT_SHIFT);
     struct descriptor_pointer idt_pointer = {sizeof(idt) - 1, (uint64_t)idt};
 
-    segments_load(&gdt);
-    __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
+    cpu->arch.kernel_stack_top = slot + KERNEL_STACK_END;
+    for (unsigned ist = 1; ist <= IST_COUNT; ist++) {
+        tss->ist[ist - 1] = slot + IST_STACK_END(ist);
+    }
+    tss->io_bitmap = sizeof(*tss);
+    descriptor[0] =
+        GDT_TSS | (sizeof(*tss) - 1) | (address & 0xffffff) << 16 | (address >> 24 & 0xff) << 56;
+    descriptor[1] = address >> 32;
+    __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR(cpu->id)) : "memory");
     __asm__ volatile("lidt %0" : : "m"(idt_pointer));
 
-    msr_write(MSR_FS_BASE, 0);
     msr_write(MSR_GS_BASE, (uint64_t)cpu);
     msr_write(MSR_KERNEL_GS_BASE, 0); /* user mode's, until entry.S swaps them */
     /* syscall loads the selectors from bits 32.., sysret adds 8 and 16 to those from bits 48... */

@@ -19,41 +19,33 @@
 #include "arch/offsets.h"
 #include "weft/abi.h"
 
-/* The general registers, in the order of struct arch_frame. */
-        .macro  push_registers
-        pushq   %rdi
-        pushq   %rsi
-        pushq   %rdx
-        pushq   %rcx
-        pushq   %rax
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
-        pushq   %r11
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
+/* The general registers in the order of struct arch_frame: those that C keeps, those that it may change. */
+#define KEPT_REGISTERS r15, r14, r13, r12, rbp, rbx
+#define FREE_REGISTERS r11, rcx, rax, rdi, rsi, rdx, r10, r8, r9
+#define ALL_REGISTERS KEPT_REGISTERS, FREE_REGISTERS
+/* What a system call keeps: rax brings its number, rcx and r11 lie in the frame as rip and rflags. */
+#define CALLER_REGISTERS rbx, rbp, r12, r13, r14, r15, rdi, rsi, rdx, r10, r8, r9
+
+        .set    offset, 0
+        .irp    register, ALL_REGISTERS
+        .set    FRAME_\register, offset
+        .set    offset, offset + 8
+        .endr
+        .if     offset != FRAME_VECTOR
+        .error  "struct arch_frame has another order"
+        .endif
+
+/* Registers to and from the frame at rsp. */
+        .macro  save registers:vararg
+        .irp    register, \registers
+        movq    %\register, FRAME_\register(%rsp)
+        .endr
         .endm
 
-        .macro  pop_registers
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rsi
-        popq    %rdi
+        .macro  restore registers:vararg
+        .irp    register, \registers
+        movq    FRAME_\register(%rsp), %\register
+        .endr
         .endm
 
         .text
@@ -61,7 +53,6 @@
 /* ---- system calls ------------------------------------------------------------------------------ */
 
         .globl  syscall_entry
-        .type   syscall_entry, @function
         .balign 64
 syscall_entry:
         swapgs
@@ -71,18 +62,7 @@ syscall_entry:
         movq    %r11, FRAME_RFLAGS(%rsp)        # r11: its flags
         movq    %gs:CPU_USER_RSP, %rcx          # rcx: its stack pointer
         movq    %rcx, FRAME_RSP(%rsp)
-        movq    %rbx, FRAME_RBX(%rsp)
-        movq    %rbp, FRAME_RBP(%rsp)
-        movq    %r12, FRAME_R12(%rsp)
-        movq    %r13, FRAME_R13(%rsp)
-        movq    %r14, FRAME_R14(%rsp)
-        movq    %r15, FRAME_R15(%rsp)
-        movq    %rdi, FRAME_RDI(%rsp)           # arguments: a call may go on elsewhere or later
-        movq    %rsi, FRAME_RSI(%rsp)
-        movq    %rdx, FRAME_RDX(%rsp)
-        movq    %r10, FRAME_R10(%rsp)
-        movq    %r8, FRAME_R8(%rsp)
-        movq    %r9, FRAME_R9(%rsp)
+        save    CALLER_REGISTERS                # arguments too: a call may go on elsewhere or later
         movq    $1, FRAME_BY_SYSCALL(%rsp)
         movq    %gs:CPU_STACK_TOP, %rsp         # rsp: the CPU's empty kernel stack
         cmpq    $SYSCALL_COUNT, %rax            # rax: number of the system call
@@ -105,18 +85,7 @@ syscall_entry:
 #endif
         movq    FRAME_RIP(%rsp), %rcx
         movq    FRAME_RFLAGS(%rsp), %r11
-        movq    FRAME_RBX(%rsp), %rbx
-        movq    FRAME_RBP(%rsp), %rbp
-        movq    FRAME_R12(%rsp), %r12
-        movq    FRAME_R13(%rsp), %r13
-        movq    FRAME_R14(%rsp), %r14
-        movq    FRAME_R15(%rsp), %r15
-        movq    FRAME_RDI(%rsp), %rdi
-        movq    FRAME_RSI(%rsp), %rsi
-        movq    FRAME_RDX(%rsp), %rdx
-        movq    FRAME_R10(%rsp), %r10
-        movq    FRAME_R8(%rsp), %r8
-        movq    FRAME_R9(%rsp), %r9
+        restore CALLER_REGISTERS
         movq    FRAME_RSP(%rsp), %rsp           # rsp: the user's; no interrupt can come before sysret
         swapgs
         sysretq
@@ -134,13 +103,10 @@ syscall_entry:
         movq    %rax, FRAME_BY_SYSCALL(%rcx)    # number << 8 | recorded | by syscall
         movq    %rbx, %rdi
         callq   syscall_trace_entry
-        movq    %gs:CPU_CURRENT, %rcx           # rcx: the caller's frame, to get arguments back
-        movq    FRAME_RDI(%rcx), %rdi
-        movq    FRAME_RSI(%rcx), %rsi
-        movq    FRAME_RDX(%rcx), %rdx
-        movq    FRAME_R8(%rcx), %r8
-        movq    FRAME_R9(%rcx), %r9
-        movq    FRAME_R10(%rcx), %rcx
+        movq    %gs:CPU_CURRENT, %rsp           # rsp: the caller's frame, to get the arguments back
+        restore rdi, rsi, rdx, r10, r8, r9
+        movq    %gs:CPU_STACK_TOP, %rsp
+        movq    %r10, %rcx
         callq   *syscall_handlers(,%rbx,8)
         jmp     .Lsyscall_done
 
@@ -158,24 +124,22 @@ syscall_entry:
 /* ---- the way out -------------------------------------------------------------------------------- */
 
         .globl  arch_return_to_user
-        .type   arch_return_to_user, @function
 arch_return_to_user:
         movq    %gs:CPU_CURRENT, %rsp           # rsp: the frame of the thread to go on
-        movq    FRAME_RAX(%rsp), %rax
+        movq    FRAME_rax(%rsp), %rax
         cmpb    $0, FRAME_BY_SYSCALL(%rsp)
         jne     .Lreturn_by_sysret
         jmp     .Lreturn_by_iret
 
 .Lreturn_by_iret_status:
-        movq    %rax, FRAME_RAX(%rsp)
+        movq    %rax, FRAME_rax(%rsp)
 .Lreturn_by_iret:                               # all registers count
-        pop_registers
-        addq    $16, %rsp                       # by_syscall and error
+        restore ALL_REGISTERS
+        addq    $FRAME_RIP, %rsp
         swapgs
         iretq
 
         .globl  arch_restart_stack
-        .type   arch_restart_stack, @function
 arch_restart_stack:                             # rdi: function that never returns
         movq    %gs:CPU_STACK_TOP, %rsp
         xorl    %ebp, %ebp                      # the call chain ends here
@@ -185,8 +149,9 @@ arch_restart_stack:                             # rdi: function that never retur
 /* ---- interrupts and exceptions ------------------------------------------------------------------ */
 
         /* One stub per vector, 16 bytes apart: leaves error code and vector on the stack. */
+        .globl  vector_stubs
         .balign 16
-stubs:
+vector_stubs:
         .set    vector, 0
         .rept   256
         .balign 16
@@ -196,7 +161,7 @@ stubs:
         .endif
         pushq   $vector
         .if     vector == VECTOR_NMI || vector == VECTOR_DOUBLE_FAULT || vector == VECTOR_MACHINE_CHECK
-        jmp     special_entry
+        jmp     exception_entry
         .else
         jmp     event_entry
         .endif
@@ -208,8 +173,9 @@ event_entry:
         testb   $3, 24(%rsp)                    # the interrupted cs: user mode?
         jz      kernel_event
         swapgs
-        push_registers                          # into the current thread's frame: rsp0 points there
-        movq    FRAME_BY_SYSCALL(%rsp), %rdi    # rdi: vector
+        subq    $FRAME_VECTOR, %rsp             # rsp: the current thread's frame: rsp0 was its end
+        save    ALL_REGISTERS
+        movq    FRAME_VECTOR(%rsp), %rdi        # rdi: vector
         movq    %rsp, %rsi                      # rsi: the frame
         movq    $0, FRAME_BY_SYSCALL(%rsp)
         movq    %gs:CPU_STACK_TOP, %rsp
@@ -228,63 +194,27 @@ event_entry:
         jmp     .Lac_is_clear
 
 kernel_event:                                   # on the kernel's stack
-        cmpq    $32, (%rsp)
-        jb      kernel_exception
-        /* An interrupt inside arch_halt(): C may use all but the callee-saved registers. */
-        pushq   %rdi
-        pushq   %rsi
-        pushq   %rdx
-        pushq   %rcx
-        pushq   %rax
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
-        pushq   %r11
-        movq    72(%rsp), %rdi                  # rdi: vector
+        cmpq    $FIRST_INTERRUPT, (%rsp)
+        jb      exception_entry
+        subq    $FRAME_VECTOR, %rsp             # an interrupt inside arch_halt()
+        save    FREE_REGISTERS
+        movq    FRAME_VECTOR(%rsp), %rdi        # rdi: vector
         cld
-        callq   kernel_interrupt                # C: kernel/arch/x86_64/event.c
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rsi
-        popq    %rdi
-        addq    $16, %rsp
+        callq   interrupt                       # C: kernel/arch/x86_64/event.c
+        restore FREE_REGISTERS
+        addq    $FRAME_RIP, %rsp
         iretq
 
-kernel_exception:
-        push_registers
-        movq    %rsp, %rdi                      # rdi: struct x86_exception_frame
+/* Exceptions of the kernel; and non-maskable and fatal events, on stacks of their own, from anywhere: GS
+ * may be the user's or the kernel's. */
+exception_entry:
+        subq    $FRAME_VECTOR, %rsp
+        save    ALL_REGISTERS
+        movq    %rsp, %rdi                      # rdi: struct arch_frame
         cld
-        callq   x86_kernel_exception            # does not return
-
-/* Non-maskable and fatal events, on stacks of their own, from anywhere: GS may be either. */
-special_entry:
-        push_registers
-        movq    %rsp, %rdi                      # rdi: struct x86_exception_frame
-        cld
-        cmpq    $VECTOR_NMI, FRAME_BY_SYSCALL(%rsp)
-        je      1f
-        testb   $3, FRAME_CS(%rsp)
-        jz      2f
-        swapgs
-2:      callq   x86_kernel_exception            # does not return
-1:      callq   x86_nmi                         # back: as it was, without touching GS
-        pop_registers
-        addq    $16, %rsp
+        callq   x86_exception                   # comes back from an NMI that means nothing
+        restore ALL_REGISTERS
+        addq    $FRAME_RIP, %rsp
         iretq
-
-        .section .rodata
-        .globl  vector_stubs
-        .balign 8
-vector_stubs:
-        .set    vector, 0
-        .rept   256
-        .quad   stubs + vector * 16
-        .set    vector, vector + 1
-        .endr
 
         .section .note.GNU-stack, "", @progbits

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Floating-point and SSE registers, and a new thread's first registers.
+ * Floating-point and SSE registers.
  *
  * Kept lazily: a thread's FPU registers stay in the CPU (percpu(fpu_owner)) until another thread of
  * that CPU wants the FPU. While somebody else runs, CR0.TS is set, so that the first use traps
@@ -17,7 +17,6 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
-#define RFLAGS_START (RFLAGS_IF | 2)
 #define FCW_DEFAULT 0x37f    /* all x87 exceptions masked, extended precision */
 #define MXCSR_DEFAULT 0x1f80 /* all SSE exceptions masked */
 
@@ -59,16 +58,4 @@ void arch_fpu_forget(struct thread *thread)
         percpu(fpu_live) = 0;
         arch_fpu_off();
     }
-}
-
-void arch_frame_init(struct arch_frame *frame, vaddr_t entry, vaddr_t stack, uint64_t argument)
-{
-    *frame = (struct arch_frame){
-        .rip = entry,
-        .cs = USER_CODE_SELECTOR,
-        .rflags = RFLAGS_START,
-        .rsp = stack,
-        .ss = USER_DATA_SELECTOR,
-        .rdi = argument,
-    };
 }

@@ -25,7 +25,7 @@
 #define ENTRY_PRESENT (1ull << 0)
 #define ENTRY_WRITABLE (1ull << 1)
 #define ENTRY_USER (1ull << 2)
-/* What the bits of a page's memory type mean is in the PAT, see features_enable(). */
+/* What the bits of a page's memory type mean is in the PAT, see arch/registers.h. */
 #define ENTRY_WRITE_COMBINED (1ull << 3)
 #define ENTRY_UNCACHED (1ull << 3 | 1ull << 4)
 #define ENTRY_LARGE (1ull << 7)
@@ -109,9 +109,7 @@ static void kernel_map(uint64_t address, paddr_t frame, uint64_t size, unsigned 
 {
     uint64_t page = level == LEVEL_LARGE ? LARGE_PAGE : PAGE_SIZE;
 
-    bits |= ENTRY_PRESENT;
-    bits |= level == LEVEL_LARGE ? ENTRY_LARGE : 0;
-    bits |= x86_features & FEATURE_GLOBAL_PAGES ? ENTRY_GLOBAL : 0;
+    bits |= ENTRY_PRESENT | ENTRY_GLOBAL | (level == LEVEL_LARGE ? ENTRY_LARGE : 0);
     for (uint64_t done = 0; done < size; done += page) {
         *entry_make(kernel_root, address + done, level, NULL) = (frame + done) | bits;
     }
@@ -159,9 +157,9 @@ void paging_start(uint32_t cpu_count)
     for (uint64_t cpu = 0; cpu < cpu_count; cpu++) {
         uint64_t slot = STACK_BASE + (cpu << STACK_SLOT_SHIFT);
         stack_map(slot + KERNEL_STACK_END, KERNEL_STACK_SIZE);
-        stack_map(slot + IST_STACK_END(IST_DOUBLE_FAULT), IST_STACK_SIZE);
-        stack_map(slot + IST_STACK_END(IST_NMI), IST_STACK_SIZE);
-        stack_map(slot + IST_STACK_END(IST_MACHINE_CHECK), IST_STACK_SIZE);
+        for (unsigned ist = 1; ist <= IST_COUNT; ist++) {
+            stack_map(slot + IST_STACK_END(ist), IST_STACK_SIZE);
+        }
     }
     cr3_write(kernel_root);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A thread's general registers as others see and set them: struct weft_registers.
+ * A thread's general registers as others see and set them: struct weft_registers, which begins like a
+ * frame.
  *
  * A frame that was left by a system call lacks rcx and r11 (frame.h): the call has put rip and rflags
  * there. Once they have been set, the thread goes on by iret, which restores all of them.
@@ -15,57 +16,47 @@
 #define RFLAGS_USER 0x240dd5ull
 #define RFLAGS_ALWAYS (RFLAGS_IF | 2ull)
 
+/* rip is the first register that the two have at different places. */
+#define COMMON_SIZE offsetof(struct weft_registers, rip)
+
+_Static_assert(COMMON_SIZE == offsetof(struct arch_frame, by_syscall) &&
+                   offsetof(struct weft_registers, rbx) == offsetof(struct arch_frame, rbx) &&
+                   offsetof(struct weft_registers, rax) == offsetof(struct arch_frame, rax) &&
+                   offsetof(struct weft_registers, r9) == offsetof(struct arch_frame, r9),
+               "the same order");
+
 void arch_registers_read(const struct arch_frame *frame, struct weft_registers *out)
 {
-    *out = (struct weft_registers){
-        .rax = frame->rax,
-        .rbx = frame->rbx,
-        .rcx = frame->by_syscall ? frame->rip : frame->rcx,
-        .rdx = frame->rdx,
-        .rsi = frame->rsi,
-        .rdi = frame->rdi,
-        .rbp = frame->rbp,
-        .rsp = frame->rsp,
-        .r8 = frame->r8,
-        .r9 = frame->r9,
-        .r10 = frame->r10,
-        .r11 = frame->by_syscall ? frame->rflags : frame->r11,
-        .r12 = frame->r12,
-        .r13 = frame->r13,
-        .r14 = frame->r14,
-        .r15 = frame->r15,
-        .rip = frame->rip,
-        .rflags = frame->rflags,
+    __builtin_memcpy(out, frame, COMMON_SIZE);
+    out->rip = frame->rip;
+    out->rflags = frame->rflags;
+    out->rsp = frame->rsp;
+    if (frame->by_syscall) {
+        out->rcx = frame->rip;
+        out->r11 = frame->rflags;
+    }
+}
+
+void arch_frame_init(struct arch_frame *frame, vaddr_t entry, vaddr_t stack, uint64_t argument)
+{
+    *frame = (struct arch_frame){
+        .rdi = argument,
+        .rip = entry,
+        .cs = USER_CODE_SELECTOR,
+        .rflags = RFLAGS_ALWAYS,
+        .rsp = stack,
+        .ss = USER_DATA_SELECTOR,
     };
 }
 
 bool arch_registers_write(struct arch_frame *frame, const struct weft_registers *registers)
 {
-    if (registers->rip >=
-        USER_TOP) { /* iret to an address that is not canonical faults in the kernel */
+    /* iret to an address that is not canonical faults in the kernel. */
+    if (registers->rip >= USER_TOP) {
         return false;
     }
-    *frame = (struct arch_frame){
-        .rax = registers->rax,
-        .rbx = registers->rbx,
-        .rcx = registers->rcx,
-        .rdx = registers->rdx,
-        .rsi = registers->rsi,
-        .rdi = registers->rdi,
-        .rbp = registers->rbp,
-        .rsp = registers->rsp,
-        .r8 = registers->r8,
-        .r9 = registers->r9,
-        .r10 = registers->r10,
-        .r11 = registers->r11,
-        .r12 = registers->r12,
-        .r13 = registers->r13,
-        .r14 = registers->r14,
-        .r15 = registers->r15,
-        .rip = registers->rip,
-        .rflags = (registers->rflags & RFLAGS_USER) | RFLAGS_ALWAYS,
-        .cs = USER_CODE_SELECTOR,
-        .ss = USER_DATA_SELECTOR,
-    };
+    arch_frame_init(frame, registers->rip, registers->rsp, 0);
+    __builtin_memcpy(frame, registers, COMMON_SIZE);
+    frame->rflags |= registers->rflags & RFLAGS_USER;
     return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What x86_64 keeps per CPU: `struct cpu` embeds a struct arch_cpu named `arch`. The processor
- * itself reads the TSS and the GDT, so both live as long as the CPU runs. Everything is written by
- * CPU 0 before the CPU starts, and by the CPU itself afterwards.
+ * itself reads the TSS, so it lives as long as the CPU runs. Everything is written by CPU 0 before the
+ * CPU starts, and by the CPU itself afterwards.
  *
  * Keys: (I) immutable once the CPU runs, (O) owner CPU only.
  */
@@ -13,10 +13,10 @@
 
 /* Which TSS slot holds the stack for which exception that must not trust the current one. */
 enum x86_ist {
-    IST_NONE = 0,
     IST_DOUBLE_FAULT = 1,
     IST_NMI = 2,
     IST_MACHINE_CHECK = 3,
+    IST_COUNT = 3,
 };
 
 /* The task state segment, as the processor defines it. */
@@ -40,8 +40,6 @@ struct arch_cpu {
     cycles_t timer_deadline;   /* (O) what arch_timer_arm() asked for; 0: disarmed */
     uint32_t apic_id;          /* (I) */
     struct x86_tss tss;        /* its odd place aligns rsp0 */
-    uint64_t gdt[GDT_SLOTS];   /* (I) */
-    bool online;               /* (A) it can take an NMI; set once by the CPU itself */
     uint32_t next_vector;      /* (O) counts on with each device interrupt that is opened */
     uint64_t strays;           /* (O) interrupts that were nobody's */
     struct arch_interrupt *interrupts[DEVICE_VECTORS]; /* (O) whose vector it is; NULL: nobody's */

@@ -13,9 +13,18 @@
 
 struct arch_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
-    uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-    uint64_t by_syscall; /* 0: all registers count; else rcx and r11 are dead, see below */
-    uint64_t error;      /* pushed by the CPU for some exceptions */
+    uint64_t r11, rcx, rax;
+    union {
+        struct {
+            uint64_t rdi, rsi, rdx, r10, r8, r9;
+        };
+        uint64_t arguments[6]; /* of a system call */
+    };
+    union {
+        uint64_t by_syscall; /* a thread's: 0: all registers count; else rcx and r11 are dead */
+        uint64_t vector;     /* the kernel's own, when it meets an exception */
+    };
+    uint64_t error; /* pushed by the CPU for some exceptions */
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
@@ -24,20 +33,7 @@ _Static_assert(sizeof(struct arch_frame) % 16 == 0, "the CPU aligns the stack be
 /* The arguments of a system call, by their number. */
 static inline uint64_t arch_argument(const struct arch_frame *frame, unsigned number)
 {
-    switch (number) {
-    case 0:
-        return frame->rdi;
-    case 1:
-        return frame->rsi;
-    case 2:
-        return frame->rdx;
-    case 3:
-        return frame->r10;
-    case 4:
-        return frame->r8;
-    default:
-        return frame->r9;
-    }
+    return frame->arguments[number];
 }
 
 static inline void arch_set_status(struct arch_frame *frame, int64_t status)

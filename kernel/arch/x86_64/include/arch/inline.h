@@ -5,11 +5,10 @@
  */
 #pragma once
 
+#include "arch/layout.h"
 #include "kernel/types.h"
 
 #define percpu(field) (((struct cpu __attribute__((address_space(256))) *)0)->field)
-
-#define ARCH_DIRECT_MAP 0xffff800000000000ull
 
 struct cpu;
 
@@ -33,10 +32,12 @@ static inline void arch_pause(void)
 
 static inline void *arch_to_virtual(paddr_t address)
 {
-    return (void *)(ARCH_DIRECT_MAP + address);
+    return (void *)(DIRECT_MAP_BASE + address);
 }
 
 static inline paddr_t arch_to_physical(const void *address)
 {
-    return (paddr_t)address - ARCH_DIRECT_MAP;
+    paddr_t value = (paddr_t)address;
+
+    return value - (value < KERNEL_BASE ? DIRECT_MAP_BASE : KERNEL_BASE);
 }

@@ -29,13 +29,20 @@
 #define IST_STACK_SIZE 0x1000
 #define IST_STACK_END(ist) (KERNEL_STACK_END + (ist)*2 * IST_STACK_SIZE)
 
-/* Selectors; the order of the user ones is what sysret wants. The TSS takes two GDT slots. */
+/* Selectors; the order of the user ones is what sysret wants. A TSS takes two GDT slots. */
 #define KERNEL_CODE_SELECTOR 0x08
 #define KERNEL_DATA_SELECTOR 0x10
 #define USER_DATA_SELECTOR 0x1b
 #define USER_CODE_SELECTOR 0x23
-#define TSS_SELECTOR 0x28
-#define GDT_SLOTS 7
+#define BOOT_CODE_SELECTOR 0x28 /* 32 bits, on the way to long mode */
+#define TSS_SELECTOR(cpu) (0x30 + 16 * (cpu))
+#define GDT_SLOTS (TSS_SELECTOR(255) / 8)
+
+/* Control registers as boot.S sets them. CR0: paging, the kernel heeds read-only pages too (WP), x87
+ * errors are exceptions, the next use of the FPU traps (TS), fwait heeds that, protected mode. CR4:
+ * global pages, physical address extension, SSE and its exceptions. */
+#define CR0_KERNEL 0x8001003b
+#define CR4_KERNEL 0x6a0
 
 /* Interrupt vectors: 0..31 are the processor's exceptions. */
 #define VECTOR_NMI 2
@@ -43,6 +50,7 @@
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_PAGE_FAULT 14
 #define VECTOR_MACHINE_CHECK 18
+#define FIRST_INTERRUPT 0x20
 #define VECTOR_TIMER 0x20
 #define VECTOR_DOORBELL 0x21
 #define VECTOR_DEVICE 0x30

@@ -2,56 +2,28 @@
  *
  * What the files of this folder offer to each other. Outside the folder only kernel/arch.h counts.
  *
- * Order at boot, all on CPU 0 (boot.c): console, features, loader's information, ACPI tables, page
- * tables, clock, APIC, per-CPU areas. A function here says what must have run before it.
+ * Order at boot, all on CPU 0 (boot.c): CPU 0 itself, loader's information, ACPI tables, page tables,
+ * clock, APIC, the other CPUs' areas. A function here says what must have run before it.
  */
 #pragma once
 
 #include "arch/cpu.h"
 #include "kernel/types.h"
 
+struct arch_frame;
 struct cpu;
-struct x86_exception_frame;
 
 /* ---- boot.c ---------------------------------------------------------------------------------- */
 
-/* Ends the machine with one line, as a panic would, before there is a CPU that could panic. */
-_Noreturn void boot_fail(const char *reason);
-
 /* The lowest RAM that may be handed out. */
 paddr_t boot_usable_start(void);
-
-/* ---- uart.c ---------------------------------------------------------------------------------- */
-void uart_start(void);
-
-/* ---- features.c ------------------------------------------------------------------------------ */
-
-enum x86_feature {
-    FEATURE_GLOBAL_PAGES = 1 << 0,
-    FEATURE_SMEP = 1 << 1,
-    FEATURE_SMAP = 1 << 2,
-    FEATURE_UMIP = 1 << 3,
-    FEATURE_X2APIC = 1 << 4,
-    FEATURE_TSC_DEADLINE = 1 << 5,
-    FEATURE_HYPERVISOR = 1 << 6,
-};
-
-extern unsigned x86_features; /* those of enum x86_feature that this machine has */
-
-/* Fills x86_features; ends the machine when something essential is missing. */
-void features_detect(void);
-
-/* Sets this CPU's control registers: write protection, NX, SMEP, SMAP, SSE. */
-void features_enable(void);
 
 /* ---- acpi.c ---------------------------------------------------------------------------------- */
 
 /* (I) after acpi_read(). Number 0 is the boot CPU, the others follow as the firmware lists them. */
 extern uint32_t acpi_cpu_count; /* 1 .. CPU_MAX */
 extern uint32_t acpi_apic_ids[CPU_MAX];
-extern uint32_t acpi_unusable_cpus; /* listed, but more than CPU_MAX or not addressable */
-extern uint16_t acpi_timer_port;    /* of the power management timer; 0: there is none */
-extern uint32_t acpi_timer_mask;    /* the bits that it counts with */
+extern uint16_t acpi_timer_port; /* of the power management timer */
 
 #define IOAPICS_MAX 8
 #define ISA_LINES 16u
@@ -67,7 +39,7 @@ extern struct acpi_line {
     bool low, level;
 } acpi_lines[ISA_LINES];
 
-/* Reads the tables that the RSDP leads to. Needs the boot page tables and features_detect(). */
+/* Reads the tables that the RSDP leads to. Needs the boot page tables. */
 void acpi_read(paddr_t rsdp);
 
 /* ---- paging.c -------------------------------------------------------------------------------- */
@@ -81,20 +53,19 @@ void paging_start(uint32_t cpu_count);
 /* Fills the interrupt table that all CPUs share. */
 void descriptors_build_idt(void);
 
-/* Fills cpu->arch: GDT, TSS and stack addresses. cpu->id must be set. */
-void descriptors_init(struct cpu *cpu);
-
-/* Loads GDT, TSS, IDT, GS base and the system call registers on the calling CPU. */
+/* Sets up and loads what leads into the kernel on the calling CPU: TSS, IDT, GS base and the system
+ * call registers. cpu->id must be set. */
 void descriptors_load(struct cpu *cpu);
 
 /* ---- apic.c ---------------------------------------------------------------------------------- */
+bool apic_is_wide(void);         /* ids have 32 bits: the processor has x2APIC mode */
 void apic_start(void);           /* the calling CPU's local APIC, interrupts accepted */
 void apic_timer_calibrate(void); /* CPU 0, once, after apic_start() and clock_calibrate() */
 uint32_t apic_id(void);          /* of the calling CPU */
 void apic_acknowledge(void);     /* end of interrupt */
 bool apic_timer_is_early(void);  /* the timer fired before the deadline: it has been armed anew */
 void apic_start_others(void);    /* all other CPUs begin at TRAMPOLINE_PADDR */
-void apic_stop(uint32_t target, bool by_nmi); /* by NMI, else by INIT */
+void apic_stop(cpu_t cpu);       /* for good, from a panic */
 
 /* ---- ioapic.c -------------------------------------------------------------------------------- */
 void ioapic_start(void);                 /* CPU 0, once, after paging_start(): masks all lines */
@@ -105,24 +76,22 @@ void clock_calibrate(void); /* sets arch_clock_hz; needs acpi_read() */
 void clock_delay(uint32_t microseconds);
 
 /* ---- cpu.c ----------------------------------------------------------------------------------- */
+void cpu_start_first(void);             /* CPU 0: panic() works, and exceptions are reported */
+void cpu_create_others(void);           /* areas of all others; needs boot_alloc() */
 void trampoline_install(void);          /* needs the boot page tables */
-void cpu_create_first(void);            /* CPU 0: area, descriptors */
-void cpu_create_others(void);           /* areas of all others */
-_Noreturn void x86_cpu_start(cpu_t id); /* the others, from trampoline.S */
+_Noreturn void x86_cpu_start(cpu_t id); /* the others, from boot.S */
 
-/* Before a panic from an exception, which may have come between a swapgs and the next: makes GS
- * point at this CPU's area, whatever it was. */
+/* In an exception, which may have come between a swapgs and the next: makes GS point at this CPU's
+ * area, whatever it was. */
 void cpu_repair_gs(void);
+
+/* In an NMI: halts if another CPU has asked for that; true if this one asks the others. */
+bool cpu_stop_wanted(void);
 
 /* ---- backtrace.c ----------------------------------------------------------------------------- */
 
 /* Prints an address and the call chain behind it: `frame` is the frame pointer at that point. */
 void backtrace_from(uint64_t address, uint64_t frame);
-
-/* ---- exception.c, called from entry.S -------------------------------------------------------- */
-void x86_interrupt(unsigned vector);
-void x86_nmi(struct x86_exception_frame *frame); /* cpu.c */
-_Noreturn void x86_kernel_exception(struct x86_exception_frame *frame);
 
 /* ---- fpu.c ----------------------------------------------------------------------------------- */
 

@@ -12,10 +12,7 @@
 /* The next use of the FPU traps. */
 static inline void arch_fpu_off(void)
 {
-    uint64_t cr0;
-
-    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
-    __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_TS) : "memory");
+    __asm__ volatile("mov %0, %%cr0" : : "r"((uint64_t)CR0_KERNEL) : "memory");
 }
 
 static inline void arch_thread_enter(struct thread *thread)
