@@ -30,6 +30,6 @@ status_t rendezvous_reply_receive(struct object *endpoint);
 /* Brings a client or sender to a server, or queues it: the class's `call`. */
 status_t endpoint_call(struct thread *client, struct object *object);
 
-/* Gives a client its answer out of the registers of `server`, which is this CPU's, as the client is.
- * Nobody holds the client any more. */
-void rendezvous_answer(struct thread *server, struct thread *client);
+/* Gives a client its answer from `server`; both are this CPU's. Returns the status with which the client
+ * goes on. */
+must_use status_t rendezvous_answer(struct thread *server, struct thread *client);

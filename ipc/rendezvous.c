@@ -61,19 +61,18 @@ static inline __attribute__((always_inline)) status_t deliver(struct thread *ser
     return status;
 }
 
-void rendezvous_answer(struct thread *server, struct thread *client)
+status_t rendezvous_answer(struct thread *server, struct thread *client)
 {
+    status_t status = transfer(server, client);
+
     arch_copy_message(&client->frame, &server->frame);
     trace_ipc_reply(path_of(client, percpu(id)), client->message, client->id);
+    return status;
 }
 
 static void reply(struct thread *server)
 {
-    struct thread *client = server->caller;
-    status_t status = transfer(server, client);
-
-    rendezvous_answer(server, client);
-    caller_release(server, status);
+    caller_release(server, rendezvous_answer(server, server->caller));
 }
 
 /* ---- calling and sending ---------------------------------------------------------------------- */

@@ -11,8 +11,6 @@
 #include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/sched/account.h"
-#include "kernel/wait.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -22,28 +20,16 @@ struct reply {
     bool orphaned;         /* (O) nobody can answer any more */
 };
 
-/* The client goes on with a status. */
-static void reply_release(struct reply *reply, status_t status)
-{
-    struct thread *client = reply->client;
-
-    reply->client = NULL;
-    caller_go_on(client, current()->id, status);
-}
-
-static void reply_dead(struct reply *reply)
-{
-    trace_ipc_abort(-STATUS_DEAD, reply->client->message, reply->client->id);
-    reply_release(reply, STATUS_DEAD);
-}
-
 static bool reply_orphaned(struct object *object)
 {
     struct reply *reply = (struct reply *)object;
+    struct thread *client = reply->client;
 
     reply->orphaned = true; /* the client may still be on its way here */
-    if (reply->client != NULL) {
-        reply_dead(reply);
+    if (client != NULL) {
+        reply->client = NULL;
+        trace_ipc_abort(-STATUS_DEAD, client->message, client->id);
+        caller_go_on(client, 0, STATUS_DEAD);
     }
     return true;
 }
@@ -69,19 +55,13 @@ static const struct object_class reply_class = {
 static status_t reply_fill(struct thread *server, struct object *object)
 {
     struct reply *reply = (struct reply *)object;
-    struct thread *client = server->caller;
 
-    if (client == NULL) {
-        return STATUS_OK;
-    }
-    account_return(server);
-    server->caller = NULL;
-    client->server = NULL;
-    client->waits_on = object;
-    reply->client = client;
-    trace_ipc_save(client->message, object->id);
     if (reply->orphaned) {
-        reply_dead(reply);
+        caller_bereaved(server);
+    } else if (server->caller != NULL) {
+        reply->client = caller_take(server);
+        reply->client->waits_on = object;
+        trace_ipc_save(reply->client->message, object->id);
     }
     return STATUS_OK;
 }
@@ -110,14 +90,12 @@ static status_t reply_to(struct thread *answerer, struct object *object)
 {
     struct reply *reply = (struct reply *)object;
     struct thread *client = reply->client;
-    status_t status;
 
     if (client == NULL) {
         return STATUS_NO_CALLER;
     }
-    status = transfer(answerer, client);
-    rendezvous_answer(answerer, client);
-    reply_release(reply, status);
+    reply->client = NULL;
+    caller_go_on(client, answerer->id, rendezvous_answer(answerer, client));
     return STATUS_OK;
 }
 

@@ -30,14 +30,19 @@ void caller_go_on(struct thread *thread, uint32_t cause, status_t status)
     }
 }
 
-void caller_release(struct thread *server, status_t status)
+struct thread *caller_take(struct thread *server)
 {
     struct thread *client = server->caller;
 
     account_return(server);
     server->caller = NULL;
     client->server = NULL;
-    caller_go_on(client, server->id, status);
+    return client;
+}
+
+void caller_release(struct thread *server, status_t status)
+{
+    caller_go_on(caller_take(server), server->id, status);
 }
 
 void caller_arrived(struct thread *server)

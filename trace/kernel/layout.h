@@ -27,6 +27,7 @@
 enum trace_ring_kind {
     TRACE_RING_EVENTS = 0, /* everything that happens often */
     TRACE_RING_LIFE = 1,   /* category life: kept apart so that names outlive a flood of events */
+    TRACE_RING_KINDS
 };
 
 #define TRACE_NAME_OWNER 15u /* the piece of a user string's name that carries its process */

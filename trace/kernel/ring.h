@@ -9,8 +9,7 @@
 #include "trace/kernel/layout.h"
 
 struct trace_cpu {
-    struct trace_ring events; /* (O) read by the host at any time */
-    struct trace_ring life;   /* (O) likewise */
-    uint32_t messages;        /* (O) the next message id: CPU << 24 | count */
-    uint8_t mask;             /* (O) categories that are on */
+    struct trace_ring rings[TRACE_RING_KINDS]; /* (O) read by the host at any time */
+    uint32_t messages;                         /* (O) the next message id: CPU << 24 | count */
+    uint8_t mask;                              /* (O) categories that are on */
 };

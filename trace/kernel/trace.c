@@ -44,8 +44,9 @@ void trace_turn_page(struct trace_ring *ring)
     page_header_write(ring);
 }
 
-static void ring_init(struct trace_ring *ring, uint64_t bytes, cpu_t cpu, enum trace_ring_kind kind)
+static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
 {
+    struct trace_ring *ring = &cpu_table[cpu]->trace.rings[kind];
     struct trace_ring_entry *entry = &trace_area.rings[trace_area.ring_count++];
     void *memory = boot_alloc(bytes);
 
@@ -65,12 +66,10 @@ void trace_init(uint8_t mask, uint64_t ring_bytes)
     static const char build[] = TRACE_BUILD;
 
     for (cpu_t cpu = 0; CONFIG_TRACE && cpu < boot_info.cpu_count; cpu++) {
-        struct trace_cpu *trace = &cpu_table[cpu]->trace;
-
-        ring_init(&trace->events, ring_bytes, cpu, TRACE_RING_EVENTS);
-        ring_init(&trace->life, LIFE_RING_BYTES, cpu, TRACE_RING_LIFE);
-        trace->mask = mask;
-        trace->messages = cpu << MESSAGE_CPU_SHIFT;
+        ring_init(cpu, TRACE_RING_EVENTS, ring_bytes);
+        ring_init(cpu, TRACE_RING_LIFE, LIFE_RING_BYTES);
+        cpu_table[cpu]->trace.mask = mask;
+        cpu_table[cpu]->trace.messages = cpu << MESSAGE_CPU_SHIFT;
     }
     trace_area.version = TRACE_AREA_VERSION;
     trace_area.cpu_count = boot_info.cpu_count;

@@ -30,28 +30,23 @@
 /* Opens the next page of a ring. Keeps all registers, so that the callers' fast path needs none. */
 void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noinline, cold));
 
-#define TRACE_EMIT(category, low16, payload)                                                       \
+#define TRACE_RING_OF(category)                                                                    \
+    ((category) == TRACE_CATEGORY_LIFE ? TRACE_RING_LIFE : TRACE_RING_EVENTS)
+
+#define TRACE_EMIT(category, low16, payload_value)                                                 \
     do {                                                                                           \
         if (CONFIG_TRACE && unlikely(percpu(trace.mask) & (category))) {                           \
-            if ((category) == TRACE_CATEGORY_LIFE) {                                               \
-                TRACE_APPEND(life, low16, payload);                                                \
-            } else {                                                                               \
-                TRACE_APPEND(events, low16, payload);                                              \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
-
-#define TRACE_APPEND(ring, low16, payload_value)                                                   \
-    do {                                                                                           \
-        struct trace_record *record_ = (struct trace_record *)percpu(trace.ring.next);             \
+            struct trace_record *record_ =                                                         \
+                (struct trace_record *)percpu(trace.rings[TRACE_RING_OF(category)].next);          \
                                                                                                    \
-        record_->payload = (payload_value);                                                        \
-        record_->word0 = arch_cycles() << 16 | (low16);                                            \
-        record_++;                                                                                 \
-        /* [trace.next] release: the host may read the record. Pairs with [trace.read]. */         \
-        store_release(&percpu(trace.ring.next), (uint64_t)record_);                                \
-        if (unlikely(((uint64_t)record_ & (TRACE_PAGE_SIZE - 1)) == 0)) {                          \
-            trace_turn_page(&arch_this_cpu()->trace.ring);                                         \
+            record_->payload = (payload_value);                                                    \
+            record_->word0 = arch_cycles() << 16 | (low16);                                        \
+            record_++;                                                                             \
+            /* [trace.next] release: the host may read the record. Pairs with [trace.read]. */     \
+            store_release(&percpu(trace.rings[TRACE_RING_OF(category)].next), (uint64_t)record_);  \
+            if (unlikely(((uint64_t)record_ & (TRACE_PAGE_SIZE - 1)) == 0)) {                      \
+                trace_turn_page(&arch_this_cpu()->trace.rings[TRACE_RING_OF(category)]);           \
+            }                                                                                      \
         }                                                                                          \
     } while (0)
 

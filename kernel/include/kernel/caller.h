@@ -14,6 +14,10 @@
  * in no queue, and nobody holds it any more. */
 void caller_go_on(struct thread *thread, uint32_t cause, status_t status);
 
+/* Takes its client from the server, which has one: the client gets back what is left of its time, and goes on
+ * waiting. The server's home CPU. */
+struct thread *caller_take(struct thread *server);
+
 /* Lets the server's client go, with a status. The server's home CPU. */
 void caller_release(struct thread *server, status_t status);
 
