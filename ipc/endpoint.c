@@ -157,9 +157,7 @@ static bool end_waits(struct list *queue)
     struct list_link *link;
 
     for (unsigned i = 0; i < WAKES_PER_PIECE && (link = list_first(queue)) != NULL; i++) {
-        if (wait_cancel(thread_of(link), STATUS_DEAD)) {
-            thread_wake(thread_of(link), 0);
-        }
+        wait_end(thread_of(link), STATUS_DEAD);
     }
     return list_empty(queue);
 }
@@ -194,9 +192,7 @@ static void endpoint_withdrawn(struct object *object, unsigned rights)
     }
     /* [endpoint.readers] acquire and release: what receivers did happened before the end. */
     if (fetch_sub_acq_rel(&endpoint->readers, 1) == 1) {
-        endpoint->orphan_mail.arrive = orphan_arrived;
-        endpoint->orphan_mail.travel = TRACE_TRAVEL_DESTROY;
-        mail_send(&endpoint->orphan_mail, object->cpu);
+        mail_send_for(&endpoint->orphan_mail, object->cpu, TRACE_TRAVEL_DESTROY, orphan_arrived);
     }
 }
 

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include "kernel/list.h"
-#include "kernel/object.h"
 #include "kernel/thread.h"
 
 struct endpoint {

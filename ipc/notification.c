@@ -228,11 +228,10 @@ status_t sys_notification_signal_wait(uint64_t signal, uint64_t bits, uint64_t w
 static bool notification_orphaned(struct object *object)
 {
     struct notification *notification = (struct notification *)object;
-    struct thread *waiter = notification->waiter;
 
     notification->orphaned = true; /* a thread may still be on its way here to wait */
-    if (waiter != NULL && wait_cancel(waiter, STATUS_DEAD)) {
-        thread_wake(waiter, 0);
+    if (notification->waiter != NULL) {
+        wait_end(notification->waiter, STATUS_DEAD);
     }
     return true;
 }

@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "kernel/object.h"
 #include "kernel/thread.h"
 
 struct notification {

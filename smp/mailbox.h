@@ -14,6 +14,7 @@
 
 #include "kernel/types.h"
 #include "smp/mailbox_queue.h"
+#include "weft/trace_events.h"
 
 struct mail {
     struct mailbox_node node;
@@ -31,6 +32,15 @@ struct again {
 /* Pushes `mail` to the mailbox of `cpu`, which may be this one (to go on later, after others had
  * their turn). From here on the receiver may do anything to the object that contains it. */
 void mail_send(struct mail *mail, cpu_t cpu);
+
+/* The same for a new purpose. */
+static inline void mail_send_for(struct mail *mail, cpu_t cpu, enum trace_travel travel,
+                                 void (*arrive)(struct mail *mail))
+{
+    mail->travel = (uint8_t)travel;
+    mail->arrive = arrive;
+    mail_send(mail, cpu);
+}
 
 /* For what goes on in pieces: the same to this CPU's own mailbox, at once if it is idle, otherwise after
  * user code had some 40 us to itself. So whatever takes long never takes a CPU from its threads

@@ -6,7 +6,6 @@
 
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
-#include "weft/trace_events.h"
 
 static void visitor_arrived(struct mail *mail)
 {
@@ -26,11 +25,10 @@ static void visitor_arrived(struct mail *mail)
 void quiescence_walk(struct visitor *visitor)
 {
     visitor->start = percpu(id);
-    visitor->mail.arrive = visitor_arrived;
-    visitor->mail.travel = TRACE_TRAVEL_VISIT;
     if (visitor->visit != NULL) {
         visitor->visit(visitor);
     }
     /* With one CPU the visitor is sent to itself: what is on its way here arrives before it. */
-    mail_send(&visitor->mail, (visitor->start + 1) % boot_info.cpu_count);
+    mail_send_for(&visitor->mail, (visitor->start + 1) % boot_info.cpu_count, TRACE_TRAVEL_VISIT,
+                  visitor_arrived);
 }

@@ -73,9 +73,7 @@ static void object_quiescent(struct visitor *visitor)
         object->class->unreferenced(object);
         return;
     }
-    visitor->mail.arrive = object_reclaim;
-    visitor->mail.travel = TRACE_TRAVEL_DESTROY;
-    mail_send(&visitor->mail, object->payer->object.cpu);
+    mail_send_for(&visitor->mail, object->payer->object.cpu, TRACE_TRAVEL_DESTROY, object_reclaim);
 }
 
 /* Step 1. */
@@ -99,7 +97,5 @@ void object_release(struct object *object)
     if (fetch_sub_acq_rel(&object->references, 1) != 1) {
         return;
     }
-    object->visitor.mail.arrive = object_destroy;
-    object->visitor.mail.travel = TRACE_TRAVEL_DESTROY;
-    mail_send(&object->visitor.mail, object->cpu);
+    mail_send_for(&object->visitor.mail, object->cpu, TRACE_TRAVEL_DESTROY, object_destroy);
 }

@@ -216,10 +216,10 @@ static void order_send(struct thread *thread)
     thread->order_out = true;
     thread->order_again = false;
     thread->process->pending++;
-    thread->order.arrive = order_arrived;
-    thread->order.travel =
-        load_relaxed(&thread->killed) ? TRACE_TRAVEL_KILL : TRACE_TRAVEL_ORDER; /* our own word */
-    mail_send(&thread->order, load_acquire(&thread->owner)); /* [thread.owner] a first guess */
+    /* Relaxed: our own word. [thread.owner] acquire: a first guess. */
+    mail_send_for(&thread->order, load_acquire(&thread->owner),
+                  load_relaxed(&thread->killed) ? TRACE_TRAVEL_KILL : TRACE_TRAVEL_ORDER,
+                  order_arrived);
 }
 
 /* ---- giving orders --------------------------------------------------------------------------- */

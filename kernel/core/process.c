@@ -144,9 +144,7 @@ void process_end(struct process *process, enum process_cause cause, uint32_t sta
     process->status = status;
     trace_process_exit((uint8_t)(cause - CAUSE_EXITED), process->object.id, (int32_t)status);
     process->pending++;
-    process->teardown.mail.arrive = kill_piece;
-    process->teardown.mail.travel = TRACE_TRAVEL_DESTROY;
-    mail_send(&process->teardown.mail, percpu(id));
+    mail_send_for(&process->teardown.mail, percpu(id), TRACE_TRAVEL_DESTROY, kill_piece);
 }
 
 static status_t end_own_process(struct thread *caller, struct object *object)
@@ -226,9 +224,7 @@ static void unload_visit(struct visitor *visitor)
 
 static void unloaded(struct visitor *visitor)
 {
-    visitor->mail.arrive = tables_piece;
-    visitor->mail.travel = TRACE_TRAVEL_DESTROY;
-    mail_send(&visitor->mail, percpu(id));
+    mail_send_for(&visitor->mail, percpu(id), TRACE_TRAVEL_DESTROY, tables_piece);
 }
 
 static void news_arrived(struct mail *mail)
@@ -253,10 +249,8 @@ static bool tell_children(struct process *process)
         list_append(&process->children, &child->kin);
         child->told = true;
         if (count_up_unless_zero(&child->object.references)) { /* else it ends as it is */
-            child->news.arrive = news_arrived;
-            child->news.travel = TRACE_TRAVEL_DESTROY;
             child->news.id = child->object.id;
-            mail_send(&child->news, child->object.cpu);
+            mail_send_for(&child->news, child->object.cpu, TRACE_TRAVEL_DESTROY, news_arrived);
         }
     }
     return list_empty(&process->children);
@@ -326,9 +320,7 @@ static void process_gone_check(struct process *process)
         return;
     }
     list_remove(&process->neighbours);
-    process->object.visitor.mail.arrive = slabs_piece;
-    process->object.visitor.mail.travel = TRACE_TRAVEL_DESTROY;
-    mail_send(&process->object.visitor.mail, percpu(id));
+    mail_send_for(&process->object.visitor.mail, percpu(id), TRACE_TRAVEL_DESTROY, slabs_piece);
 }
 
 void process_object_gone(struct process *process)

@@ -45,9 +45,7 @@ __attribute__((noinline)) void thread_send(struct thread *thread, cpu_t cpu,
     /* [thread.owner] release: an order that finds the new owner also finds `travelling`.
      * Pairs with the acquire in order_arrived(). */
     store_release(&thread->owner, cpu);
-    thread->mail.arrive = arrive;
-    thread->mail.travel = (uint8_t)travel;
-    mail_send(&thread->mail, cpu);
+    mail_send_for(&thread->mail, cpu, travel, arrive);
 }
 
 bool thread_arrived(struct thread *thread)
@@ -281,9 +279,7 @@ void thread_die(struct thread *thread, uint32_t status)
     thread->exit_status = status;
     thread->state = TRACE_THREAD_STATE_EXITED;
     store_release(&thread->owner, grave); /* [thread.owner] as in thread_send() */
-    thread->mail.arrive = thread_dead_arrived;
-    thread->mail.travel = TRACE_TRAVEL_RETURN_HOME;
-    mail_send(&thread->mail, grave);
+    mail_send_for(&thread->mail, grave, TRACE_TRAVEL_RETURN_HOME, thread_dead_arrived);
     /* From here on the process's CPU may free the thread. */
 }
 

@@ -10,6 +10,11 @@
 #include "kernel/sched/account.h"
 #include "trace/kernel/trace.h"
 
+static void wait_timed_out(struct thread *thread)
+{
+    wait_end(thread, STATUS_TIMED_OUT);
+}
+
 void wait_limit(struct thread *thread)
 {
     if (thread->deadline != 0 && thread->timed_out == NULL) {
@@ -61,9 +66,9 @@ bool wait_cancel(struct thread *thread, status_t status)
     return true;
 }
 
-void wait_timed_out(struct thread *thread)
+void wait_end(struct thread *thread, status_t status)
 {
-    if (wait_cancel(thread, STATUS_TIMED_OUT)) {
+    if (wait_cancel(thread, status)) {
         thread_wake(thread, 0);
     }
 }

@@ -42,5 +42,5 @@ static inline void wait_over(struct thread *thread)
  * or sent on then. */
 must_use bool wait_cancel(struct thread *thread, status_t status);
 
-/* For timer_insert(): the deadline of a thread's wait has passed. */
-void wait_timed_out(struct thread *thread);
+/* The same, and lets it go on. */
+void wait_end(struct thread *thread, status_t status);
