@@ -27,7 +27,7 @@
 
 /* Pages filled from `data` and zeros, mapped into the first process. */
 static void map_new(struct process *process, vaddr_t address, uint64_t pages, unsigned access,
-                    const char *data, uint64_t size)
+                    const void *data, uint64_t size)
 {
     struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
     struct mapping_plan plan = {memory, address, 0, pages, access};
@@ -35,12 +35,7 @@ static void map_new(struct process *process, vaddr_t address, uint64_t pages, un
     if (memory == NULL || mapping_create(process, &plan) != STATUS_OK) {
         panic("init does not fit into memory");
     }
-    for (uint64_t done = 0; done < size; done += PAGE_SIZE) {
-        uint64_t part = size - done < PAGE_SIZE ? size - done : PAGE_SIZE;
-
-        __builtin_memcpy(arch_to_virtual(memory_frame(memory, done / PAGE_SIZE)), data + done,
-                         part);
-    }
+    __builtin_memcpy(arch_to_virtual(memory_frame(memory, 0)), data, size); /* it is contiguous */
 }
 
 /* Returns the entry point. */
@@ -149,7 +144,7 @@ static void startup_place(struct process *process)
     startup.cpu_count = boot_info.cpu_count;
     startup.initrd_size = boot_info.initrd_size;
     __builtin_memcpy(startup.arguments, boot_info.command_line, BOOT_COMMAND_LINE_MAX);
-    map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, (const char *)&startup, sizeof(startup));
+    map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));
 }
 
 void process_start_init(void)

@@ -36,14 +36,10 @@ static uint64_t ring_bytes(void)
 static void idle_name(char *name, cpu_t cpu)
 {
     __builtin_memcpy(name, "idle/", 5);
-    name += 5;
-    if (cpu >= 100) {
-        *name++ = (char)('0' + cpu / 100);
+    for (char *digit = name + 5 + (cpu >= 10) + (cpu >= 100); *digit != '/'; digit--) {
+        *digit = (char)('0' + cpu % 10);
+        cpu /= 10;
     }
-    if (cpu >= 10) {
-        *name++ = (char)('0' + cpu / 10 % 10);
-    }
-    *name = (char)('0' + cpu % 10);
 }
 
 /* The thread that stands for "nothing to do": it has no user mode, its loop is idle_loop(). */

@@ -22,32 +22,6 @@ struct options options = {
 
 static uint64_t idle_us = POLL_MAX_US;
 
-/* Words with a meaning of their own. */
-static const struct {
-    const char *word;
-    uint64_t *option;
-    uint64_t value;
-} words[] = {
-    {"trace=off", &options.trace_mask, 0},
-    {"trace=default", &options.trace_mask, TRACE_CATEGORIES_DEFAULT},
-    {"trace=all", &options.trace_mask, TRACE_CATEGORIES_ALL},
-    {"idle=halt", &idle_us, 0},
-    {"idle=adaptive", &idle_us, POLL_MAX_US},
-    {"idle=poll", &idle_us, POLL_FOR_EVER},
-};
-
-/* What else begins like this is followed by a number. */
-static const struct {
-    const char *name;
-    uint64_t *option;
-} numbers[] = {
-    {"trace=", &options.trace_mask},
-    {"trace_ring=", &options.trace_ring},
-    {"seed=", &options.seed},
-    {"idle=", &idle_us},
-    {"timeslice_us=", &options.timeslice_us},
-};
-
 static bool skip(const char **text, const char *expected)
 {
     const char *at = *text;
@@ -90,8 +64,9 @@ static const struct policy *policy_read(const char **text)
 }
 
 /* POLICY or CPU:POLICY, several of them with commas in between. */
-static bool policies_read(const char **text)
+static bool policies_read(const char **text, uint64_t *option)
 {
+    (void)option; /* there is one for each CPU */
     do {
         uint64_t first, last = CPU_MAX - 1;
         const struct policy *policy;
@@ -113,32 +88,46 @@ static bool policies_read(const char **text)
     return true;
 }
 
-static void value_check(const char *option, bool good)
-{
-    if (!good) {
-        panic("command line: %s is not followed by one of its values", option);
-    }
-}
+/* How words begin that are ours. What follows is read, or nothing may follow and the word stands for
+ * `value`. */
+static const struct {
+    const char *begin;
+    uint64_t *option;
+    bool (*read)(const char **text, uint64_t *option);
+    uint64_t value;
+} words[] = {
+    {"trace=off", &options.trace_mask, NULL, 0},
+    {"trace=default", &options.trace_mask, NULL, TRACE_CATEGORIES_DEFAULT},
+    {"trace=all", &options.trace_mask, NULL, TRACE_CATEGORIES_ALL},
+    {"trace=", &options.trace_mask, number_read, 0},
+    {"trace_ring=", &options.trace_ring, number_read, 0},
+    {"seed=", &options.seed, number_read, 0},
+    {"idle=halt", &idle_us, NULL, 0},
+    {"idle=adaptive", &idle_us, NULL, POLL_MAX_US},
+    {"idle=poll", &idle_us, NULL, POLL_FOR_EVER},
+    {"idle=", &idle_us, number_read, 0},
+    {"timeslice_us=", &options.timeslice_us, number_read, 0},
+    {"policy=", NULL, policies_read, 0},
+};
 
 static void word_read(const char *text)
 {
     for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         const char *at = text;
 
-        if (skip(&at, words[i].word) && word_ends(at)) {
+        if (!skip(&at, words[i].begin)) {
+            continue;
+        }
+        if (words[i].read != NULL) {
+            if (!words[i].read(&at, words[i].option) || !word_ends(at)) {
+                panic("command line: %s is not followed by one of its values", words[i].begin);
+            }
+            return;
+        }
+        if (word_ends(at)) {
             *words[i].option = words[i].value;
             return;
         }
-    }
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        const char *at = text;
-
-        if (skip(&at, numbers[i].name)) {
-            value_check(numbers[i].name, number_read(&at, numbers[i].option) && word_ends(at));
-        }
-    }
-    if (skip(&text, "policy=")) {
-        value_check("policy=", policies_read(&text) && word_ends(text));
     }
 }
 

@@ -88,7 +88,7 @@ static status_t frames_make(struct memory_object *memory)
 
 struct memory_object *memory_object_create(struct process *payer, uint32_t pages)
 {
-    struct memory_object *memory = memory_object_new(payer, pages, 1);
+    struct memory_object *memory = memory_object_new(payer, pages, pages);
     status_t status = memory != NULL ? STATUS_AGAIN : STATUS_NO_MEMORY;
 
     while (status == STATUS_AGAIN) {

@@ -10,16 +10,11 @@
 
 #include "kernel/arch.h"
 
-static bool range_is_user(vaddr_t address, size_t bytes)
+/* Where a piece of user memory lies, up to the end of its page at most; NULL: not with this access. */
+static char *user_piece(const struct process *process, vaddr_t address, unsigned access,
+                        size_t *bytes)
 {
-    return address < USER_TOP && bytes <= USER_TOP - address;
-}
-
-/* Where the byte at a user address lies, and how many are left in its page; NULL: not with this
- * access. */
-static char *user_page(const struct process *process, vaddr_t address, unsigned access,
-                       size_t *in_page)
-{
+    size_t in_page = PAGE_SIZE - address % PAGE_SIZE;
     unsigned allowed;
     paddr_t frame;
 
@@ -27,91 +22,58 @@ static char *user_page(const struct process *process, vaddr_t address, unsigned 
         (allowed & access) != access) {
         return NULL;
     }
-    *in_page = PAGE_SIZE - address % PAGE_SIZE;
+    *bytes = *bytes < in_page ? *bytes : in_page;
     return (char *)arch_to_virtual(frame) + address % PAGE_SIZE;
+}
+
+/* Goes through user memory and copies each piece to `to` or from `from`, where that is not NULL. */
+static status_t user_walk(const struct process *process, vaddr_t address, size_t bytes,
+                          unsigned access, char *to, const char *from)
+{
+    for (size_t done = 0, part; done < bytes; done += part) {
+        char *user;
+
+        part = bytes - done;
+        user = user_piece(process, address + done, access, &part);
+        if (user == NULL) {
+            return STATUS_BAD_ADDRESS;
+        }
+        if (to != NULL) {
+            __builtin_memcpy(to + done, user, part);
+        }
+        if (from != NULL) {
+            __builtin_memcpy(user, from + done, part);
+        }
+    }
+    return STATUS_OK;
 }
 
 status_t user_check(const struct process *process, vaddr_t address, size_t bytes, unsigned access)
 {
-    size_t in_page;
-
-    if (!range_is_user(address, bytes)) {
-        return STATUS_BAD_ADDRESS;
-    }
-    for (size_t done = 0; done < bytes; done += in_page) {
-        if (user_page(process, address + done, access, &in_page) == NULL) {
-            return STATUS_BAD_ADDRESS;
-        }
-    }
-    return STATUS_OK;
+    return user_walk(process, address, bytes, access, NULL, NULL);
 }
 
 status_t user_copy_in(const struct process *process, vaddr_t from, void *to, size_t bytes)
 {
-    char *out = to;
-    size_t part;
-
-    if (!range_is_user(from, bytes)) {
-        return STATUS_BAD_ADDRESS;
-    }
-    for (; bytes > 0; bytes -= part) {
-        char *in = user_page(process, from, PAGE_READ, &part);
-
-        if (in == NULL) {
-            return STATUS_BAD_ADDRESS;
-        }
-        part = bytes < part ? bytes : part;
-        __builtin_memcpy(out, in, part);
-        out += part;
-        from += part;
-    }
-    return STATUS_OK;
+    return user_walk(process, from, bytes, PAGE_READ, to, NULL);
 }
 
 status_t user_copy_out(const struct process *process, const void *from, vaddr_t to, size_t bytes)
 {
-    const char *in = from;
-    size_t part;
-
-    if (!range_is_user(to, bytes)) {
-        return STATUS_BAD_ADDRESS;
-    }
-    for (; bytes > 0; bytes -= part) {
-        char *out = user_page(process, to, PAGE_READ | PAGE_WRITE, &part);
-
-        if (out == NULL) {
-            return STATUS_BAD_ADDRESS;
-        }
-        part = bytes < part ? bytes : part;
-        __builtin_memcpy(out, in, part);
-        in += part;
-        to += part;
-    }
-    return STATUS_OK;
+    return user_walk(process, to, bytes, PAGE_READ | PAGE_WRITE, NULL, from);
 }
 
 status_t user_copy_between(const struct process *source, vaddr_t from, const struct process *target,
                            vaddr_t to, size_t bytes)
 {
-    size_t part;
+    status_t status = STATUS_OK;
 
-    if (!range_is_user(from, bytes)) {
-        return STATUS_BAD_ADDRESS;
-    }
-    for (; bytes > 0; bytes -= part) {
-        const char *in = user_page(source, from, PAGE_READ, &part);
-        status_t status;
+    for (size_t done = 0, part; done < bytes && status == STATUS_OK; done += part) {
+        const char *piece;
 
-        if (in == NULL) {
-            return STATUS_BAD_ADDRESS;
-        }
-        part = bytes < part ? bytes : part;
-        status = user_copy_out(target, in, to, part);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        from += part;
-        to += part;
+        part = bytes - done;
+        piece = user_piece(source, from + done, PAGE_READ, &part);
+        status = piece != NULL ? user_copy_out(target, piece, to + done, part) : STATUS_BAD_ADDRESS;
     }
-    return STATUS_OK;
+    return status;
 }
