@@ -13,7 +13,7 @@
  *    edge-triggered line is masked by the second one only, which is noted (MORE). A message cannot be
  *    masked, and is noted: a device that floods its CPU with them is a matter of trust, as is DMA.
  * 4. Making one takes three steps: on the process's CPU its memory, on its own CPU the vector, on the
- *    process's CPU the capability. The thread keeps the object as its `second` meanwhile.
+ *    process's CPU the capability, which the thread carries meanwhile.
  */
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
@@ -125,14 +125,6 @@ static const struct object_class interrupt_class = {
     .reclaim = interrupt_reclaim,
 };
 
-/* Back on the process's CPU. */
-static status_t interrupt_insert(struct thread *caller, struct object *object)
-{
-    object = caller->second.object;
-    caller->second.object = NULL;
-    return cap_publish(caller, object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
-}
-
 /* On the interrupt's CPU. */
 static status_t interrupt_open(struct thread *caller, struct object *object)
 {
@@ -140,11 +132,10 @@ static status_t interrupt_open(struct thread *caller, struct object *object)
                                           (uint32_t)arch_argument(&caller->frame, 1));
 
     if (status != STATUS_OK) {
-        cap_drop_gift(&caller->second);
+        thread_drop_references(caller);
         return status;
     }
-    return invoke_continue(caller, &caller->process->object, interrupt_insert,
-                           TRACE_TRAVEL_REMOTE_CALL);
+    return thread_collect(caller, 0, STATUS_OK);
 }
 
 /* On the process's CPU; `second` is the notification until there is an interrupt that keeps it. */
@@ -158,9 +149,9 @@ static status_t interrupt_create(struct thread *caller, struct object *object)
         return STATUS_NO_MEMORY;
     }
     interrupt->notification = caller->second.object;
-    interrupt->bits =
-        caller->second.badge != 0 ? caller->second.badge : arch_argument(&caller->frame, 4);
-    caller->second = (struct cap_gift){.object = &interrupt->object};
+    interrupt->bits = caller->second.badge;
+    caller->second.object = NULL;
+    thread_carry(caller, &interrupt->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
     return invoke_continue(caller, &interrupt->object, interrupt_open, TRACE_TRAVEL_REMOTE_CALL);
 }
 
@@ -171,25 +162,20 @@ status_t sys_interrupt_create(uint64_t interrupts, uint64_t line, uint64_t place
     struct cap_table *caps = caller->process->caps;
     uint32_t number = (uint32_t)line & ~(INTERRUPT_LEVEL | INTERRUPT_LOW);
     status_t status = range_check(caps, interrupts, OBJECT_INTERRUPTS, RIGHT_WRITE, number, 1);
-    struct cap cap;
 
-    (void)bits; /* read on the process's CPU */
     if (status == STATUS_OK) {
         status = range_check_cpu((uint32_t)place, place >> 32);
     }
     if (status == STATUS_OK) {
-        status = cap_lookup(caps, notification, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
+        status = self_check();
     }
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK &&
+        (line > UINT32_MAX || (number != INTERRUPT_MESSAGE && (uint32_t)place != 0) ||
+         (number == INTERRUPT_MESSAGE && line != INTERRUPT_MESSAGE))) {
+        status = STATUS_BAD_ARGUMENT;
     }
-    if (line > UINT32_MAX || (number != INTERRUPT_MESSAGE && (uint32_t)place != 0) ||
-        (number == INTERRUPT_MESSAGE && line != INTERRUPT_MESSAGE)) {
-        return STATUS_BAD_ARGUMENT;
+    if (status == STATUS_OK) {
+        status = invoke_take_notification(caller, notification, bits);
     }
-    if (self_check() != STATUS_OK || !cap_keep(&cap, 0)) {
-        return STATUS_BAD_HANDLE;
-    }
-    caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
-    return object_invoke(&caller->process->object, interrupt_create);
+    return status != STATUS_OK ? status : object_invoke(&caller->process->object, interrupt_create);
 }

@@ -121,3 +121,19 @@ status_t invoke_on_self(invoke_fn function)
 
     return status != STATUS_OK ? status : object_invoke(&current()->process->object, function);
 }
+
+status_t invoke_take_notification(struct thread *caller, uint64_t handle, uint64_t bits)
+{
+    struct cap cap;
+    status_t status =
+        cap_lookup(caller->process->caps, handle, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
+
+    if (status == STATUS_OK && !cap_keep(&cap, 0)) {
+        status = STATUS_BAD_HANDLE;
+    }
+    if (status == STATUS_OK) {
+        caller->second =
+            (struct cap_gift){.object = cap.object, .badge = cap.badge != 0 ? cap.badge : bits};
+    }
+    return status;
+}

@@ -2,7 +2,8 @@
  *
  * The system call that creates a process. Its quota moves from the creator's pool in pieces, so that it
  * takes no longer where the pool is scattered; it is built in the first few pages. All this is done on the
- * creator's CPU; then the calling thread takes the process to the CPU where it shall be at home.
+ * creator's CPU; then the calling thread, which carries the first capability to it, takes it to the CPU
+ * where it shall be at home. Its `second` is the notification that shall tell of the process's end.
  */
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
@@ -36,81 +37,50 @@ static status_t process_begin(struct thread *caller, struct process *creator)
     /* Its handle on itself; cannot fail, as the table is empty. */
     (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
     process->quota = PROCESS_PAGES_MIN;
-    process->watcher = caller->second.object;
-    process->watcher_bits =
-        caller->second.badge != 0 ? caller->second.badge : arch_argument(&caller->frame, 4);
-    /* With its first reference: if the caller dies meanwhile, so does it. */
-    caller->second.object = &process->object;
-    return STATUS_OK;
-}
-
-/* Nobody can name it: it ends and gives everything back, without a word to its watcher. */
-static status_t process_give_up(struct thread *caller, struct process *process, status_t status)
-{
-    caller->second.object = process->watcher;
-    process->watcher = NULL;
-    object_release(&process->object);
-    return status;
-}
-
-/* Back on the creator's CPU: from here on the process can be named. */
-static status_t process_named(struct thread *caller, struct object *object)
-{
-    struct process *process = (struct process *)caller->second.object;
-    uint64_t handle;
-    status_t status =
-        cap_insert((struct process *)object, &process->object, RIGHTS_ALL, 0, &handle);
-
-    if (status != STATUS_OK) {
-        status = process_give_up(caller, process, status);
-        cap_drop_gift(&caller->second);
-        return status;
-    }
-    caller->second.object = NULL;
-    arch_set_result(&caller->frame, handle);
+    thread_carry(caller, &process->object, RIGHTS_ALL);
     return STATUS_OK;
 }
 
 /* On its own CPU, before anybody can name it: no revocation passes it by. */
 static status_t process_joins(struct thread *caller, struct object *object)
 {
-    process_join((struct process *)object);
-    return invoke_continue(caller, &caller->process->object, process_named,
-                           TRACE_TRAVEL_REMOTE_CALL);
+    struct process *process = (struct process *)object;
+
+    process->watcher = caller->second.object;
+    process->watcher_bits = caller->second.badge;
+    caller->second.object = NULL;
+    process_join(process);
+    return thread_collect(caller, 0, STATUS_OK);
 }
 
-/* Gives it the rest of its pages, a bounded number of runs at once, and sends it on its way. `second` is
- * the watcher at first and the new process afterwards. */
-static status_t process_create(struct thread *caller, struct object *object)
+/* Gives it the rest of its pages, a bounded number of runs at once, and sends it on its way. */
+static status_t process_grow(struct thread *caller, struct process *creator)
 {
-    struct process *creator = (struct process *)object;
     struct process *process;
     uint64_t wanted = arch_argument(&caller->frame, 0);
     uint64_t moved;
-    status_t status = STATUS_OK;
+    status_t status = caller->incoming_count == 0 ? process_begin(caller, creator) : STATUS_OK;
 
-    if (caller->second.object == NULL || caller->second.object->class->type != OBJECT_PROCESS) {
-        status = process_begin(caller, creator);
-    }
     if (status != STATUS_OK) {
-        return status; /* `second` is dropped with the call, see below */
+        return status;
     }
-    process = (struct process *)caller->second.object;
+    process = (struct process *)caller->incoming[0].object;
     moved = pool_move(&creator->pool, &process->pool, wanted - process->quota);
     process->quota += moved;
     if (process->quota < wanted) {
-        return moved > 0 ? STATUS_AGAIN : process_give_up(caller, process, STATUS_NO_MEMORY);
+        return moved > 0 ? STATUS_AGAIN : STATUS_NO_MEMORY;
     }
     return invoke_continue(caller, &process->object, process_joins, TRACE_TRAVEL_REMOTE_CALL);
 }
 
-/* Runs the above and drops the watcher if it was not used. */
-static status_t process_create_or_drop(struct thread *caller, struct object *object)
+/* Runs the above. If it fails, the watcher and the process that nobody can name go: it ends and gives
+ * everything back. */
+static status_t process_create(struct thread *caller, struct object *object)
 {
-    status_t status = process_create(caller, object);
+    status_t status = process_grow(caller, (struct process *)object);
 
     if (status != STATUS_AGAIN && status != STATUS_BLOCKED) {
-        cap_drop_gift(&caller->second);
+        thread_drop_references(caller);
     }
     return status;
 }
@@ -121,29 +91,15 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
     struct thread *caller = current();
     status_t status = range_check_cpu((uint32_t)place, place >> 32);
 
-    (void)name0, (void)name1, (void)bits; /* read on the process's CPU */
+    (void)name0, (void)name1; /* read on the process's CPU */
     if (status == STATUS_OK) {
         status = self_check();
     }
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK && pages < PROCESS_PAGES_MIN) {
+        status = STATUS_BAD_ARGUMENT;
     }
-    if (pages < PROCESS_PAGES_MIN) {
-        return STATUS_BAD_ARGUMENT;
+    if (status == STATUS_OK && notification != 0) {
+        status = invoke_take_notification(caller, notification, bits);
     }
-    if (notification != 0) {
-        struct cap cap;
-
-        status =
-            cap_lookup(caller->process->caps, notification, OBJECT_NOTIFICATION, RIGHT_WRITE, &cap);
-
-        if (status != STATUS_OK) {
-            return status;
-        }
-        if (!cap_keep(&cap, 0)) {
-            return STATUS_BAD_HANDLE;
-        }
-        caller->second = (struct cap_gift){.object = cap.object, .badge = cap.badge};
-    }
-    return object_invoke(&caller->process->object, process_create_or_drop);
+    return status != STATUS_OK ? status : object_invoke(&caller->process->object, process_create);
 }

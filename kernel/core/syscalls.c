@@ -122,8 +122,7 @@ static status_t create_thread(struct thread *caller, struct object *object)
         thread_start(thread);
         return STATUS_OK;
     }
-    caller->incoming[0] = (struct cap_gift){.object = &thread->object, .rights = RIGHTS_ALL};
-    caller->incoming_count = 1;
+    thread_carry(caller, &thread->object, RIGHTS_ALL);
     thread_start(thread);
     return thread_collect(caller, 0, STATUS_OK);
 }

@@ -39,5 +39,9 @@ status_t invoke_on_self(invoke_fn function);
  * if not: then it can only fault, yield and end. */
 must_use status_t self_check(void);
 
+/* The calling thread takes a notification along as its `second`, whose badge becomes the bits to signal:
+ * the capability's own, or `bits` where it has none. For a call that ends with object_invoke(). */
+must_use status_t invoke_take_notification(struct thread *caller, uint64_t handle, uint64_t bits);
+
 /* A mail handler: `function` of a thread that has arrived. */
 void invoke_arrived(struct mail *mail);

@@ -156,6 +156,13 @@ must_use bool thread_arrived(struct thread *thread);
  * invoke_fn returns: STATUS_BLOCKED if the thread has left. */
 must_use status_t thread_collect(struct thread *thread, vaddr_t handles_to, status_t status);
 
+/* A thread that makes an object carries the first capability to it from here on. Its owner. */
+static inline void thread_carry(struct thread *thread, struct object *object, unsigned rights)
+{
+    thread->incoming[0] = (struct cap_gift){.object = object, .rights = rights};
+    thread->incoming_count = 1;
+}
+
 /* A mail handler: a thread has come home and goes on. */
 void thread_home_arrived(struct mail *mail);
 
