@@ -42,11 +42,6 @@ status_t sys_port_write(uint64_t ports, uint64_t port, uint64_t width, uint64_t 
 
 /* ---- physical memory ------------------------------------------------------------------------- */
 
-static bool overlaps(paddr_t start, paddr_t end, paddr_t from, paddr_t to)
-{
-    return start < to && from < end;
-}
-
 /* Is any of it RAM that the kernel hands out, or something that it uses itself? */
 static bool physical_taken(paddr_t start, paddr_t end)
 {

@@ -10,11 +10,6 @@
 
 #define STATUS_PANIC 111
 
-void panic_begin(void)
-{
-    arch_stop_others();
-}
-
 void panic_end(void)
 {
     const struct thread *thread = current();
@@ -35,7 +30,7 @@ void panic(const char *format, ...)
 {
     va_list arguments;
 
-    panic_begin();
+    arch_stop_others();
     kprintf("weft: PANIC: ");
     va_start(arguments, format);
     kvprintf(format, arguments);

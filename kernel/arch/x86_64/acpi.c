@@ -34,8 +34,7 @@ enum madt_entry {
 
 uint32_t acpi_cpu_count;
 uint32_t acpi_apic_ids[CPU_MAX];
-struct acpi_ioapic acpi_ioapics[IOAPICS_MAX];
-unsigned acpi_ioapic_count;
+paddr_t acpi_ioapic;
 struct acpi_line acpi_lines[ISA_LINES];
 uint16_t acpi_timer_port;
 
@@ -79,13 +78,6 @@ static void cpu_found(uint32_t id, uint64_t flags)
     }
 }
 
-static void ioapic_found(paddr_t address, uint64_t first_line)
-{
-    if (acpi_ioapic_count < IOAPICS_MAX) {
-        acpi_ioapics[acpi_ioapic_count++] = (struct acpi_ioapic){address, (uint32_t)first_line};
-    }
-}
-
 static void madt_entry_read(const uint8_t *entry)
 {
     switch (entry[0]) {
@@ -96,7 +88,7 @@ static void madt_entry_read(const uint8_t *entry)
         cpu_found((uint32_t)acpi_number(entry, 4, 4), acpi_number(entry, 8, 4));
         break;
     case MADT_IO_APIC:
-        ioapic_found(acpi_number(entry, 4, 4), acpi_number(entry, 8, 4));
+        acpi_ioapic = acpi_number(entry, 8, 4) == 0 ? acpi_number(entry, 4, 4) : acpi_ioapic;
         break;
     case MADT_ISA_LINE:
         acpi_lines[entry[3] % ISA_LINES] = (struct acpi_line){

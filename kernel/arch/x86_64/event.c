@@ -101,7 +101,7 @@ void x86_exception(struct arch_frame *frame)
         return;
     }
     cpu_repair_gs();
-    panic_begin();
+    arch_stop_others();
     kprintf("weft: PANIC: %s in %s, error %lx, last page fault at %016lx\n",
             exception_names[frame->vector], frame->cs & 3 ? "user mode" : "the kernel",
             frame->error, address);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Interrupts of devices: vectors of each CPU, and the I/O APICs that turn lines into vectors.
+ * Interrupts of devices: vectors of each CPU, and the I/O APIC that turns lines into vectors. There is one
+ * in each machine that we know; lines of a second one are not to be had.
  *
  * Each CPU has its own vectors from VECTOR_DEVICE on; a table says whose each one is. What arrives at
- * a vector that is nobody's (any more) is counted and forgotten. An I/O APIC has an index and a data
+ * a vector that is nobody's (any more) is counted and forgotten. The I/O APIC has an index and a data
  * register, which two CPUs must not use in turns: it is CPU 0's, and all lines lead there.
  *
  * Lines 0 to 15 are ISA's, with the number, polarity and trigger that the firmware's overrides say;
@@ -14,6 +15,7 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
+#define IOAPIC_AREA 0x100000u /* others would be there, too */
 #define IOAPIC_VERSION 1u
 #define IOAPIC_PIN(pin) (0x10 + 2 * (pin))
 
@@ -23,62 +25,35 @@
 #define PIN_MASKED (1u << 16)
 
 #define MESSAGE_BASE 0xfee00000u
-#define MESSAGE_SIZE 0x100000u
+#define MESSAGE_END 0xfef00000u
 #define MESSAGE_ID_MAX 0xfe /* more needs interrupt remapping */
 
-static volatile uint32_t *ioapic_page(unsigned number)
+static uint32_t pin_count; /* (I) after ioapic_start() */
+
+static volatile uint32_t *ioapic_page(void)
 {
-    return (volatile uint32_t *)(DEVICE_BASE + acpi_ioapics[number].address);
+    return (volatile uint32_t *)(DEVICE_BASE + acpi_ioapic);
 }
 
-static uint32_t ioapic_read(unsigned number, uint32_t index)
+static uint32_t ioapic_read(uint32_t index)
 {
-    ioapic_page(number)[0] = index;
-    return ioapic_page(number)[4];
+    ioapic_page()[0] = index;
+    return ioapic_page()[4];
 }
 
-static void ioapic_write(unsigned number, uint32_t index, uint32_t value)
+static void ioapic_write(uint32_t index, uint32_t value)
 {
-    ioapic_page(number)[0] = index;
-    ioapic_page(number)[4] = value;
-}
-
-static unsigned ioapic_pins(unsigned number)
-{
-    return (ioapic_read(number, IOAPIC_VERSION) >> 16 & 0xff) + 1;
+    ioapic_page()[0] = index;
+    ioapic_page()[4] = value;
 }
 
 void ioapic_start(void)
 {
-    for (unsigned i = 0; i < acpi_ioapic_count; i++) {
-        for (unsigned pin = 0; pin < ioapic_pins(i); pin++) {
-            ioapic_write(i, IOAPIC_PIN(pin), PIN_MASKED);
-        }
+    if (acpi_ioapic != 0) {
+        pin_count = (ioapic_read(IOAPIC_VERSION) >> 16 & 0xff) + 1;
     }
-}
-
-/* The I/O APIC of a line, and the register of its pin there; false where there is none. */
-static bool pin_find(uint32_t line, unsigned *number, uint32_t *index)
-{
-    for (*number = 0; *number < acpi_ioapic_count; ++*number) {
-        uint32_t pin = line - acpi_ioapics[*number].first; /* far too much, if it is before that */
-
-        if (pin < ioapic_pins(*number)) {
-            *index = IOAPIC_PIN(pin);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Sets some bits of an open line's pin to `value`. */
-static void pin_change(uint32_t line, uint32_t bits, uint32_t value)
-{
-    uint32_t index;
-    unsigned number;
-
-    if (pin_find(line, &number, &index)) {
-        ioapic_write(number, index, (ioapic_read(number, index) & ~bits) | value);
+    for (uint32_t pin = 0; pin < pin_count; pin++) {
+        ioapic_write(IOAPIC_PIN(pin), PIN_MASKED);
     }
 }
 
@@ -116,29 +91,25 @@ static uint32_t line_resolve(uint32_t asked, uint32_t *line)
 
 status_t arch_interrupt_open(struct arch_interrupt *interrupt, uint32_t asked)
 {
-    uint32_t line = asked, bits = 0, index = 0;
-    unsigned number = 0;
+    bool message = asked == INTERRUPT_MESSAGE;
+    uint32_t line = asked;
+    uint32_t bits = message ? 0 : line_resolve(asked, &line);
     uint8_t vector;
 
-    if (asked != INTERRUPT_MESSAGE) {
-        bits = line_resolve(asked, &line);
-        if (!pin_find(line, &number, &index)) {
-            return STATUS_BAD_ARGUMENT;
-        }
-        if (ioapic_read(number, index) & PIN_VECTOR) {
-            return STATUS_BUSY;
-        }
-    } else if (percpu(arch.apic_id) > MESSAGE_ID_MAX) {
+    if (message ? percpu(arch.apic_id) > MESSAGE_ID_MAX : line >= pin_count) {
         return STATUS_BAD_ARGUMENT;
+    }
+    if (!message && (ioapic_read(IOAPIC_PIN(line)) & PIN_VECTOR)) {
+        return STATUS_BUSY;
     }
     vector = vector_take(interrupt);
     if (vector == 0) {
         return STATUS_BUSY;
     }
     *interrupt = (struct arch_interrupt){line, vector, bits & PIN_LEVEL};
-    if (asked != INTERRUPT_MESSAGE) {
-        ioapic_write(number, index + 1, percpu(arch.apic_id) << 24);
-        ioapic_write(number, index, bits | vector);
+    if (!message) {
+        ioapic_write(IOAPIC_PIN(line) + 1, percpu(arch.apic_id) << 24);
+        ioapic_write(IOAPIC_PIN(line), bits | vector);
     }
     return STATUS_OK;
 }
@@ -149,14 +120,16 @@ void arch_interrupt_close(struct arch_interrupt *interrupt)
         return;
     }
     if (interrupt->line != INTERRUPT_MESSAGE) {
-        pin_change(interrupt->line, ~0u, PIN_MASKED);
+        ioapic_write(IOAPIC_PIN(interrupt->line), PIN_MASKED);
     }
     arch_this_cpu()->arch.interrupts[interrupt->vector - VECTOR_DEVICE] = NULL;
 }
 
 void arch_interrupt_mask(const struct arch_interrupt *interrupt, bool masked)
 {
-    pin_change(interrupt->line, PIN_MASKED, masked ? PIN_MASKED : 0);
+    uint32_t index = IOAPIC_PIN(interrupt->line);
+
+    ioapic_write(index, (ioapic_read(index) & ~PIN_MASKED) | (masked ? PIN_MASKED : 0));
 }
 
 uint64_t arch_interrupt_message(const struct arch_interrupt *interrupt, cpu_t cpu)
@@ -177,13 +150,9 @@ void interrupt_arrived(unsigned vector)
 
 bool arch_physical_reserved(paddr_t start, paddr_t end)
 {
-    for (unsigned i = 0; i < acpi_ioapic_count; i++) {
-        if (start < acpi_ioapics[i].address + PAGE_SIZE && acpi_ioapics[i].address < end) {
-            return true;
-        }
-    }
-    /* Local APICs, and what a write there sends to them; and below the first usable RAM all but what
-     * has been a PC's hole for devices and firmware since ever. */
-    return (start < MESSAGE_BASE + MESSAGE_SIZE && end > MESSAGE_BASE) ||
+    /* I/O APICs, local APICs and what a write there sends to them; and below the first usable RAM all
+     * but what has been a PC's hole for devices and firmware since ever. */
+    return overlaps(start, end, acpi_ioapic, acpi_ioapic + IOAPIC_AREA) ||
+           overlaps(start, end, MESSAGE_BASE, MESSAGE_END) ||
            (start < boot_usable_start() && (start < 0xa0000 || end > 0x100000));
 }

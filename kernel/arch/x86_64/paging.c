@@ -150,9 +150,9 @@ void paging_start(uint32_t cpu_count)
     }
     direct_map(boot_info.initrd_start, boot_info.initrd_start + boot_info.initrd_size);
     kernel_map(DEVICE_BASE + apic, apic, PAGE_SIZE, LEVEL_PAGE, KERNEL_DATA | ENTRY_UNCACHED);
-    for (unsigned i = 0; i < acpi_ioapic_count; i++) {
-        kernel_map(DEVICE_BASE + acpi_ioapics[i].address, acpi_ioapics[i].address, PAGE_SIZE,
-                   LEVEL_PAGE, KERNEL_DATA | ENTRY_UNCACHED);
+    if (acpi_ioapic != 0) {
+        kernel_map(DEVICE_BASE + acpi_ioapic, acpi_ioapic, PAGE_SIZE, LEVEL_PAGE,
+                   KERNEL_DATA | ENTRY_UNCACHED);
     }
     for (uint64_t cpu = 0; cpu < cpu_count; cpu++) {
         uint64_t slot = STACK_BASE + (cpu << STACK_SLOT_SHIFT);

@@ -12,8 +12,7 @@
 
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The first half, for callers that print more before panic_end(). */
-void panic_begin(void);
+/* The end of it, for who has called arch_stop_others() and said what is wrong. */
 _Noreturn void panic_end(void);
 
 #define ASSERT(condition)                                                                          \

@@ -26,3 +26,6 @@ typedef int64_t status_t;  /* STATUS_OK or a negative error from the ABI */
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 #define align_up(value, alignment) (((value) + (alignment)-1) & ~((alignment)-1ull))
 #define align_down(value, alignment) ((value) & ~((alignment)-1ull))
+
+/* Have [start, end) and [from, to) something in common? */
+#define overlaps(start, end, from, to) ((start) < (to) && (from) < (end))

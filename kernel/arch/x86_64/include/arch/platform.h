@@ -25,17 +25,12 @@ extern uint32_t acpi_cpu_count; /* 1 .. CPU_MAX */
 extern uint32_t acpi_apic_ids[CPU_MAX];
 extern uint16_t acpi_timer_port; /* of the power management timer */
 
-#define IOAPICS_MAX 8
+extern paddr_t acpi_ioapic; /* the I/O APIC that has line 0; 0: none has */
+
 #define ISA_LINES 16u
 
-extern struct acpi_ioapic {
-    paddr_t address;
-    uint32_t first; /* line at its pin 0 */
-} acpi_ioapics[IOAPICS_MAX];
-extern unsigned acpi_ioapic_count;
-
 extern struct acpi_line {
-    uint32_t number; /* as the I/O APICs count */
+    uint32_t number; /* as the I/O APIC counts */
     bool low, level;
 } acpi_lines[ISA_LINES];
 
