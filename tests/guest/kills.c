@@ -339,9 +339,9 @@ TEST(nobody_hangs_on_the_dead,
     uint64_t pages = settled_pages(first);
     arena_run(weft_argument_number("seed", 1), weft_argument_number("kills", KILLS));
     check_memory(pages);
-    check_cpus();
     weft_print("@weft {\"record\":\"count\",\"pages lost\":%ld}\n",
                (int64_t)(pages - free_pages()));
+    check_cpus();
 }
 
 static const struct role roles[] = {{"arena", role_arena}};
