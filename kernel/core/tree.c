@@ -28,18 +28,20 @@ static void hang(struct tree_node *parent, enum side side, struct tree_node *chi
     }
 }
 
-/* Puts `by` (which may be NULL) where `node` hangs. */
-static void replace(struct tree *tree, struct tree_node *node, struct tree_node *by)
+/* What refers to the node: its parent, or the tree. */
+static struct tree_node **place_of(struct tree *tree, const struct tree_node *node)
 {
     struct tree_node *parent = node->parent;
 
-    if (parent != NULL) {
-        hang(parent, parent->child[AFTER] == node, by);
-        return;
-    }
-    tree->root = by;
+    return parent == NULL ? &tree->root : &parent->child[parent->child[AFTER] == node];
+}
+
+/* Puts `by` (which may be NULL) where `node` hangs. */
+static void replace(struct tree *tree, const struct tree_node *node, struct tree_node *by)
+{
+    *place_of(tree, node) = by;
     if (by != NULL) {
-        by->parent = NULL;
+        by->parent = node->parent;
     }
 }
 
@@ -60,16 +62,13 @@ static struct tree_node *rotate(struct tree *tree, struct tree_node *node, enum 
 static void rebalance(struct tree *tree, struct tree_node *node)
 {
     for (; node != NULL; node = node->parent) {
-        uint32_t before = height(node->child[BEFORE]);
-        uint32_t after = height(node->child[AFTER]);
+        enum side side = height(node->child[AFTER]) > height(node->child[BEFORE]) ? AFTER : BEFORE;
+        struct tree_node *higher = node->child[side];
         uint32_t old = node->height;
 
-        if (before > after + 1 || after > before + 1) {
-            enum side side = after > before ? AFTER : BEFORE;
-            struct tree_node *child = node->child[side];
-
-            if (height(child->child[!side]) > height(child->child[side])) {
-                (void)rotate(tree, child, !side);
+        if (height(higher) > height(node->child[!side]) + 1) {
+            if (height(higher->child[!side]) > height(higher->child[side])) {
+                (void)rotate(tree, higher, !side);
             }
             node = rotate(tree, node, side);
         } else {
@@ -91,23 +90,18 @@ static struct tree_node *outermost(struct tree_node *node, enum side side)
 
 void tree_insert(struct tree *tree, struct tree_node *node)
 {
-    struct tree_node *parent = tree->root;
-    enum side side;
+    struct tree_node **place = &tree->root;
 
-    node->child[BEFORE] = node->child[AFTER] = node->parent = NULL;
-    node->height = 1;
+    *node = (struct tree_node){.key = node->key, .height = 1};
+    while (*place != NULL) {
+        node->parent = *place;
+        place = &node->parent->child[node->key < node->parent->key ? BEFORE : AFTER];
+    }
+    *place = node;
     if (tree->first == NULL || node->key < tree->first->key) {
         tree->first = node;
     }
-    if (parent == NULL) {
-        tree->root = node;
-        return;
-    }
-    while (side = node->key < parent->key ? BEFORE : AFTER, parent->child[side] != NULL) {
-        parent = parent->child[side];
-    }
-    hang(parent, side, node);
-    rebalance(tree, parent);
+    rebalance(tree, node->parent);
 }
 
 void tree_remove(struct tree *tree, struct tree_node *node)
