@@ -105,10 +105,10 @@ static bool admit(struct thread *thread, bool woken)
     }
     if (woken) {
         budget_wake(sc, cpu.now);
-    } else if (budget_is_over(sc) && cpu.now >= sc->refill) {
+    } else if (budget_left(sc) == 0 && cpu.now >= sc->refill) {
         refill(thread);
     }
-    thread->out_of_budget = budget_is_over(sc);
+    thread->out_of_budget = budget_left(sc) == 0;
     if (thread->out_of_budget) {
         event(TRACE_EVENT_BUDGET_OUT, 0, thread->id, thread->id);
         set_timeout(thread, sc->refill);
@@ -134,8 +134,7 @@ static void run_next(uint8_t left_state)
         return;
     }
     if (best->sc->limit != TIME_UNLIMITED) {
-        cpu.budget_end =
-            cpu.now + (budget_is_over(best->sc) ? 0 : best->sc->limit - best->sc->used);
+        cpu.budget_end = cpu.now + budget_left(best->sc);
     }
     if (cpu.queue.policy->shares(&cpu.queue, best->sc)) {
         start_slice();
@@ -169,7 +168,7 @@ static void end_timeouts(void)
             continue;
         }
         refill(thread);
-        thread->out_of_budget = budget_is_over(&thread->own);
+        thread->out_of_budget = budget_left(&thread->own) == 0;
         if (thread->out_of_budget) {
             set_timeout(thread, thread->own.refill);
         } else {
@@ -184,7 +183,7 @@ static void budget_ended(void)
     if (cpu.current == NULL || cpu.current->own.limit == TIME_UNLIMITED) {
         return;
     }
-    if (budget_is_over(&cpu.current->own)) {
+    if (budget_left(&cpu.current->own) == 0) {
         cpu.need_resched = true;
     } else {
         cpu.budget_end = cpu.now + cpu.current->own.limit - cpu.current->own.used;

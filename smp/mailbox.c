@@ -29,6 +29,26 @@ void mail_send(struct mail *mail, cpu_t cpu)
     arch_doorbell_send(cpu);
 }
 
+static void pause_over(struct timeout *pause);
+
+static void pause_begin(struct again *again)
+{
+    timer_set(&again->pause, arch_cycles() + arch_clock_hz / 1000000 * AGAIN_PAUSE_US, pause_over);
+}
+
+/* Sends what waited longest. */
+static void pause_over(struct timeout *pause)
+{
+    struct again *again = container_of(pause, struct again, pause);
+    struct mail *mail = container_of(again->first, struct mail, node);
+
+    again->first = mail->node.next;
+    if (again->first != NULL) {
+        pause_begin(again);
+    }
+    mail_send(mail, percpu(id));
+}
+
 void mail_again(struct mail *mail)
 {
     struct again *again = &arch_this_cpu()->again;
@@ -40,23 +60,11 @@ void mail_again(struct mail *mail)
     mail->node.next = NULL;
     if (again->first == NULL) {
         again->first = &mail->node;
-        timer_set_again(AGAIN_PAUSE_US);
+        pause_begin(again);
     } else {
         again->last->next = &mail->node;
     }
     again->last = &mail->node;
-}
-
-void mail_again_due(void)
-{
-    struct again *again = &arch_this_cpu()->again;
-    struct mail *mail = container_of(again->first, struct mail, node);
-
-    again->first = mail->node.next;
-    if (again->first != NULL) {
-        timer_set_again(AGAIN_PAUSE_US);
-    }
-    mail_send(mail, percpu(id));
 }
 
 void mailbox_drain(void)

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "kernel/timer.h"
 #include "kernel/types.h"
 #include "smp/mailbox_queue.h"
 #include "weft/trace_events.h"
@@ -27,6 +28,7 @@ struct mail {
 struct again {
     struct mailbox_node *first;
     struct mailbox_node *last; /* if there is a first */
+    struct timeout pause;
 };
 
 /* Pushes `mail` to the mailbox of `cpu`, which may be this one (to go on later, after others had
@@ -46,9 +48,6 @@ static inline void mail_send_for(struct mail *mail, cpu_t cpu, enum trace_travel
  * user code had some 40 us to itself. So whatever takes long never takes a CPU from its threads
  * for more than a piece at a time. Other mail may overtake it meanwhile. */
 void mail_again(struct mail *mail);
-
-/* From the timer: the pause is over. Sends what waited longest. */
-void mail_again_due(void);
 
 /* Runs the handlers of all that has arrived. */
 void mailbox_drain(void);

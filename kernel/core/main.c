@@ -52,6 +52,7 @@ static void idle_init(struct cpu *cpu)
     idle->owner = cpu->id;
     idle->idle = 1;
     idle->own.priority = -1; /* below everybody */
+    idle->own.limit = TIME_UNLIMITED;
     idle->run.sc = &idle->own;
     idle->id = object_id_new();
     idle_name(idle->name, cpu->id);
@@ -66,7 +67,8 @@ static void cpu_begin(void)
     struct cpu *cpu = arch_this_cpu();
 
     list_init(&cpu->processes);
-    run_queue_init(&cpu->queue, options.policy[cpu->id], timer_slice);
+    run_queue_init(&cpu->queue, options.policy[cpu->id],
+                   arch_clock_hz / 1000000 * options.timeslice_us);
     idle_poll_init(cpu);
     sched_point_seed(options.seed);
     idle_init(cpu);
@@ -78,7 +80,6 @@ static void cpu_begin(void)
 void kernel_main(void)
 {
     options_parse(boot_info.command_line);
-    timer_slice = arch_clock_hz / 1000000 * options.timeslice_us;
     kernel_process.object.id = object_id_new();
     trace_init(options.trace_mask, ring_bytes());
     trace_process_create(kernel_process.object.id, 0);

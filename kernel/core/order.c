@@ -134,9 +134,9 @@ static void carry_out(struct thread *thread)
                thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
         if (ends_waits || order_pending(thread)) {
             if (thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
-                timer_remove(thread);
+                timer_cancel(&thread->timeout);
             } else if (thread != current()) {
-                run_queue_dequeue(&arch_this_cpu()->queue, &thread->run);
+                percpu(queue.policy)->dequeue(&arch_this_cpu()->queue, &thread->run);
             }
             go_and_obey(thread);
         }

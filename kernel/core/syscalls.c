@@ -44,6 +44,14 @@ status_t sys_yield(void)
     sched_yield_current();
 }
 
+static void slept(struct timeout *timeout)
+{
+    struct thread *thread = container_of(timeout, struct thread, timeout);
+
+    thread_set_status(thread, STATUS_OK);
+    thread_wake(thread, 0);
+}
+
 status_t sys_sleep(uint64_t deadline)
 {
     struct thread *thread = current();
@@ -55,7 +63,8 @@ status_t sys_sleep(uint64_t deadline)
         return STATUS_OK;
     }
     thread_leave_cpu(TRACE_THREAD_STATE_SLEEPING);
-    timer_sleep(thread, deadline);
+    thread->state = TRACE_THREAD_STATE_SLEEPING;
+    timer_set(&thread->timeout, deadline, slept);
     schedule();
 }
 

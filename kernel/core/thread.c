@@ -100,11 +100,8 @@ void thread_wake(struct thread *thread, uint32_t cause)
     if (thread->fast_home != percpu(id) && !wake_specially(thread)) {
         return;
     }
-    if (unlikely(thread->run.sc->rich)) {
-        sched_admit(thread, true);
-        if (thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
-            return;
-        }
+    if (!account_admit(thread, true)) {
+        return;
     }
     thread->state = TRACE_THREAD_STATE_RUNNABLE;
     trace_wakeup(thread->run.sc->priority, thread->id, cause);

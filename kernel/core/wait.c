@@ -10,16 +10,16 @@
 #include "kernel/sched/account.h"
 #include "trace/kernel/trace.h"
 
-static void wait_timed_out(struct thread *thread)
+static void wait_timed_out(struct timeout *timeout)
 {
-    wait_end(thread, STATUS_TIMED_OUT);
+    wait_end(container_of(timeout, struct thread, timeout), STATUS_TIMED_OUT);
 }
 
 void wait_limit(struct thread *thread)
 {
-    if (thread->deadline != 0 && thread->timed_out == NULL) {
+    if (thread->deadline != 0 && !timer_is_set(&thread->timeout)) {
         thread->fast_home = FAST_NEVER;
-        timer_insert(thread, thread->deadline, wait_timed_out);
+        timer_set(&thread->timeout, thread->deadline, wait_timed_out);
     }
 }
 
@@ -28,7 +28,7 @@ void wait_call_off(struct thread *thread)
     struct object *also = thread->waits_also;
 
     thread->fast_home = thread_watched(thread) ? FAST_NEVER : thread->home;
-    timer_remove(thread);
+    timer_cancel(&thread->timeout);
     if (also != NULL) {
         thread->waits_also = NULL;
         also->class->forget(also, thread);
@@ -41,7 +41,7 @@ bool wait_cancel(struct thread *thread, status_t status)
 
     switch (thread->state) {
     case TRACE_THREAD_STATE_SLEEPING:
-        timer_remove(thread);
+        timer_cancel(&thread->timeout);
         break;
     case TRACE_THREAD_STATE_BLOCKED_CALL:
     case TRACE_THREAD_STATE_BLOCKED_SEND:

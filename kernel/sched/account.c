@@ -72,11 +72,11 @@ void account_fall_back(struct thread *server)
     } else if (server->owner != percpu(id)) {
         return; /* caller_arrived() will see to it */
     } else if (server->state == TRACE_THREAD_STATE_RUNNABLE) {
-        run_queue_dequeue(&arch_this_cpu()->queue, &server->run);
+        percpu(queue.policy)->dequeue(&arch_this_cpu()->queue, &server->run);
         server->run.sc = &server->own;
         sched_ready(server);
     } else if (server->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
-        timer_remove(server);
+        timer_cancel(&server->timeout);
         server->run.sc = &server->own;
         thread_wake(server, 0);
     } else {

@@ -26,17 +26,13 @@
 #include "kernel/arch.h"
 #include "kernel/cpu.h"
 
-/* What is rare of the functions below. It keeps the registers of its callers. */
-#define account_rare __attribute__((preserve_most, noinline, cold))
-
-void account_derive_rich(struct sched_context *to, const struct sched_context *from) account_rare;
-void account_give_back_rich(struct sched_context *own,
-                            const struct sched_context *loan) account_rare;
-void account_lend_running(struct thread *server, struct thread *client) account_rare;
+void account_derive_rich(struct sched_context *to, const struct sched_context *from) sched_rare;
+void account_give_back_rich(struct sched_context *own, const struct sched_context *loan) sched_rare;
+void account_lend_running(struct thread *server, struct thread *client) sched_rare;
 /* The account that the current thread ran with lies elsewhere: brings it home. */
-void account_adopt(struct thread *thread, struct sched_context *sc) account_rare;
+void account_adopt(struct thread *thread, struct sched_context *sc) sched_rare;
 /* As account_settle(), for a thread that goes on. */
-void account_resettle(struct thread *thread) account_rare;
+void account_resettle(struct thread *thread) sched_rare;
 
 /* `to` becomes another account of whose time `from` is; nothing charges `from` at this moment. */
 static inline void account_derive(struct sched_context *to, const struct sched_context *from)
@@ -54,7 +50,7 @@ static inline void account_start(struct sched_context *sc, cycles_t now)
 {
     percpu(sc) = sc;
     if (unlikely(sc->limit != TIME_UNLIMITED)) {
-        timer_start_budget(sc, now);
+        sched_start_budget(sc, now);
     }
     sc->used -= now;
 }
@@ -89,6 +85,16 @@ static inline void account_lend(struct thread *server, struct thread *client)
     }
     account_derive(&server->loan, client->run.sc);
     server->run.sc = &server->loan;
+}
+
+/* Has a thread that wants to be ready a budget, or need of none? See sched_admit(). */
+static inline bool account_admit(struct thread *thread, bool woken)
+{
+    if (likely(!thread->run.sc->rich)) {
+        return true;
+    }
+    sched_admit(thread, woken);
+    return thread->state != TRACE_THREAD_STATE_OUT_OF_BUDGET;
 }
 
 /* What was used of a loan goes to whose time it is. */

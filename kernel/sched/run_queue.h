@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations on a run queue. Those of fixed priorities, the usual policy, are in line, because the
- * IPC paths go through them; every other policy is called through its table (kernel/policy.h).
+ * The operations on a run queue that lie on fast paths. Those of fixed priorities, the usual policy, are
+ * in line; every other policy is called through its table (kernel/policy.h), and so are these elsewhere.
  */
 #pragma once
 
-#include "kernel/policy.h"
+#include "kernel/sched.h"
 
 /* ---- fixed priorities ---------------------------------------------------------------------------- */
 
@@ -30,7 +30,11 @@ static inline void fixed_remove(struct run_queue *queue, struct sched_entity *en
     }
 }
 
-/* The queue is not empty. */
+static inline void fixed_dequeue(struct run_queue *queue, struct sched_entity *entity)
+{
+    fixed_remove(queue, entity, (unsigned)entity->sc->priority);
+}
+
 static inline struct sched_entity *fixed_pick(struct run_queue *queue)
 {
     unsigned level = 63 - (unsigned)__builtin_clzll(queue->ready);
@@ -46,17 +50,15 @@ static inline bool fixed_beats(const struct run_queue *queue, const struct sched
     return queue->ready >> 1 >> running->priority != 0;
 }
 
-static inline bool fixed_has_equal(const struct run_queue *queue,
-                                   const struct sched_context *running)
+static inline bool fixed_shares(const struct run_queue *queue, const struct sched_context *running)
 {
     return (queue->ready >> running->priority & 1) != 0;
 }
 
 /* ---- any policy ---------------------------------------------------------------------------------- */
 
-/* Through the table. Keeps the registers of its callers, whose usual way this is not. */
-void run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity, bool first)
-    __attribute__((preserve_most, noinline, cold));
+void run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity,
+                                 bool first) sched_rare;
 
 static inline void run_queue_enqueue(struct run_queue *queue, struct sched_entity *entity,
                                      bool first)
@@ -66,15 +68,4 @@ static inline void run_queue_enqueue(struct run_queue *queue, struct sched_entit
     } else {
         fixed_enqueue(queue, entity, first);
     }
-}
-
-static inline void run_queue_dequeue(struct run_queue *queue, struct sched_entity *entity)
-{
-    queue->policy->dequeue(queue, entity);
-}
-
-static inline bool run_queue_shares(const struct run_queue *queue,
-                                    const struct sched_context *running)
-{
-    return queue->policy->shares(queue, running);
 }

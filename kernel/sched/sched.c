@@ -11,65 +11,83 @@
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
 
-/* ---- policies ------------------------------------------------------------------------------------ */
+/* ---- slices -------------------------------------------------------------------------------------- */
 
-__attribute__((preserve_most)) void
-run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity, bool first)
+static void slice_ended(struct timeout *slice);
+
+/* Unless one is under way. */
+static sched_rare void start_slice(void)
+{
+    if (!timer_is_set(&arch_this_cpu()->slice)) {
+        percpu(slice_thread) = current()->id;
+        timer_set(&arch_this_cpu()->slice, arch_cycles() + percpu(queue.slice), slice_ended);
+    }
+}
+
+sched_rare void run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity,
+                                            bool first)
 {
     queue->policy->enqueue(queue, entity, first);
 }
 
 /* Should the best that is ready run in the place of the current thread? */
-static bool queue_beats_current(struct run_queue *queue)
+static bool current_is_beaten(const struct run_queue *queue)
 {
     struct sched_context *sc = percpu(sc);
     cycles_t now = arch_cycles();
-    bool beats;
+    bool beaten;
 
-    if (current()->idle) {
-        return queue->ready != 0;
-    }
     sc->used += now; /* it is settled for a moment */
-    beats = queue->policy->beats(queue, sc);
+    beaten = queue->policy->beats(queue, sc);
     sc->used -= now;
-    return beats;
+    return beaten;
 }
 
-__attribute__((preserve_most)) void sched_reconsider(void)
+sched_rare void sched_reconsider(void)
 {
-    struct run_queue *queue = &arch_this_cpu()->queue;
+    const struct run_queue *queue = &arch_this_cpu()->queue;
 
-    if (queue_beats_current(queue)) {
+    if (current()->idle || current_is_beaten(queue)) {
         percpu(need_resched) = 1;
-    } else if (percpu(timer.slice_end) == 0 && run_queue_shares(queue, percpu(sc))) {
-        timer_start_slice();
+    } else if (queue->policy->shares(queue, percpu(sc))) {
+        start_slice();
     }
 }
 
 /* ---- budgets ------------------------------------------------------------------------------------- */
 
-static void refill(struct sched_context *sc, const struct thread *thread)
+/* The budget that ran when the timer was set ends now. Perhaps another one runs by then. */
+static void budget_ended(struct timeout *budget)
 {
-    budget_refill(sc, arch_cycles());
-    trace_budget_refill(thread->id, sc->owner);
+    const struct sched_context *sc = percpu(sc);
+
+    if (sc->limit == TIME_UNLIMITED) {
+        return;
+    }
+    if (sc->used + arch_cycles() >= sc->limit) {
+        percpu(need_resched) = 1; /* sched_admit() does what is to be done */
+    } else {
+        timer_set(budget, sc->limit - sc->used, budget_ended);
+    }
+}
+
+sched_rare void sched_start_budget(const struct sched_context *sc, cycles_t now)
+{
+    timer_set(&arch_this_cpu()->budget, now + budget_left(sc), budget_ended);
 }
 
 /* The timeout of a thread that is out of budget. */
-static void refill_due(struct thread *thread)
+static void refill_due(struct timeout *timeout)
 {
-    struct sched_context *sc = thread->run.sc;
+    struct thread *thread = container_of(timeout, struct thread, timeout);
 
-    refill(sc, thread);
-    if (budget_is_over(sc)) { /* it had used more than one period's */
-        timer_insert(thread, sc->refill, refill_due);
-        return;
+    if (account_admit(thread, false)) { /* else it had used more than one period's */
+        trace_wakeup((uint8_t)thread->run.sc->priority, thread->id, 0);
+        sched_ready(thread);
     }
-    thread->state = TRACE_THREAD_STATE_RUNNABLE;
-    trace_wakeup(sc->priority, thread->id, 0);
-    sched_ready(thread);
 }
 
-__attribute__((preserve_most)) void sched_admit(struct thread *thread, bool woken)
+sched_rare void sched_admit(struct thread *thread, bool woken)
 {
     struct sched_context *sc = thread->run.sc;
     cycles_t now = arch_cycles();
@@ -80,24 +98,18 @@ __attribute__((preserve_most)) void sched_admit(struct thread *thread, bool woke
     }
     if (woken) {
         budget_wake(sc, now);
-    } else if (budget_is_over(sc) && now >= sc->refill) {
-        refill(sc, thread);
+    } else if (budget_left(sc) == 0 && now >= sc->refill) {
+        budget_refill(sc, now);
+        trace_budget_refill(thread->id, sc->owner);
     }
-    if (budget_is_over(sc)) {
+    if (budget_left(sc) == 0) {
         thread->state = TRACE_THREAD_STATE_OUT_OF_BUDGET;
         trace_budget_out(thread->id, sc->owner);
-        timer_insert(thread, sc->refill, refill_due);
+        timer_set(&thread->timeout, sc->refill, refill_due);
     }
 }
 
 /* ---- the next one -------------------------------------------------------------------------------- */
-
-static __attribute__((noinline, cold)) void ready_by_policy(struct run_queue *queue,
-                                                            struct thread *thread)
-{
-    queue->policy->enqueue(queue, &thread->run, false);
-    sched_reconsider();
-}
 
 void sched_ready(struct thread *thread)
 {
@@ -106,14 +118,15 @@ void sched_ready(struct thread *thread)
     int8_t running = percpu(sc)->priority;
 
     if (unlikely(queue->by_policy)) {
-        ready_by_policy(queue, thread);
+        run_queue_enqueue_by_policy(queue, &thread->run, false);
+        sched_reconsider();
         return;
     }
     fixed_enqueue(queue, &thread->run, false);
     if (sc->priority > running) {
         percpu(need_resched) = 1;
-    } else if (sc->priority == running && percpu(timer.slice_end) == 0) {
-        timer_start_slice();
+    } else if (sc->priority == running && percpu(slice.due) == NULL) {
+        start_slice();
     }
 }
 
@@ -122,14 +135,47 @@ static inline __attribute__((always_inline)) void requeue(struct run_queue *queu
                                                           struct thread *thread, bool first)
 {
     switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
-    if (unlikely(thread->run.sc->rich)) {
-        sched_admit(thread, false);
-        if (thread->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
-            switch_trace_left(TRACE_THREAD_STATE_OUT_OF_BUDGET);
-            return;
-        }
+    if (!account_admit(thread, false)) {
+        switch_trace_left(TRACE_THREAD_STATE_OUT_OF_BUDGET);
+        return;
     }
     run_queue_enqueue(queue, &thread->run, first);
+}
+
+/* Gives the CPU to one that was ready; `shares`: it must share it with others. */
+static __attribute__((always_inline)) _Noreturn void run(struct sched_entity *entity, bool shares,
+                                                         cycles_t now)
+{
+    struct thread *next = container_of(entity, struct thread, run);
+
+    percpu(need_resched) = 0;
+    switch_trace(percpu(left_state), next->id);
+    account_start(entity->sc, now);
+    switch_current(next);
+    if (shares && percpu(slice.due) == NULL) {
+        start_slice(); /* of `next`: it is current now */
+    }
+    arch_return_to_user();
+}
+
+static __attribute__((noinline, cold)) _Noreturn void run_best_by_policy(struct run_queue *queue,
+                                                                         cycles_t now)
+{
+    struct sched_entity *best = queue->policy->pick(queue);
+
+    run(best, queue->policy->shares(queue, best->sc), now);
+}
+
+/* Gives the CPU to the best that is ready; there is one. */
+static __attribute__((always_inline)) _Noreturn void run_best(struct run_queue *queue, cycles_t now)
+{
+    struct sched_entity *best;
+
+    if (unlikely(queue->by_policy)) {
+        run_best_by_policy(queue, now);
+    }
+    best = fixed_pick(queue);
+    run(best, fixed_shares(queue, best->sc), now);
 }
 
 /* Nobody is ready, and the idle thread is current. */
@@ -139,42 +185,6 @@ static __attribute__((always_inline)) _Noreturn void run_idle(void)
     switch_trace(percpu(left_state), current()->id);
     switch_trace_left(TRACE_THREAD_STATE_RUNNABLE);
     arch_restart_stack(idle_loop);
-}
-
-/* Gives the CPU to one that was ready; `shares`: it must share it with others. */
-static __attribute__((always_inline)) _Noreturn void run_entity(struct sched_entity *entity,
-                                                                bool shares, cycles_t now)
-{
-    struct thread *next = container_of(entity, struct thread, run);
-
-    percpu(need_resched) = 0;
-    switch_trace(percpu(left_state), next->id);
-    account_start(entity->sc, now);
-    switch_current(next);
-    if (shares && percpu(timer.slice_end) == 0) {
-        timer_start_slice(); /* of `next`: it is current now */
-    }
-    arch_return_to_user();
-}
-
-static __attribute__((noinline, cold)) _Noreturn void run_best_by_policy(struct run_queue *queue,
-                                                                         cycles_t now)
-{
-    struct sched_entity *entity = queue->policy->pick(queue);
-
-    run_entity(entity, queue->policy->shares(queue, entity->sc), now);
-}
-
-/* Gives the CPU to the best that is ready; there is one. */
-static __attribute__((always_inline)) _Noreturn void run_best(struct run_queue *queue, cycles_t now)
-{
-    struct sched_entity *entity;
-
-    if (unlikely(queue->by_policy)) {
-        run_best_by_policy(queue, now);
-    }
-    entity = fixed_pick(queue);
-    run_entity(entity, fixed_has_equal(queue, entity->sc), now);
 }
 
 /* Gives the CPU, which the current thread has left, to the best that is ready. */
@@ -190,17 +200,23 @@ static __attribute__((always_inline)) _Noreturn void run_next(struct run_queue *
     run_best(queue, now);
 }
 
+/* The current thread could go on; `first`: before its equals. */
+static __attribute__((always_inline)) _Noreturn void give_way(struct thread *thread, bool first)
+{
+    struct run_queue *queue = &arch_this_cpu()->queue;
+    cycles_t now = arch_cycles();
+
+    account_settle(thread, now);
+    requeue(queue, thread, first);
+    run_next(queue, now);
+}
+
 void schedule(void)
 {
     struct run_queue *queue = &arch_this_cpu()->queue;
-    struct thread *previous = current();
 
-    if (unlikely(!previous->idle)) {
-        cycles_t now = arch_cycles();
-
-        account_settle(previous, now);
-        requeue(queue, previous, true); /* it was preempted */
-        run_next(queue, now);
+    if (unlikely(!current()->idle)) {
+        give_way(current(), true); /* it is preempted */
     }
     if (queue->ready == 0) {
         run_idle();
@@ -224,17 +240,13 @@ void schedule_to(struct thread *next, uint8_t left_state)
 
     switch_trace_left(left_state);
     account_settle(current(), now);
-    if (unlikely(next->run.sc->rich)) {
-        sched_admit(next, true);
-        if (next->state == TRACE_THREAD_STATE_OUT_OF_BUDGET) {
-            run_next(queue, now);
+    if (account_admit(next, true)) {
+        if (likely(queue->ready == 0)) {
+            run(&next->run, false, now);
         }
-    }
-    if (unlikely(queue->ready != 0)) {
         run_queue_enqueue(queue, &next->run, false);
-        run_next(queue, now);
     }
-    run_entity(&next->run, false, now);
+    run_next(queue, now);
 }
 
 status_t sched_preemption_point(status_t status)
@@ -246,26 +258,28 @@ status_t sched_preemption_point(status_t status)
     schedule();
 }
 
-void sched_slice_ended(void)
-{
-    struct run_queue *queue = &arch_this_cpu()->queue;
-    struct thread *thread = current();
-
-    if (thread->idle || !run_queue_shares(queue, percpu(sc))) {
-        return;
-    }
-    thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
-    requeue(queue, thread, false);
-}
-
 void sched_yield_current(void)
 {
+    thread_set_status(current(), STATUS_OK);
+    give_way(current(), false);
+}
+
+/* Round-robin without a time stamp at every switch: at the end of a slice, the running thread goes to the
+ * back if it was the running one when the slice began, or if nobody had to at the end of the slice
+ * before. So equals wait for two slices at most, also behind threads that call each other in turn. */
+static void slice_ended(struct timeout *slice)
+{
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *thread = current();
-    cycles_t now = arch_cycles();
+    bool shares = !thread->idle && queue->policy->shares(queue, percpu(sc));
+    bool ran_all = percpu(slice_thread) == thread->id;
 
-    thread_set_status(thread, STATUS_OK);
-    account_settle(thread, now);
-    requeue(queue, thread, false);
-    run_next(queue, now);
+    (void)slice;
+    percpu(spared) = shares && !ran_all && !percpu(spared);
+    if (percpu(spared)) {
+        start_slice();
+    } else if (shares) { /* who comes next starts it */
+        thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
+        requeue(queue, thread, false);
+    }
 }

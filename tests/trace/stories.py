@@ -264,7 +264,7 @@ def own_events(story: Story) -> None:
 def timer(story: Story) -> None:
     """The timer fires on CPU 0 while ping runs and ends its time slice in favour of pang."""
     story.at(0, "irq_entry", vector=0x20)
-    story.at(0, "timer", woken=1, slice_ended=1)
+    story.at(0, "timer", ended=1, slice_ended=1)
     story.at(0, "wakeup", priority=20, thread=PANG, cause=0)
     story.at(0, "irq_exit", vector=0x20)
     story.at(0, "switch", state="runnable", previous=PING, next=PANG)

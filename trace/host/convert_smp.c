@@ -71,7 +71,7 @@ void smp_event(struct convert *convert, const struct trace_event *event,
         break;
     case TRACE_EVENT_TIMER:
         instant.name = word(convert, WORD_TIMER);
-        instant.notes[0] = (struct note){.name = NOTE_WOKEN, .value = event_a(event)};
+        instant.notes[0] = (struct note){.name = NOTE_ENDED, .value = event_a(event)};
         instant.notes[1] = (struct note){.name = NOTE_SLICE_ENDED, .value = event_b(event)};
         break;
     case TRACE_EVENT_MASK:

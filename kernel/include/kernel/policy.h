@@ -46,9 +46,9 @@ void run_queue_init(struct run_queue *queue, const struct policy *policy, cycles
 
 /* ---- budgets, for all policies ------------------------------------------------------------------ */
 
-static inline bool budget_is_over(const struct sched_context *sc)
+static inline cycles_t budget_left(const struct sched_context *sc)
 {
-    return sc->used >= sc->limit;
+    return sc->limit > sc->used ? sc->limit - sc->used : 0;
 }
 
 /* The next period begins. What was used too much is taken from it. */
@@ -66,10 +66,8 @@ static inline void budget_refill(struct sched_context *sc, cycles_t now)
  * bandwidth server). */
 static inline void budget_wake(struct sched_context *sc, cycles_t now)
 {
-    cycles_t left = budget_is_over(sc) ? 0 : sc->limit - sc->used;
-
-    if (now >= sc->refill ||
-        (unsigned __int128)left * sc->period > (unsigned __int128)(sc->refill - now) * sc->budget) {
+    if (now >= sc->refill || (unsigned __int128)budget_left(sc) * sc->period >
+                                 (unsigned __int128)(sc->refill - now) * sc->budget) {
         sc->limit = sc->used + sc->budget;
         sc->refill = now + sc->period;
     }

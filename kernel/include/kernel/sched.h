@@ -15,6 +15,9 @@
 #include "kernel/policy.h"
 #include "kernel/types.h"
 
+/* What is rare on a fast path: it keeps the registers of its callers, and lies out of their way. */
+#define sched_rare __attribute__((preserve_most, noinline, cold))
+
 struct cpu;
 struct thread;
 
@@ -22,12 +25,12 @@ struct thread;
 void sched_ready(struct thread *thread);
 
 /* A thread of this CPU, whose account is `rich`, wants to be ready; `woken`: after a wait. Its state is
- * runnable or out_of_budget afterwards; then it waits for its refill. Keeps registers, being rare. */
-void sched_admit(struct thread *thread, bool woken) __attribute__((preserve_most));
+ * runnable or out_of_budget afterwards; then it waits for its refill. */
+void sched_admit(struct thread *thread, bool woken) sched_rare;
 
 /* Sets need_resched when somebody who is ready should run in the place of the current thread, which
  * goes on with another account. */
-void sched_reconsider(void) __attribute__((preserve_most));
+void sched_reconsider(void) sched_rare;
 
 /* Gives the CPU to whoever should have it. The current thread goes on if it is the one. */
 _Noreturn void schedule(void);
@@ -47,8 +50,8 @@ must_use status_t sched_preemption_point(status_t status);
 /* The current thread goes behind its equals, with STATUS_OK from its system call. */
 _Noreturn void sched_yield_current(void);
 
-/* The running thread's time slice is over (timer.c). */
-void sched_slice_ended(void);
+/* Who runs has a budget: its account is being started. */
+void sched_start_budget(const struct sched_context *sc, cycles_t now) sched_rare;
 
 /* Runs when nothing else does: polls the mailbox for a while, then halts. */
 _Noreturn void idle_loop(void);

@@ -26,6 +26,7 @@
 #include "kernel/list.h"
 #include "kernel/process.h"
 #include "kernel/sched_context.h"
+#include "kernel/timer.h"
 #include "kernel/types.h"
 #include "smp/mailbox.h"
 #include "weft/trace_events.h"
@@ -87,11 +88,10 @@ struct thread {
         notification; /* (O) handle of what shall end its wait for a message, too; 0: nothing */
     struct object *waits_also; /* (O) the notification that does so; NULL: none */
     /* -- the rest -- */
-    struct object object;               /* what capabilities name; owned by the process's CPU */
-    cycles_t deadline;                  /* (O) until when its message may wait */
-    struct tree_node timeout;           /* (O) kernel/timer.h */
-    void (*timed_out)(struct thread *); /* (O) what then happens; NULL: it has none */
-    struct list_link siblings;          /* (O: the process's CPU) */
+    struct object object;          /* what capabilities name; owned by the process's CPU */
+    cycles_t deadline;             /* (O) until when its message may wait */
+    struct timeout timeout;        /* (O) that ends its wait */
+    struct list_link siblings;     /* (O: the process's CPU) */
     uint64_t end_reason;           /* (O) cause << 32 | status with which it ends its process */
     uint32_t exit_status;          /* (O) */
     bool dead;                     /* (O: the process's CPU) has come home to be freed */

@@ -23,7 +23,7 @@ static inline void wait_begin(struct thread *thread)
 static inline void wait_leave(struct thread *thread)
 {
     if (unlikely(thread->fast_home == FAST_NEVER)) {
-        timer_remove(thread);
+        timer_cancel(&thread->timeout);
     }
 }
 
