@@ -25,6 +25,13 @@
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
+static void memory_check(bool given)
+{
+    if (!given) {
+        panic("not enough memory for init");
+    }
+}
+
 /* Pages filled from `data` and zeros, mapped into the first process. */
 static void map_new(struct process *process, vaddr_t address, uint64_t pages, unsigned access,
                     const void *data, uint64_t size)
@@ -32,9 +39,7 @@ static void map_new(struct process *process, vaddr_t address, uint64_t pages, un
     struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
     struct mapping_plan plan = {memory, address, 0, pages, access};
 
-    if (memory == NULL || mapping_create(process, &plan) != STATUS_OK) {
-        panic("init does not fit into memory");
-    }
+    memory_check(memory != NULL && mapping_create(process, &plan) == STATUS_OK);
     __builtin_memcpy(arch_to_virtual(memory_frame(memory, 0)), data, size); /* it is contiguous */
 }
 
@@ -98,9 +103,7 @@ static struct object *image_object(struct process *process)
     uint32_t pages = (uint32_t)(align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE);
     struct memory_object *image = memory_object_new(process, pages, pages);
 
-    if (image == NULL) {
-        panic("no memory for the first objects");
-    }
+    memory_check(image != NULL);
     image->base = boot_info.initrd_start;
     return &image->object; /* the reference is the kernel's own: it never dies */
 }
@@ -124,13 +127,11 @@ static void grant_all(struct process *process)
     };
 
     for (unsigned i = 0; i < startup.capability_count; i++) {
-        uint64_t handle;
+        uint64_t handle = 0;
 
         object_retain(given[i].object);
-        if (cap_insert(process, given[i].object, startup.capabilities[i].rights, given[i].badge,
-                       &handle) != STATUS_OK) {
-            panic("init: no room for the first capabilities");
-        }
+        (void)!cap_insert(process, given[i].object, startup.capabilities[i].rights, given[i].badge,
+                          &handle);
         ASSERT(handle == startup.capabilities[i].handle);
     }
 }
@@ -159,9 +160,7 @@ void process_start_init(void)
         panic("no boot image: give one with -initrd");
     }
     boot_memory_take_rest(&pool);
-    if (process_build(NULL, &pool, startup.name, 0, &process) != STATUS_OK) {
-        panic("no memory for the first process");
-    }
+    memory_check(process_build(NULL, &pool, startup.name, 0, &process) == STATUS_OK);
     process_join(process);
     start.entry = program_load(process);
     grant_all(process);
@@ -169,8 +168,6 @@ void process_start_init(void)
     map_new(process, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_SIZE, INIT_STACK_PAGES,
             PAGE_READ | PAGE_WRITE, NULL, 0);
     thread = thread_create(process, &start, false);
-    if (thread == NULL) {
-        panic("no memory for the first thread");
-    }
+    memory_check(thread != NULL);
     thread_start(thread);
 }

@@ -40,26 +40,3 @@ NO_BUILTIN void *memset(void *to, int value, size_t bytes)
     }
     return to;
 }
-
-NO_BUILTIN int memcmp(const void *left, const void *right, size_t bytes)
-{
-    const uint8_t *a = left;
-    const uint8_t *b = right;
-
-    for (size_t i = 0; i < bytes; i++) {
-        if (a[i] != b[i]) {
-            return a[i] < b[i] ? -1 : 1;
-        }
-    }
-    return 0;
-}
-
-NO_BUILTIN size_t strlen(const char *text)
-{
-    size_t length = 0;
-
-    while (text[length] != '\0') {
-        length++;
-    }
-    return length;
-}

@@ -60,7 +60,7 @@ static const uint8_t *acpi_table(const uint8_t *rsdp, const char *signature)
 
     for (unsigned at = ACPI_HEADER_SIZE; at + width <= acpi_length(root); at += width) {
         const uint8_t *table = arch_to_virtual(acpi_number(root, at, width));
-        if (__builtin_memcmp(table, signature, 4) == 0) {
+        if (acpi_number(table, 0, 4) == acpi_number((const uint8_t *)signature, 0, 4)) {
             return table;
         }
     }

@@ -4,7 +4,7 @@
  * in each machine that we know; lines of a second one are not to be had.
  *
  * Each CPU has its own vectors from VECTOR_DEVICE on; a table says whose each one is. What arrives at
- * a vector that is nobody's (any more) is counted and forgotten. The I/O APIC has an index and a data
+ * a vector that is nobody's (any more) is forgotten. The I/O APIC has an index and a data
  * register, which two CPUs must not use in turns: it is CPU 0's, and all lines lead there.
  *
  * Lines 0 to 15 are ISA's, with the number, polarity and trigger that the firmware's overrides say;
@@ -143,8 +143,6 @@ void interrupt_arrived(unsigned vector)
 
     if (interrupt != NULL) {
         interrupt_fired(interrupt);
-    } else {
-        percpu(arch.strays)++;
     }
 }
 

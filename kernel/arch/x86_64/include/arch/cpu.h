@@ -41,7 +41,6 @@ struct arch_cpu {
     uint32_t apic_id;          /* (I) */
     struct x86_tss tss;        /* its odd place aligns rsp0 */
     uint32_t next_vector;      /* (O) counts on with each device interrupt that is opened */
-    uint64_t strays;           /* (O) interrupts that were nobody's */
     struct arch_interrupt *interrupts[DEVICE_VECTORS]; /* (O) whose vector it is; NULL: nobody's */
 };
 
