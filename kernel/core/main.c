@@ -69,7 +69,6 @@ static void cpu_begin(void)
     list_init(&cpu->processes);
     run_queue_init(&cpu->queue, options.policy[cpu->id],
                    arch_clock_hz / 1000000 * options.timeslice_us);
-    idle_poll_init(cpu);
     sched_point_seed(options.seed);
     idle_init(cpu);
     trace_thread_idle((uint8_t)cpu->id, cpu->idle.id, kernel_process.object.id);

@@ -13,10 +13,10 @@
  * 3. What tells. Not how soon something comes after the halt: on a shared core that is always soon,
  *    because halting is what lets the other side run. Only polls themselves tell: one that a message
  *    ended was worth it, one that ran out was in vain, one that an interrupt ended tells nothing. Each
- *    hit earns a credit, each miss costs MISS_COST of them. Who cannot pay for a miss rests.
+ *    miss makes a debt of MISS_COST, each hit pays one off. Who would owe more than DEBT_MAX rests.
  * 4. Resting. The next `poll_rest` misses are short ones; then one long poll is tried. Each rest after
- *    which that one is in vain as well lasts twice as long, up to REST_MAX. A miss that credit pays
- *    for makes the next rest short again.
+ *    which that one is in vain as well lasts twice as long, RESTS_MAX times. A miss that leaves no
+ *    more than DEBT_MAX makes the next rest short again.
  * 5. Descheduled. Polling looks at the clock once in a window of a few turns. When much more time has
  *    passed than they take, even where a PAUSE waits for an emulator's lock, somebody else had this
  *    core meanwhile and will want it again: halt. A message that came meanwhile was not fetched by
@@ -28,7 +28,7 @@
  *    lock that its devices need as well: with PAUSE at each look, a polling CPU made the other one's
  *    halt, wake-up and timer several times slower.
  * 8. Cost. Hits lie on the path of every message between CPUs, so they do little; all the rest is done
- *    at a miss, when there is time. A CPU that is woken rarely polls for poll_max once in REST_MAX
+ *    at a miss, when there is time. A CPU that is woken rarely polls for poll_max once in 128
  *    times and for poll_min each time: the price in power.
  * 9. The address space of who ran last stays loaded meanwhile.
  */
@@ -42,54 +42,37 @@
 #define LOOKS_PER_TURN 512
 #define POLL_TURNS_PER_WINDOW 2
 #define HITS_PER_WINDOW 64
-#define CREDIT_MAX 64 /* good times shall not blind for long */
-#define MISS_COST 2   /* hits that pay for a miss */
+#define DEBT_MAX 64
+#define MISS_COST 2 /* hits that pay for a miss */
 #define REST_MIN 16
-#define REST_MAX 128
-
-void idle_poll_init(struct cpu *cpu)
-{
-    cpu->poll_credit = CREDIT_MAX;
-    cpu->poll_rest = 0;
-    cpu->poll_rest_length = REST_MIN;
-}
+#define RESTS_MAX 3 /* the longest rest is 128 polls */
 
 /* A long poll was in vain, or was no poll because the host ran something else. */
 static __attribute__((noinline)) void poll_charge(void)
 {
-    if (percpu(poll_credit) > CREDIT_MAX) {
-        percpu(poll_credit) = CREDIT_MAX;
-    }
-    if (percpu(poll_credit) >= MISS_COST) {
-        percpu(poll_credit) -= MISS_COST;
-        percpu(poll_rest_length) = REST_MIN;
+    int64_t debt = percpu(poll_debt) > 0 ? percpu(poll_debt) : 0; /* good times shall not blind */
+
+    if (debt + MISS_COST <= DEBT_MAX) {
+        percpu(poll_debt) = debt + MISS_COST;
+        percpu(poll_rests) = 0;
         return;
     }
-    percpu(poll_credit) = 0;
-    percpu(poll_rest) = percpu(poll_rest_length);
-    if (percpu(poll_rest_length) < REST_MAX) {
-        percpu(poll_rest_length) *= 2;
-    }
-}
-
-static void poll_missed(void)
-{
-    if (percpu(poll_rest) > 0) {
-        percpu(poll_rest)--;
-    } else {
-        poll_charge();
-    }
+    percpu(poll_debt) = DEBT_MAX;
+    percpu(poll_rest) = REST_MIN << percpu(poll_rests);
+    percpu(poll_rests) += percpu(poll_rests) < RESTS_MAX;
 }
 
 /* Something came by itself, in the window that began then. Half a time stamp is enough and costs less:
  * it stands on the path of every message between CPUs. */
 static void poll_hit(cycles_t window)
 {
-    if (unlikely((uint32_t)arch_cycles() - (uint32_t)window >= options.poll_jump)) {
+    bool late = (uint32_t)arch_cycles() - (uint32_t)window >= options.poll_jump;
+
+    if (unlikely(late)) {
         poll_charge();
-        arch_interrupt_window();
-    } else if (unlikely(++percpu(poll_credit) % HITS_PER_WINDOW == 0)) {
-        /* Mail that comes all the time and makes nobody ready shall not keep interrupts out for ever. */
+    }
+    /* Mail that comes all the time and makes nobody ready shall not keep interrupts out for ever. */
+    if (unlikely(late || --percpu(poll_debt) % HITS_PER_WINDOW == 0)) {
         arch_interrupt_window();
     }
 }
@@ -152,7 +135,11 @@ static bool idle_poll(void)
     if (!mailbox_queue_poll_end(mailbox) || options.never_halt) {
         return true;
     }
-    poll_missed();
+    if (percpu(poll_rest) > 0) {
+        percpu(poll_rest)--;
+    } else {
+        poll_charge();
+    }
     trace_idle_halt((uint32_t)(now - start));
     return false;
 }

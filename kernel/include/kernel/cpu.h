@@ -35,15 +35,15 @@ struct cpu {
     struct timeout slice;              /* (O) not set: nobody to share with */
     struct timeout budget;             /* (O) of who runs; not set: it has none */
     uint32_t slice_thread;             /* (O) id of who ran when the slice began */
-    bool spared;               /* (O) at the end of the last slice somebody else ran, and went on */
-    struct again again;        /* (O) */
-    uint32_t poll_credit;      /* (O) what polling has saved here, in wake-ups */
-    uint32_t poll_rest;        /* (O) how many polls more shall be short */
-    uint32_t poll_rest_length; /* (O) how many it was the last time */
-    uint32_t ids;              /* (O) ids handed out here */
-    struct list processes;     /* (O) that this CPU owns, through process.neighbours */
-    uint32_t revoking;         /* (O) id of the capability that is being revoked, or 0 */
-    uint64_t random;           /* (O) state of SCHED_POINT's generator */
+    bool spared;           /* (O) at the end of the last slice somebody else ran, and went on */
+    struct again again;    /* (O) */
+    int64_t poll_debt;     /* (O) what polling has cost here, less what it has saved */
+    uint32_t poll_rest;    /* (O) how many polls more shall be short */
+    uint32_t poll_rests;   /* (O) how often this was in vain, one after the other */
+    uint32_t ids;          /* (O) ids handed out here */
+    struct list processes; /* (O) that this CPU owns, through process.neighbours */
+    uint32_t revoking;     /* (O) id of the capability that is being revoked, or 0 */
+    uint64_t random;       /* (O) state of SCHED_POINT's generator */
     struct mailbox_queue mailbox __attribute__((aligned(CACHE_LINE))); /* (A) */
     struct thread idle __attribute__((aligned(CACHE_LINE)));           /* (O) */
 };

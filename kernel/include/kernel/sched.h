@@ -18,7 +18,6 @@
 /* What is rare on a fast path: it keeps the registers of its callers, and lies out of their way. */
 #define sched_rare __attribute__((preserve_most, noinline, cold))
 
-struct cpu;
 struct thread;
 
 /* Makes a thread of this CPU ready; sets need_resched when it should run before the current one. */
@@ -55,6 +54,3 @@ void sched_start_budget(const struct sched_context *sc, cycles_t now) sched_rare
 
 /* Runs when nothing else does: polls the mailbox for a while, then halts. */
 _Noreturn void idle_loop(void);
-
-/* Once for each CPU, before its first idle_loop(). */
-void idle_poll_init(struct cpu *cpu);
