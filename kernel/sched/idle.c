@@ -98,7 +98,7 @@ static __attribute__((always_inline)) bool poll_turn(struct mailbox_queue *mailb
 static void poll_timer(cycles_t now)
 {
     if (percpu(timer.armed) != 0 && percpu(timer.armed) <= now) {
-        arch_timer_disarm();
+        arch_timer_arm(0);
         timer_expired();
     }
 }

@@ -9,21 +9,18 @@
  * it copies what it needs, and believes what it reads. Fields are read by copying bytes, as nothing in
  * ACPI is aligned.
  *
- * Rules for CPUs: enabled entries only; both kinds of entry (8-bit APIC ids, 32-bit x2APIC ids); ids
- * that this machine's APIC mode cannot address, and CPUs beyond CPU_MAX, stay off.
+ * Of CPUs those count that are enabled and have an 8-bit APIC id: what 255 CPUs need. Others stay off.
  */
 #include "arch/platform.h"
 #include "kernel/arch.h"
 #include "kernel/panic.h"
 
 #define ACPI_HEADER_SIZE 36
-#define APIC_ID_BROADCAST 0xff /* not a CPU in xAPIC mode */
 
 enum madt_entry {
     MADT_LOCAL_APIC = 0,
     MADT_IO_APIC = 1,
     MADT_ISA_LINE = 2,
-    MADT_LOCAL_X2APIC = 9,
 };
 
 #define MADT_ENTRIES (ACPI_HEADER_SIZE + 8)
@@ -33,7 +30,7 @@ enum madt_entry {
 #define FADT_TIMER_PORT 76
 
 uint32_t acpi_cpu_count;
-uint32_t acpi_apic_ids[CPU_MAX];
+uint8_t acpi_apic_ids[CPU_MAX];
 paddr_t acpi_ioapic;
 struct acpi_line acpi_lines[ISA_LINES];
 uint16_t acpi_timer_port;
@@ -67,13 +64,10 @@ static const uint8_t *acpi_table(const uint8_t *rsdp, const char *signature)
     panic("no ACPI table '%s'", signature);
 }
 
-static void cpu_found(uint32_t id, uint64_t flags)
+static void cpu_found(uint8_t id, uint64_t flags)
 {
-    bool addressable = id < APIC_ID_BROADCAST || apic_is_wide();
-
     /* cpu_start_first() has entered the boot CPU. */
-    if ((flags & MADT_ENABLED) && addressable && id != acpi_apic_ids[0] &&
-        acpi_cpu_count < CPU_MAX) {
+    if ((flags & MADT_ENABLED) && id != acpi_apic_ids[0] && acpi_cpu_count < CPU_MAX) {
         acpi_apic_ids[acpi_cpu_count++] = id;
     }
 }
@@ -83,9 +77,6 @@ static void madt_entry_read(const uint8_t *entry)
     switch (entry[0]) {
     case MADT_LOCAL_APIC:
         cpu_found(entry[3], acpi_number(entry, 4, 4));
-        break;
-    case MADT_LOCAL_X2APIC:
-        cpu_found((uint32_t)acpi_number(entry, 4, 4), acpi_number(entry, 8, 4));
         break;
     case MADT_IO_APIC:
         acpi_ioapic = acpi_number(entry, 8, 4) == 0 ? acpi_number(entry, 4, 4) : acpi_ioapic;

@@ -2,8 +2,8 @@
  *
  * The local APIC of each CPU: its one-shot timer, and interrupts from one CPU to others.
  *
- * Access. In x2APIC mode, used when the processor has it, registers are MSRs and ids have 32 bits;
- * otherwise they are words in an uncached page, the same address on every CPU, and ids have 8 bits.
+ * Access. In x2APIC mode, used when the processor has it, registers are MSRs; otherwise they are words in
+ * an uncached page, the same address on every CPU. Ids have 8 bits in both: 255 is a broadcast.
  *
  * Timer. With a TSC deadline the processor compares the time stamp counter itself. Without, the
  * APIC counts its own clock down from a number computed with a measured ratio (32.32 fixed point).
@@ -45,17 +45,12 @@ enum apic_register {
 #define COMMAND_FIXED 0x4000u
 #define COMMAND_ALL_OTHERS 0xc0000u
 
-#define CALIBRATION_DIVISOR 1000 /* the timer is measured for 1/1000 s */
+#define CALIBRATION_MICROSECONDS 1000
 
 static bool wide;                     /* (I) x2APIC mode */
 static bool has_deadline;             /* (I) the timer compares the time stamp counter */
 static volatile uint32_t *apic_page;  /* (I) xAPIC registers; NULL until CPU 0's apic_start() */
 static uint64_t apic_ticks_per_cycle; /* (I) 32.32; 0 until measured */
-
-bool apic_is_wide(void)
-{
-    return cpuid_read(1, 0).ecx & CPUID_WIDE_APIC;
-}
 
 static uint32_t apic_read(enum apic_register reg)
 {
@@ -74,14 +69,8 @@ static void apic_write(enum apic_register reg, uint32_t value)
     }
 }
 
-uint32_t apic_id(void)
+uint8_t apic_id(void)
 {
-    if (cpuid_read(0, 0).eax >= 11) {
-        struct cpuid topology = cpuid_read(11, 0);
-        if ((topology.ebx & 0xffff) != 0) {
-            return topology.edx;
-        }
-    }
     return cpuid_read(1, 0).ebx >> 24;
 }
 
@@ -90,7 +79,7 @@ void apic_start(void)
     uint64_t base = msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLE;
     bool first = base & APIC_BASE_BOOT_CPU;
 
-    wide = apic_is_wide();
+    wide = cpuid_read(1, 0).ecx & CPUID_X2APIC;
     has_deadline = cpuid_read(1, 0).ecx & CPUID_TSC_DEADLINE;
     base |= wide ? APIC_BASE_X2APIC : 0;
     msr_write(MSR_APIC_BASE, base);
@@ -119,7 +108,7 @@ void apic_timer_calibrate(void)
     apic_write(APIC_TIMER_START, TIMER_TICKS_MAX);
     cycles_t start = arch_cycles();
     uint32_t from = apic_read(APIC_TIMER_NOW);
-    clock_delay(1000000 / CALIBRATION_DIVISOR);
+    clock_delay(CALIBRATION_MICROSECONDS);
     cycles_t end = arch_cycles();
     uint32_t to = apic_read(APIC_TIMER_NOW);
     apic_write(APIC_TIMER_START, 0);
@@ -129,6 +118,7 @@ void apic_timer_calibrate(void)
     }
 }
 
+/* 0: never. */
 static void timer_program(cycles_t deadline)
 {
     if (has_deadline) {
@@ -138,23 +128,14 @@ static void timer_program(cycles_t deadline)
     cycles_t now = arch_cycles();
     cycles_t distance = deadline > now ? deadline - now : 0;
     __uint128_t ticks = ((__uint128_t)distance * apic_ticks_per_cycle >> 32) + 1;
-    apic_write(APIC_TIMER_START, (uint32_t)(ticks < TIMER_TICKS_MAX ? ticks : TIMER_TICKS_MAX));
+    ticks = ticks < TIMER_TICKS_MAX ? ticks : TIMER_TICKS_MAX;
+    apic_write(APIC_TIMER_START, deadline == 0 ? 0 : (uint32_t)ticks);
 }
 
 void arch_timer_arm(cycles_t deadline)
 {
     percpu(arch.timer_deadline) = deadline;
     timer_program(deadline);
-}
-
-void arch_timer_disarm(void)
-{
-    percpu(arch.timer_deadline) = 0;
-    if (has_deadline) {
-        msr_write(MSR_TSC_DEADLINE, 0);
-    } else {
-        apic_write(APIC_TIMER_START, 0);
-    }
 }
 
 /* Also true for an interrupt that was on its way when the timer was disarmed. */

@@ -143,27 +143,16 @@ start_high:
     ud2
 
 start_other:
-    xorl %eax, %eax                         /* the whole APIC id: leaf 11 where there is one */
+    movl $1, %eax
     cpuid
-    cmpl $11, %eax
-    jb 1f
-    movl $11, %eax
-    xorl %ecx, %ecx
-    cpuid
-    testw %bx, %bx
-    jnz 2f                                  /* %edx = APIC id */
-1:  movl $1, %eax
-    cpuid
-    shrl $24, %ebx
-    movl %ebx, %edx
-2:
+    shrl $24, %ebx                          /* %bl = APIC id */
     movl acpi_cpu_count(%rip), %ecx
     movq $acpi_apic_ids, %rsi
     xorl %edi, %edi                         /* %edi = CPU number; 0 is the one that started us */
 3:  incl %edi
     cmpl %ecx, %edi
     jae 4f
-    cmpl %edx, (%rsi, %rdi, 4)
+    cmpb %bl, (%rsi, %rdi)
     jne 3b
 
     movq kernel_root(%rip), %rax

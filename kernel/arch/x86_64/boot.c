@@ -4,8 +4,8 @@
  * boot_info and brings up CPU 0, step by step.
  *
  * Memory at this point: boot.S's tables map the first 4 GiB in the direct map, and everything the
- * loader wrote lies there. The command line and the memory map are copied before boot_alloc() hands out the first
- * page. What stays in place is the initrd, which is cut out of the usable regions. No RAM below the
+ * loader wrote lies there. The command line and the memory map are copied before boot_alloc() hands out
+ * the first page. What stays in place is the initrd, which is cut out of the usable regions. No RAM below the
  * end of the kernel image is ever handed out: that one rule keeps the loader's structures, the
  * firmware's areas below 1 MiB, the trampoline and the kernel itself safe, and it costs 1 MiB.
  */
@@ -57,7 +57,7 @@ paddr_t boot_usable_start(void)
     return align_up((paddr_t)kernel_end - KERNEL_BASE, LARGE_PAGE);
 }
 
-/* Adds [start, end) but for the pages that are only partly in it. */
+/* Adds [start, end), if that is anything, but for the pages that are only partly in it. */
 static void region_add(paddr_t start, paddr_t end)
 {
     struct boot_region region = {align_up(start, PAGE_SIZE), align_down(end, PAGE_SIZE)};
@@ -71,36 +71,21 @@ static void region_add(paddr_t start, paddr_t end)
     boot_info.regions[boot_info.region_count++] = region;
 }
 
-/* Adds the parts of [start, end) that lie around the initrd. */
-static void region_add_around_initrd(paddr_t start, paddr_t end)
-{
-    paddr_t hole_start = boot_info.initrd_start;
-    paddr_t hole_end = align_up(hole_start + boot_info.initrd_size, PAGE_SIZE);
-
-    if (boot_info.initrd_size == 0 || hole_start >= end || hole_end <= start) {
-        region_add(start, end);
-        return;
-    }
-    region_add(start, hole_start);
-    region_add(hole_end, end);
-}
-
-/* Loaders list memory in ascending order, as boot_info wants it. */
+/* All RAM but the initrd. Loaders list it in ascending order, as boot_info wants it. */
 static void memory_map_read(const struct pvh_start_info *info)
 {
     const struct pvh_memory *map = arch_to_virtual(info->memory_map);
     paddr_t lowest = boot_usable_start();
+    paddr_t initrd_end = boot_info.initrd_start + boot_info.initrd_size;
 
     for (uint32_t i = 0; i < info->memory_map_entries; i++) {
-        paddr_t start = map[i].start;
-        paddr_t end = start + map[i].size;
+        paddr_t start = map[i].start < lowest ? lowest : map[i].start;
+        paddr_t end = map[i].start + map[i].size;
 
-        if (map[i].type == PVH_MEMORY_RAM && end > lowest) {
-            region_add_around_initrd(start < lowest ? lowest : start, end);
+        if (map[i].type == PVH_MEMORY_RAM) {
+            region_add(start, end < boot_info.initrd_start ? end : boot_info.initrd_start);
+            region_add(start > initrd_end ? start : initrd_end, end);
         }
-    }
-    if (boot_info.region_count == 0) {
-        panic("no usable RAM");
     }
 }
 

@@ -17,17 +17,12 @@
 #define GATE_FROM_USER 0x6000ull /* the int instruction may use it in user mode */
 #define GDT_TSS 0x0000890000000000ull
 
-struct idt_gate {
-    uint64_t low;
-    uint64_t high;
-};
-
 struct descriptor_pointer {
     uint16_t limit;
     uint64_t base;
 } __attribute__((packed));
 
-static struct idt_gate idt[VECTORS];
+static uint64_t idt[VECTORS][2];
 
 extern const char vector_stubs[VECTORS][16]; /* entry.S */
 extern void syscall_entry(void);             /* entry.S */
@@ -48,9 +43,9 @@ void descriptors_build_idt(void)
         if (vector == VECTOR_BREAKPOINT) {
             kind |= GATE_FROM_USER;
         }
-        idt[vector].low = (target & 0xffff) | KERNEL_CODE_SELECTOR << 16 | kind << 32 |
-                          (target >> 16 & 0xffff) << 48;
-        idt[vector].high = target >> 32;
+        idt[vector][0] = (target & 0xffff) | KERNEL_CODE_SELECTOR << 16 | kind << 32 |
+                         (target >> 16 & 0xffff) << 48;
+        idt[vector][1] = target >> 32;
     }
 }
 

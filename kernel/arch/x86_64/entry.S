@@ -96,18 +96,8 @@ syscall_entry:
 
 #if CONFIG_TRACE
 .Ltraced_syscall:
-        movq    %rax, %rbx                      # rbx: number; C keeps it (the user's is saved)
-        shlq    $8, %rax
-        orq     $3, %rax
-        movq    %gs:CPU_CURRENT, %rcx
-        movq    %rax, FRAME_BY_SYSCALL(%rcx)    # number << 8 | recorded | by syscall
-        movq    %rbx, %rdi
-        callq   syscall_trace_entry
-        movq    %gs:CPU_CURRENT, %rsp           # rsp: the caller's frame, to get the arguments back
-        restore rdi, rsi, rdx, r10, r8, r9
-        movq    %gs:CPU_STACK_TOP, %rsp
-        movq    %r10, %rcx
-        callq   *syscall_handlers(,%rbx,8)
+        movq    %rax, %rdi                      # rdi: number
+        callq   syscall_traced
         jmp     .Lsyscall_done
 
 .Ltraced_return:                                # rsp: frame, rax: status
@@ -181,17 +171,13 @@ event_entry:
         movq    %gs:CPU_STACK_TOP, %rsp
         xorl    %ebp, %ebp
         testl   $RFLAGS_AC_BIT, FRAME_RFLAGS(%rsi)
-        jnz     .Lclear_ac                      # the user's AC would switch SMAP off
-.Lac_is_clear:
-        cld
-        callq   user_event                      # C: kernel/arch/x86_64/event.c
-        jmp     arch_return_to_user
-
-.Lclear_ac:
-        pushfq
+        jz      1f
+        pushfq                                  # the user's AC would switch SMAP off
         andl    $~RFLAGS_AC_BIT, (%rsp)
         popfq
-        jmp     .Lac_is_clear
+1:      cld
+        callq   user_event                      # C: kernel/arch/x86_64/event.c
+        jmp     arch_return_to_user
 
 kernel_event:                                   # on the kernel's stack
         cmpq    $FIRST_INTERRUPT, (%rsp)

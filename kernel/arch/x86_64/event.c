@@ -24,20 +24,14 @@
 #define VECTOR_NO_FPU 7
 
 /* The table that entry.S dispatches with. */
-#define HANDLER(number, handler, name) [number] = (void *)handler,
-void *const syscall_handlers[SYSCALL_COUNT] = {SYSCALL_TABLE(HANDLER)};
+#define HANDLER(number, handler, name) [number] = (syscall_handler_t *)handler,
+typedef int64_t syscall_handler_t(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+syscall_handler_t *const syscall_handlers[SYSCALL_COUNT] = {SYSCALL_TABLE(HANDLER)};
 
 /* As the processor's manuals call its exceptions. */
 static const char exception_names[FIRST_INTERRUPT][4] = {
     "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "?",
     "#TS", "#NP", "#SS", "#GP", "#PF", "?",   "#MF", "#AC", "#MC", "#XM"};
-
-/* Called from entry.S only. */
-void user_event(unsigned vector, struct arch_frame *frame);
-void interrupt(unsigned vector);
-void x86_exception(struct arch_frame *frame);
-void syscall_trace_entry(uint64_t number);
-int64_t syscall_trace_exit(int64_t status, uint64_t number);
 
 void interrupt(unsigned vector)
 {
@@ -111,13 +105,17 @@ void x86_exception(struct arch_frame *frame)
     panic_end();
 }
 
-/* Called by entry.S around a system call when that category is on. */
-
-void syscall_trace_entry(uint64_t number)
+/* Called by entry.S in place of a handler when that category is on. */
+int64_t syscall_traced(uint64_t number)
 {
+    struct arch_frame *f = &current()->frame;
+
+    f->by_syscall = number << 8 | 3; /* recorded, by system call */
     trace_syscall_entry((uint8_t)number, current()->id);
+    return syscall_handlers[number](f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
 }
 
+/* The same on the way out, with the status that the thread gets. */
 int64_t syscall_trace_exit(int64_t status, uint64_t number)
 {
     trace_syscall_exit((uint8_t)number, current()->id, (int32_t)status);

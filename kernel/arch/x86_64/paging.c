@@ -44,6 +44,8 @@
 #define LEVEL_LARGE 1u
 
 #define KERNEL_DATA (ENTRY_WRITABLE | ENTRY_NO_EXECUTE)
+#define KERNEL_LINK (ENTRY_PRESENT | ENTRY_WRITABLE)
+#define USER_LINK (KERNEL_LINK | ENTRY_USER)
 
 paddr_t kernel_root;
 
@@ -58,44 +60,38 @@ static uint64_t *table_entry(paddr_t table, uint64_t address, unsigned level)
     return &entries[address >> (12 + 9 * level) & (ENTRIES - 1)];
 }
 
-/* The entry that maps an address, at the level that it says; NULL where a table is missing. */
-static uint64_t *entry_find(paddr_t root, uint64_t address, unsigned *level)
+/* Whether an entry of a level leads to a table. */
+static bool is_link(uint64_t entry, unsigned level)
 {
+    return level != LEVEL_PAGE && (entry & (ENTRY_PRESENT | ENTRY_LARGE)) == ENTRY_PRESENT;
+}
+
+/* The entry for an address at *level, or above, where a large page or a missing table ends the walk;
+ * *level then says where. With `link`, tables that are missing are made and linked with these bits: from
+ * `pool`, the kernel's own (NULL) from boot memory. NULL when the pool is empty. */
+static uint64_t *entry_walk(paddr_t root, uint64_t address, unsigned *level, uint64_t link,
+                            struct pool *pool)
+{
+    const unsigned lowest = *level;
     uint64_t *entry = table_entry(root, address, TOP_LEVEL);
 
-    for (*level = TOP_LEVEL; *level > LEVEL_PAGE; (*level)--) {
+    for (*level = TOP_LEVEL; *level > lowest; (*level)--) {
         /* [paging.walk] acquire: the linked table's contents are seen. Pairs with [paging.link]. */
         uint64_t value = load_acquire(entry);
-        if (!(value & ENTRY_PRESENT)) {
-            return NULL;
+        if (!(value & ENTRY_PRESENT) && link != 0) {
+            value = pool != NULL ? pool_alloc_page(pool) : arch_to_physical(boot_alloc(PAGE_SIZE));
+            if (value == 0) {
+                return NULL;
+            }
+            value |= link;
+            /* [paging.link] release: from here on others may walk into the table, which is all
+             * zero. Pairs with [paging.walk]. */
+            store_release(entry, value);
         }
-        if (*level == LEVEL_LARGE && (value & ENTRY_LARGE)) {
+        if (!is_link(value, *level)) {
             return entry;
         }
         entry = table_entry(value & ENTRY_ADDRESS, address, *level - 1);
-    }
-    return entry;
-}
-
-/* The same, making the tables that are missing. From `pool`; the kernel's own, before there are
- * pools, from boot memory (`pool` is NULL). NULL when the pool is empty. */
-static uint64_t *entry_make(paddr_t root, uint64_t address, unsigned level, struct pool *pool)
-{
-    uint64_t bits = ENTRY_PRESENT | ENTRY_WRITABLE | (pool != NULL ? ENTRY_USER : 0);
-    uint64_t *entry = table_entry(root, address, TOP_LEVEL);
-
-    for (unsigned at = TOP_LEVEL; at > level; at--) {
-        if (!(*entry & ENTRY_PRESENT)) {
-            paddr_t table =
-                pool != NULL ? pool_alloc_page(pool) : arch_to_physical(boot_alloc(PAGE_SIZE));
-            if (table == 0) {
-                return NULL;
-            }
-            /* [paging.link] release: from here on others may walk into the table, which is all
-             * zero. Pairs with [paging.walk]. */
-            store_release(entry, table | bits);
-        }
-        entry = table_entry(*entry & ENTRY_ADDRESS, address, at - 1);
     }
     return entry;
 }
@@ -111,7 +107,8 @@ static void kernel_map(uint64_t address, paddr_t frame, uint64_t size, unsigned 
 
     bits |= ENTRY_PRESENT | ENTRY_GLOBAL | (level == LEVEL_LARGE ? ENTRY_LARGE : 0);
     for (uint64_t done = 0; done < size; done += page) {
-        *entry_make(kernel_root, address + done, level, NULL) = (frame + done) | bits;
+        unsigned at = level;
+        *entry_walk(kernel_root, address + done, &at, KERNEL_LINK, NULL) = (frame + done) | bits;
     }
 }
 
@@ -174,9 +171,7 @@ status_t arch_space_init(struct arch_space *space, struct pool *pool)
     }
     uint64_t *entries = arch_to_virtual(space->root);
     const uint64_t *kernel = arch_to_virtual(kernel_root);
-    for (unsigned i = USER_ENTRIES; i < ENTRIES; i++) {
-        entries[i] = kernel[i];
-    }
+    __builtin_memcpy(&entries[USER_ENTRIES], &kernel[USER_ENTRIES], PAGE_SIZE / 2);
     return STATUS_OK;
 }
 
@@ -216,7 +211,7 @@ status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t add
 
     ASSERT(address < USER_TOP && (address | frame) % (level ? LARGE_PAGE : PAGE_SIZE) == 0);
     if (entry == NULL) {
-        entry = entry_make(space->root, address, level, pool);
+        entry = entry_walk(space->root, address, &level, USER_LINK, pool);
         if (entry == NULL) {
             return STATUS_NO_MEMORY;
         }
@@ -240,9 +235,9 @@ unsigned arch_space_unmap(struct arch_space *space, vaddr_t address)
 
     ASSERT(address < USER_TOP);
     if (entry == NULL) {
-        entry = entry_find(space->root, address, &level);
+        entry = entry_walk(space->root, address, &level, 0, NULL);
     }
-    if (entry == NULL || !(*entry & ENTRY_PRESENT)) {
+    if (!(*entry & ENTRY_PRESENT)) {
         return 0;
     }
     if (level == LEVEL_PAGE) {
@@ -256,20 +251,17 @@ unsigned arch_space_unmap(struct arch_space *space, vaddr_t address)
 bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t *frame,
                        unsigned *access)
 {
-    unsigned level;
-    uint64_t *entry, value;
+    unsigned level = LEVEL_PAGE;
+    uint64_t value;
 
     if (address >= USER_TOP) {
         return false;
     }
-    entry = entry_find(space->root, address, &level);
-    if (entry == NULL) {
-        return false;
-    }
     /* [paging.lookup] acquire: the frame's contents are those of its mapping or newer. Pairs with
      * [paging.map]. */
-    value = load_acquire(entry);
-    if (!(value & ENTRY_PRESENT) || (value & ENTRY_DEVICE)) {
+    value = load_acquire(entry_walk(space->root, address, &level, 0, NULL));
+    /* A table may have been linked since the walk ended there. */
+    if (!(value & ENTRY_PRESENT) || (value & ENTRY_DEVICE) || is_link(value, level)) {
         return false;
     }
     *frame = value & ENTRY_ADDRESS;
@@ -279,16 +271,10 @@ bool arch_space_lookup(const struct arch_space *space, vaddr_t address, paddr_t 
     return true;
 }
 
-/* Whether an entry of a level leads to a table. */
-static bool is_link(uint64_t entry, unsigned level)
+/* Frees one table that has no tables below it; the root is the last. */
+static void table_free_one(struct arch_space *space, struct pool *pool)
 {
-    return (entry & ENTRY_PRESENT) && !(level == LEVEL_LARGE && (entry & ENTRY_LARGE));
-}
-
-/* Frees one table that has no tables below it; true when that was the last, the root. */
-static bool table_free_one(struct arch_space *space, struct pool *pool)
-{
-    uint64_t *link = NULL; /* the entry that points at `table` */
+    uint64_t *link = &space->root; /* what points at `table` */
     paddr_t table = space->root;
 
     for (unsigned level = TOP_LEVEL; level > LEVEL_PAGE; level--) {
@@ -304,22 +290,15 @@ static bool table_free_one(struct arch_space *space, struct pool *pool)
         table = *entry & ENTRY_ADDRESS;
     }
     pool_add(pool, table, 1);
-    if (link == NULL) {
-        space->root = 0;
-        return true;
-    }
     *link = 0;
-    return false;
 }
 
 bool arch_space_destroy_step(struct arch_space *space, struct pool *pool, unsigned budget)
 {
-    bool done = space->root == 0;
-
-    for (; !done && budget > 0; budget--) {
-        done = table_free_one(space, pool);
+    for (; space->root != 0 && budget > 0; budget--) {
+        table_free_one(space, pool);
     }
-    return done;
+    return space->root == 0;
 }
 
 void arch_tlb_flush(void)

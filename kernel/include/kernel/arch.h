@@ -59,9 +59,8 @@ _Noreturn void arch_machine_off(uint32_t status);
 
 extern cycles_t arch_clock_hz; /* ticks of arch_cycles() per second */
 
-/* This CPU gets timer_expired() at or soon after the deadline; a later call replaces it. */
+/* This CPU gets timer_expired() at or soon after the deadline (0: never); a later call replaces it. */
 void arch_timer_arm(cycles_t deadline);
-void arch_timer_disarm(void);
 
 /* ---- console --------------------------------------------------------------------------------- */
 void arch_console_write(const char *bytes, size_t length);

@@ -22,7 +22,7 @@ paddr_t boot_usable_start(void);
 
 /* (I) after acpi_read(). Number 0 is the boot CPU, the others follow as the firmware lists them. */
 extern uint32_t acpi_cpu_count; /* 1 .. CPU_MAX */
-extern uint32_t acpi_apic_ids[CPU_MAX];
+extern uint8_t acpi_apic_ids[CPU_MAX];
 extern uint16_t acpi_timer_port; /* of the power management timer */
 
 extern paddr_t acpi_ioapic; /* the I/O APIC that has line 0; 0: none has */
@@ -53,10 +53,9 @@ void descriptors_build_idt(void);
 void descriptors_load(struct cpu *cpu);
 
 /* ---- apic.c ---------------------------------------------------------------------------------- */
-bool apic_is_wide(void);         /* ids have 32 bits: the processor has x2APIC mode */
 void apic_start(void);           /* the calling CPU's local APIC, interrupts accepted */
 void apic_timer_calibrate(void); /* CPU 0, once, after apic_start() and clock_calibrate() */
-uint32_t apic_id(void);          /* of the calling CPU */
+uint8_t apic_id(void);           /* of the calling CPU */
 void apic_acknowledge(void);     /* end of interrupt */
 bool apic_timer_is_early(void);  /* the timer fired before the deadline: it has been armed anew */
 void apic_start_others(void);    /* all other CPUs begin at TRAMPOLINE_PADDR */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The processor's registers and ports: names, bits and one function per instruction that touches them. Private to x86_64.
+ * The processor's registers: names, bits and one function per instruction that touches them.
+ * Private to x86_64.
  */
 #pragma once
 
@@ -79,7 +80,7 @@ static inline void msr_write(uint32_t msr, uint64_t value)
 
 /* ---- identification -------------------------------------------------------------------------- */
 
-#define CPUID_WIDE_APIC (1u << 21)    /* leaf 1, ecx */
+#define CPUID_X2APIC (1u << 21)       /* leaf 1, ecx */
 #define CPUID_TSC_DEADLINE (1u << 24) /* the same */
 #define CPUID_SMEP (1u << 7)          /* leaf 7, ebx */
 #define CPUID_SMAP (1u << 20)         /* the same */
