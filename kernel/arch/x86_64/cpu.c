@@ -46,7 +46,6 @@ static void cpu_add(struct cpu *cpu, cpu_t id)
 {
     cpu->self = cpu;
     cpu->id = id;
-    cpu->arch.apic_id = acpi_apic_ids[id];
     cpu_table[id] = cpu;
 }
 

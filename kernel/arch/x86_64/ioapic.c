@@ -26,7 +26,6 @@
 
 #define MESSAGE_BASE 0xfee00000u
 #define MESSAGE_END 0xfef00000u
-#define MESSAGE_ID_MAX 0xfe /* more needs interrupt remapping */
 
 static uint32_t pin_count; /* (I) after ioapic_start() */
 
@@ -96,7 +95,7 @@ status_t arch_interrupt_open(struct arch_interrupt *interrupt, uint32_t asked)
     uint32_t bits = message ? 0 : line_resolve(asked, &line);
     uint8_t vector;
 
-    if (message ? percpu(arch.apic_id) > MESSAGE_ID_MAX : line >= pin_count) {
+    if (!message && line >= pin_count) {
         return STATUS_BAD_ARGUMENT;
     }
     if (!message && (ioapic_read(IOAPIC_PIN(line)) & PIN_VECTOR)) {
@@ -108,7 +107,7 @@ status_t arch_interrupt_open(struct arch_interrupt *interrupt, uint32_t asked)
     }
     *interrupt = (struct arch_interrupt){line, vector, bits & PIN_LEVEL};
     if (!message) {
-        ioapic_write(IOAPIC_PIN(line) + 1, percpu(arch.apic_id) << 24);
+        ioapic_write(IOAPIC_PIN(line) + 1, (uint32_t)acpi_apic_ids[percpu(id)] << 24);
         ioapic_write(IOAPIC_PIN(line), bits | vector);
     }
     return STATUS_OK;
@@ -134,7 +133,7 @@ void arch_interrupt_mask(const struct arch_interrupt *interrupt, bool masked)
 
 uint64_t arch_interrupt_message(const struct arch_interrupt *interrupt, cpu_t cpu)
 {
-    return (uint64_t)interrupt->vector << 32 | MESSAGE_BASE | cpu_table[cpu]->arch.apic_id << 12;
+    return (uint64_t)interrupt->vector << 32 | MESSAGE_BASE | (uint32_t)acpi_apic_ids[cpu] << 12;
 }
 
 void interrupt_arrived(unsigned vector)

@@ -38,9 +38,8 @@ struct arch_cpu {
     uint64_t kernel_stack_top; /* (I) */
     uint64_t user_rsp_scratch; /* (O) for the first instructions of syscall_entry */
     cycles_t timer_deadline;   /* (O) what arch_timer_arm() asked for */
-    uint32_t apic_id;          /* (I) */
-    struct x86_tss tss;        /* its odd place aligns rsp0 */
     uint32_t next_vector;      /* (O) counts on with each device interrupt that is opened */
+    struct x86_tss tss;        /* its odd place aligns rsp0 */
     struct arch_interrupt *interrupts[DEVICE_VECTORS]; /* (O) whose vector it is; NULL: nobody's */
 };
 
