@@ -6,8 +6,8 @@
  *     weft-simulate SCRIPT [--cpus N] [--policy fixed|edf|fair] -o FILE
  *
  * What is the kernel's: kernel/sched/policy_*.c, budgets (kernel/policy.h) and trees. What is modelled
- * after it: when a policy is asked (kernel/sched/sched.c) and the timer (kernel/sched/timer.c), without
- * the time that the kernel itself takes. Threads stay on their CPUs, so each CPU is run by itself.
+ * after it: when a policy is asked, slices and the ends of budgets (kernel/sched/sched.c), without the time
+ * that the kernel itself takes. Threads stay on their CPUs, so each CPU is run by itself.
  *
  * Exit code 0: done; 1: a file cannot be read or written; 2: asked wrongly, or the script is wrong.
  */
@@ -90,12 +90,6 @@ static void ready(struct thread *thread)
     }
 }
 
-static void refill(struct thread *thread)
-{
-    budget_refill(&thread->own, cpu.now);
-    event(TRACE_EVENT_BUDGET_REFILL, 0, thread->id, thread->id);
-}
-
 static bool admit(struct thread *thread, bool woken)
 {
     struct sched_context *sc = &thread->own;
@@ -106,7 +100,8 @@ static bool admit(struct thread *thread, bool woken)
     if (woken) {
         budget_wake(sc, cpu.now);
     } else if (budget_left(sc) == 0 && cpu.now >= sc->refill) {
-        refill(thread);
+        budget_refill(sc, cpu.now);
+        event(TRACE_EVENT_BUDGET_REFILL, 0, thread->id, thread->id);
     }
     thread->out_of_budget = budget_left(sc) == 0;
     if (thread->out_of_budget) {
@@ -151,7 +146,7 @@ static void leave(struct thread *thread, bool first)
     }
 }
 
-/* ---- as kernel/sched/timer.c ------------------------------------------------------------------------ */
+/* ---- time ------------------------------------------------------------------------------------------- */
 
 static void end_timeouts(void)
 {
@@ -161,17 +156,7 @@ static void end_timeouts(void)
         struct thread *thread = container_of(first, struct thread, timeout);
 
         tree_remove(&cpu.timeouts, first);
-        if (!thread->out_of_budget) {
-            if (admit(thread, true)) {
-                ready(thread);
-            }
-            continue;
-        }
-        refill(thread);
-        thread->out_of_budget = budget_left(&thread->own) == 0;
-        if (thread->out_of_budget) {
-            set_timeout(thread, thread->own.refill);
-        } else {
+        if (admit(thread, !thread->out_of_budget)) {
             ready(thread);
         }
     }
@@ -196,19 +181,11 @@ static void slice_ended(void)
     bool shares = thread != NULL && cpu.queue.policy->shares(&cpu.queue, &thread->own);
 
     cpu.slice_end = 0;
-    if (thread == cpu.slice_thread || cpu.spared) {
-        cpu.spared = false;
-        if (shares) {
-            leave(thread, false);
-            return;
-        }
-    } else {
-        cpu.spared = true;
-    }
-    if (shares) {
+    cpu.spared = shares && thread != cpu.slice_thread && !cpu.spared;
+    if (cpu.spared) {
         start_slice();
-    } else {
-        cpu.spared = false;
+    } else if (shares) {
+        leave(thread, false);
     }
 }
 
