@@ -160,7 +160,8 @@ void process_start_init(void)
         panic("no boot image: give one with -initrd");
     }
     boot_memory_take_rest(&pool);
-    memory_check(process_build(NULL, &pool, startup.name, 0, &process) == STATUS_OK);
+    memory_check(pool.free_pages >= PROCESS_PAGES_MIN);
+    process = process_build(NULL, &pool, startup.name, 0);
     process_join(process);
     start.entry = program_load(process);
     grant_all(process);

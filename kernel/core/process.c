@@ -52,28 +52,14 @@ void process_join(struct process *process)
     list_append(&arch_this_cpu()->processes, &process->neighbours);
 }
 
-status_t process_build(struct process *creator, struct pool *pool, const char *name, cpu_t cpu,
-                       struct process **out)
+struct process *process_build(struct process *creator, struct pool *pool, const char *name,
+                              cpu_t cpu)
 {
-    paddr_t page = pool_alloc_page(pool);
-    paddr_t table = pool_alloc_page(pool);
-    paddr_t lineages = pool_alloc_page(pool);
-    struct process *process = arch_to_virtual(page);
+    struct process *process = arch_to_virtual(pool_alloc_page(pool));
 
-    if (lineages == 0 || arch_space_init(&process->space, pool) != STATUS_OK) {
-        if (lineages != 0) {
-            pool_add(pool, lineages, 1);
-        }
-        if (table != 0) {
-            pool_add(pool, table, 1);
-        }
-        if (page != 0) {
-            pool_add(pool, page, 1);
-        }
-        return STATUS_NO_MEMORY;
-    }
-    process->caps = arch_to_virtual(table);
-    process->lineages = arch_to_virtual(lineages);
+    process->caps = arch_to_virtual(pool_alloc_page(pool));
+    process->lineages = arch_to_virtual(pool_alloc_page(pool));
+    (void)!arch_space_init(&process->space, pool); /* there are pages enough for it */
     process->pool = *pool;
     list_init(&process->threads);
     list_init(&process->children);
@@ -87,8 +73,7 @@ status_t process_build(struct process *creator, struct pool *pool, const char *n
     __builtin_memcpy(process->name, name, NAME_MAX);
     trace_process_create(process->object.id, creator == NULL ? 0 : creator->object.id);
     trace_write_name(TRACE_NAME_KIND_PROCESS, process->object.id, process->name);
-    *out = process;
-    return STATUS_OK;
+    return process;
 }
 
 /* ---- ending: threads ------------------------------------------------------------------------- */

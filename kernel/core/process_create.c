@@ -13,27 +13,22 @@
 #include "kernel/thread.h"
 #include "weft/kernel_syscalls.h"
 
-#define PROCESS_PAGES_MIN 8 /* below this nothing could run in it */
+_Static_assert(PROCESS_PAGES_MIN <= POOL_SEARCH, "the first pages move at once");
 
 /* Takes the first pages from the creator and builds the process in them; no handle names it yet. */
 static status_t process_begin(struct thread *caller, struct process *creator)
 {
     struct pool pool = {0};
-    struct process *process = NULL;
+    struct process *process;
     char name[NAME_MAX + 1];
     uint64_t own_handle;
-    status_t status = STATUS_NO_MEMORY;
 
+    if (creator->pool.free_pages < arch_argument(&caller->frame, 0)) {
+        return STATUS_NO_MEMORY;
+    }
+    (void)pool_move(&creator->pool, &pool, PROCESS_PAGES_MIN);
     name_from_words(name, arch_argument(&caller->frame, 1), arch_argument(&caller->frame, 2));
-    if (creator->pool.free_pages >= arch_argument(&caller->frame, 0) &&
-        pool_move(&creator->pool, &pool, PROCESS_PAGES_MIN) == PROCESS_PAGES_MIN) {
-        status =
-            process_build(creator, &pool, name, (cpu_t)arch_argument(&caller->frame, 5), &process);
-    }
-    if (status != STATUS_OK) {
-        (void)pool_move(&pool, &creator->pool, pool.free_pages); /* so few go at once */
-        return status;
-    }
+    process = process_build(creator, &pool, name, (cpu_t)arch_argument(&caller->frame, 5));
     /* Its handle on itself; cannot fail, as the table is empty. */
     (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
     process->quota = PROCESS_PAGES_MIN;

@@ -71,11 +71,13 @@ struct process {
 /* The process that stands for the kernel in traces: owns the idle threads, has no address space. */
 extern struct process kernel_process;
 
-/* Builds a process for `cpu` inside `pool`, whose pages become its own; on an error they stay in `pool`.
+/* Builds a process for `cpu` inside `pool`, which has PROCESS_PAGES_MIN pages or more; they become its own.
  * creator: NULL for the first process. The new process has one reference, for who stores it. The
  * creator's CPU; the process is that of `cpu` from then on. */
-must_use status_t process_build(struct process *creator, struct pool *pool, const char *name,
-                                cpu_t cpu, struct process **out);
+struct process *process_build(struct process *creator, struct pool *pool, const char *name,
+                              cpu_t cpu);
+
+#define PROCESS_PAGES_MIN 8u /* below this nothing could run in it */
 
 /* The process takes its place among those of its CPU, before anybody can name it. Its CPU. */
 void process_join(struct process *process);
