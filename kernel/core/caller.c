@@ -12,25 +12,36 @@
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
-void caller_go_on(struct thread *thread, uint32_t cause, status_t status)
+static inline void go_home(struct thread *thread, status_t status)
 {
-    wait_over(thread);
-    thread->cause = cause;
-    if (unlikely(thread->incoming_count > 0)) {
-        status = thread_collect(thread, thread->handles_to, status);
-        if (status == STATUS_BLOCKED) {
-            return; /* it goes home by way of its process */
-        }
-    }
     thread_set_status(thread, status);
     if (thread->home == percpu(id)) {
-        thread_wake(thread, cause);
+        thread_wake(thread, thread->cause);
     } else {
         thread_send(thread, thread->home, TRACE_TRAVEL_IPC_REPLY, thread_home_arrived);
     }
 }
 
-struct thread *caller_take(struct thread *server)
+static __attribute__((noinline)) void go_by_process(struct thread *thread, status_t status)
+{
+    status = thread_collect(thread, thread->handles_to, status);
+    if (status != STATUS_BLOCKED) {
+        go_home(thread, status);
+    }
+}
+
+void caller_go_on(struct thread *thread, uint32_t cause, status_t status)
+{
+    wait_over(thread);
+    thread->cause = cause;
+    if (likely(thread->incoming_count == 0)) {
+        go_home(thread, status);
+    } else {
+        go_by_process(thread, status);
+    }
+}
+
+__attribute__((always_inline)) struct thread *caller_take(struct thread *server)
 {
     struct thread *client = server->caller;
 

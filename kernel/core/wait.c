@@ -23,7 +23,7 @@ void wait_limit(struct thread *thread)
     }
 }
 
-void wait_call_off(struct thread *thread)
+__attribute__((preserve_most)) void wait_call_off(struct thread *thread)
 {
     struct object *also = thread->waits_also;
 
