@@ -4,8 +4,8 @@
  *
  * CPU 0. The loader finds pvh_start through the ELF note below (the PVH protocol) and enters it in
  * 32-bit protected mode with paging off, flat segments and %ebx = physical address of its start_info. It
- * checks that the processor has what the kernel cannot do without, builds the boot page tables and
- * calls x86_start(start_info) on the boot stack.
+ * checks that the processor has what the kernel cannot do without and calls x86_start(start_info) on the
+ * boot stack.
  *
  * The others. A start-up interrupt lets a CPU begin at a page below 1 MiB in real mode.
  * trampoline_install() (cpu.c) has copied trampoline_start there; nothing in that copy is ever written,
@@ -24,7 +24,6 @@
 #define COPIED(symbol) (TRAMPOLINE_PADDR + (symbol) - trampoline_start)
 #define PAGE_TABLE_WRITABLE 0x3  /* present, writable */
 #define PAGE_LARGE_WRITABLE 0x83 /* and a 2 MiB page */
-#define PDPT_PAGES 4
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
 #define MSR_EFER 0xc0000080
 #define EFER_KERNEL 0x901        /* no-execute pages, long mode, syscall */
@@ -71,26 +70,6 @@ pvh_start:
     testl $CPUID_NEEDED, %edx
     jnz cannot_start
 
-    movl $PHYSICAL(boot_directories), %edi  /* 4 page directories, 512 entries each: 4 GiB */
-    movl $PAGE_LARGE_WRITABLE, %eax         /* %eax = entry */
-1:  movl %eax, (%edi)
-    addl $8, %edi
-    addl $0x200000, %eax
-    jnc 1b
-
-    movl $PHYSICAL(boot_directories) + PAGE_TABLE_WRITABLE, %eax
-    movl $PHYSICAL(boot_pdpt_low), %edi
-    movl %eax, PHYSICAL(boot_pdpt_high) + 8 * 510
-    movl $PDPT_PAGES, %ecx
-2:  movl %eax, (%edi)
-    addl $8, %edi
-    addl $0x1000, %eax
-    decl %ecx
-    jnz 2b
-
-    movl $PHYSICAL(boot_pdpt_low) + PAGE_TABLE_WRITABLE, PHYSICAL(boot_pml4)
-    movl $PHYSICAL(boot_pdpt_low) + PAGE_TABLE_WRITABLE, PHYSICAL(boot_pml4) + 8 * 256
-    movl $PHYSICAL(boot_pdpt_high) + PAGE_TABLE_WRITABLE, PHYSICAL(boot_pml4) + 8 * 511
     lgdt PHYSICAL(boot_gdt_pointer)
 
 enter_long_mode:                            /* every CPU; no stack yet */
@@ -186,15 +165,31 @@ gdt:
     .quad 0x00cf9b000000ffff                /* BOOT_CODE_SELECTOR */
     .skip 8 * (GDT_SLOTS - TSS_SELECTOR(0) / 8)
 
-    .bss
+/* One table of 512 GiB serves all three: its first entries for the low ones, its last but one for
+ * KERNEL_BASE. */
     .balign 4096
 boot_pml4:
-    .skip 4096
-boot_pdpt_low:
-    .skip 4096
-boot_pdpt_high:
-    .skip 4096
-boot_directories:
-    .skip PDPT_PAGES * 4096
+    .quad PHYSICAL(boot_pdpt) + PAGE_TABLE_WRITABLE
+    .skip 8 * 255
+    .quad PHYSICAL(boot_pdpt) + PAGE_TABLE_WRITABLE
+    .skip 8 * 254
+    .quad PHYSICAL(boot_pdpt) + PAGE_TABLE_WRITABLE
+boot_pdpt:
+    .quad PHYSICAL(boot_directories) + PAGE_TABLE_WRITABLE
+    .quad PHYSICAL(boot_directories) + 0x1000 + PAGE_TABLE_WRITABLE
+    .quad PHYSICAL(boot_directories) + 0x2000 + PAGE_TABLE_WRITABLE
+    .quad PHYSICAL(boot_directories) + 0x3000 + PAGE_TABLE_WRITABLE
+    .skip 8 * 506
+    .quad PHYSICAL(boot_directories) + PAGE_TABLE_WRITABLE
+    .skip 8
+boot_directories:                           /* 512 entries each */
+    .set page, PAGE_LARGE_WRITABLE
+    .rept 4 * 512
+    .quad page
+    .set page, page + 0x200000
+    .endr
+
+    .bss
+    .balign 16
     .skip 8192
 boot_stack_top:

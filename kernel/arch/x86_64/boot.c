@@ -104,17 +104,13 @@ static void initrd_read(const struct pvh_start_info *info)
 
 static void command_line_read(const struct pvh_start_info *info)
 {
-    if (info->command_line == 0) {
-        return;
-    }
     const char *text = arch_to_virtual(info->command_line);
-    size_t length = 0;
-    while (text[length] != '\0') {
-        if (length == BOOT_COMMAND_LINE_MAX - 1) {
+
+    for (size_t i = 0; info->command_line != 0 && text[i] != '\0'; i++) {
+        if (i == BOOT_COMMAND_LINE_MAX - 1) {
             panic("the kernel command line is too long");
         }
-        boot_info.command_line[length] = text[length];
-        length++;
+        boot_info.command_line[i] = text[i];
     }
 }
 

@@ -44,6 +44,7 @@
 #define LEVEL_LARGE 1u
 
 #define KERNEL_DATA (ENTRY_WRITABLE | ENTRY_NO_EXECUTE)
+#define KERNEL_DEVICE (KERNEL_DATA | ENTRY_UNCACHED)
 #define KERNEL_LINK (ENTRY_PRESENT | ENTRY_WRITABLE)
 #define USER_LINK (KERNEL_LINK | ENTRY_USER)
 
@@ -98,17 +99,16 @@ static uint64_t *entry_walk(paddr_t root, uint64_t address, unsigned *level, uin
 
 /* ---- the kernel's half ----------------------------------------------------------------------- */
 
-/* Maps [address, address + size) to frames from `frame` on, in pages of a level. Mapping the same
- * page twice is no error: neighbouring regions may share a 2 MiB page. */
-static void kernel_map(uint64_t address, paddr_t frame, uint64_t size, unsigned level,
-                       uint64_t bits)
+/* Maps [address, address + size) to frames from `frame` on. Mapping the same page twice is no error:
+ * neighbouring regions may share a 2 MiB page. */
+static void kernel_map(uint64_t address, paddr_t frame, uint64_t size, uint64_t bits)
 {
-    uint64_t page = level == LEVEL_LARGE ? LARGE_PAGE : PAGE_SIZE;
+    uint64_t page = bits & ENTRY_LARGE ? LARGE_PAGE : PAGE_SIZE;
 
-    bits |= ENTRY_PRESENT | ENTRY_GLOBAL | (level == LEVEL_LARGE ? ENTRY_LARGE : 0);
     for (uint64_t done = 0; done < size; done += page) {
-        unsigned at = level;
-        *entry_walk(kernel_root, address + done, &at, KERNEL_LINK, NULL) = (frame + done) | bits;
+        unsigned level = bits & ENTRY_LARGE ? LEVEL_LARGE : LEVEL_PAGE;
+        uint64_t *entry = entry_walk(kernel_root, address + done, &level, KERNEL_LINK, NULL);
+        *entry = (frame + done) | bits | ENTRY_PRESENT | ENTRY_GLOBAL;
     }
 }
 
@@ -116,7 +116,7 @@ static void image_map(const char *start, const char *end, uint64_t bits)
 {
     uint64_t address = (uint64_t)start;
 
-    kernel_map(address, address - KERNEL_BASE, (uint64_t)(end - start), LEVEL_PAGE, bits);
+    kernel_map(address, address - KERNEL_BASE, (uint64_t)(end - start), bits);
 }
 
 /* Whole 2 MiB pages around [start, end). The image's own are never among them: boot.c keeps usable
@@ -125,13 +125,13 @@ static void direct_map(paddr_t start, paddr_t end)
 {
     start = align_down(start, LARGE_PAGE);
     end = align_up(end, LARGE_PAGE);
-    kernel_map(DIRECT_MAP_BASE + start, start, end - start, LEVEL_LARGE, KERNEL_DATA);
+    kernel_map(DIRECT_MAP_BASE + start, start, end - start, KERNEL_DATA | ENTRY_LARGE);
 }
 
 /* A stack of `size` bytes that ends at `end`. */
 static void stack_map(uint64_t end, uint64_t size)
 {
-    kernel_map(end - size, arch_to_physical(boot_alloc(size)), size, LEVEL_PAGE, KERNEL_DATA);
+    kernel_map(end - size, arch_to_physical(boot_alloc(size)), size, KERNEL_DATA);
 }
 
 void paging_start(uint32_t cpu_count)
@@ -146,10 +146,9 @@ void paging_start(uint32_t cpu_count)
         direct_map(boot_info.regions[i].start, boot_info.regions[i].end);
     }
     direct_map(boot_info.initrd_start, boot_info.initrd_start + boot_info.initrd_size);
-    kernel_map(DEVICE_BASE + apic, apic, PAGE_SIZE, LEVEL_PAGE, KERNEL_DATA | ENTRY_UNCACHED);
+    kernel_map(DEVICE_BASE + apic, apic, PAGE_SIZE, KERNEL_DEVICE);
     if (acpi_ioapic != 0) {
-        kernel_map(DEVICE_BASE + acpi_ioapic, acpi_ioapic, PAGE_SIZE, LEVEL_PAGE,
-                   KERNEL_DATA | ENTRY_UNCACHED);
+        kernel_map(DEVICE_BASE + acpi_ioapic, acpi_ioapic, PAGE_SIZE, KERNEL_DEVICE);
     }
     for (uint64_t cpu = 0; cpu < cpu_count; cpu++) {
         uint64_t slot = STACK_BASE + (cpu << STACK_SLOT_SHIFT);

@@ -58,10 +58,7 @@ static inline int64_t arch_status(const struct arch_frame *frame)
 
 static inline void arch_set_message(struct arch_frame *frame, const uint64_t words[4])
 {
-    frame->rsi = words[0];
-    frame->rdx = words[1];
-    frame->r10 = words[2];
-    frame->r8 = words[3];
+    __builtin_memcpy(&frame->arguments[1], words, 4 * sizeof(words[0]));
 }
 
 /* The first word of a message. */
@@ -73,8 +70,5 @@ static inline uint64_t arch_message_word(const struct arch_frame *frame)
 /* The four words of a message: registers to registers. */
 static inline void arch_copy_message(struct arch_frame *to, const struct arch_frame *from)
 {
-    to->rsi = from->rsi;
-    to->rdx = from->rdx;
-    to->r10 = from->r10;
-    to->r8 = from->r8;
+    arch_set_message(to, &from->arguments[1]);
 }
