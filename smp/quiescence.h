@@ -16,11 +16,12 @@
 #include "smp/mailbox.h"
 
 struct visitor {
-    struct mail mail;                    /* first */
-    cpu_t start;                         /* where the walk began and ends */
-    void (*visit)(struct visitor *self); /* on every CPU, also the first; may be NULL */
-    void (*done)(struct visitor *self);  /* on the CPU where the walk began */
+    struct mail mail; /* first */
+    cpu_t start;      /* where the walk began and ends */
+    /* On every CPU; false: a piece is done, call again there after others had their turn. May be NULL. */
+    bool (*visit)(struct visitor *self);
+    void (*done)(struct visitor *self); /* on the CPU where the walk began */
 };
 
-/* Visits this CPU now and all others after it, then calls `done` here. */
+/* Visits all other CPUs and in the end this one, then calls `done` here. */
 void quiescence_walk(struct visitor *visitor);

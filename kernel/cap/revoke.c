@@ -15,7 +15,7 @@
  *    CPU has a list of the processes that it owns, and `revoking`: the id whose descendants may not
  *    come into being here.
  * 4. The first walk goes to all CPUs in turn. On each it sets `revoking`, then goes through the tables
- *    of that CPU's processes in pieces (mail to itself, others have their turn in between). A process
+ *    of that CPU's processes in pieces (others have their turn in between). A process
  *    that is done goes to the end of the list, so that the next one is always the first; one that is
  *    built meanwhile is empty and stays free of descendants. Mappings are unmapped, and the second
  *    walk makes every CPU forget them; when their memory may be used again is the matter of their
@@ -53,7 +53,7 @@ _Static_assert(CAPABILITY_SLOTS % SLOTS_PER_PIECE == 0, "pieces end with the tab
 static struct revocation {
     struct object object; /* first; threads are sent to it as to any object */
     struct visitor visitor;
-    struct thread *caller;
+    unsigned walks;     /* begun */
     uint32_t id;        /* of the capability whose descendants go */
     uint32_t serial;    /* number of this revocation: a process that shows it has been swept */
     uint32_t object_id; /* for the trace, as are the next two */
@@ -61,24 +61,23 @@ static struct revocation {
     uint32_t unmapped;  /* mappings */
 } revocation;
 
-/* (O: CPU 0) */
-static struct list waiting = {{&waiting.head, &waiting.head}};
-static bool running;
+/* (O: CPU 0) The threads that asked; the first one's turn it is. */
+static struct list askers = {{&askers.head, &askers.head}};
 
-static void revocation_next(struct mail *mail);
+static void revocation_begin(struct mail *mail);
 
 static void send_next(void)
 {
-    revocation.visitor.mail.arrive = revocation_next;
-    revocation.visitor.mail.travel = TRACE_TRAVEL_REVOKE;
-    mail_send(&revocation.visitor.mail, 0);
+    mail_send_for(&revocation.visitor.mail, 0, TRACE_TRAVEL_REVOKE, revocation_begin);
 }
 
 static void finish(status_t status)
 {
-    struct thread *caller = revocation.caller;
+    struct thread *caller = container_of(list_take_first(&askers), struct thread, link);
 
-    send_next();
+    if (!list_empty(&askers)) {
+        send_next();
+    }
     if (thread_arrived(caller)) {
         thread_set_status(caller, status);
         thread_wake(caller, 0);
@@ -87,52 +86,15 @@ static void finish(status_t status)
 
 /* ---- the three walks ------------------------------------------------------------------------- */
 
-static void allow_visit(struct visitor *visitor)
-{
-    (void)visitor;
-    SCHED_POINT();
-    percpu(revoking) = 0;
-}
-
-static void allowed(struct visitor *visitor)
-{
-    (void)visitor;
-    trace_cap_revoke((uint8_t)(revocation.unmapped < 0xff ? revocation.unmapped : 0xff),
-                     revocation.object_id, revocation.removed);
-    finish(STATUS_OK);
-}
-
-static void settled(struct visitor *visitor)
-{
-    visitor->visit = allow_visit;
-    visitor->done = allowed;
-    quiescence_walk(visitor);
-}
-
-static void flush_visit(struct visitor *visitor)
-{
-    (void)visitor;
-    if (revocation.unmapped != 0) {
-        percpu(statistics.shootdowns)++;
-        arch_tlb_flush();
-    }
-}
-
-static void swept(struct mail *mail)
-{
-    struct visitor *visitor = container_of(mail, struct visitor, mail);
-
-    visitor->visit = flush_visit;
-    visitor->done = settled;
-    quiescence_walk(visitor);
-}
-
 /* One piece of this CPU's tables; true when all of them are done. */
-static bool sweep_piece(void)
+static bool sweep_visit(struct visitor *visitor)
 {
     struct list *processes = &arch_this_cpu()->processes;
     struct process *process;
 
+    (void)visitor;
+    percpu(revoking) = revocation.id;
+    SCHED_POINT();
     if (list_empty(processes)) {
         return true;
     }
@@ -151,65 +113,76 @@ static bool sweep_piece(void)
     if (process->slots_swept == CAPABILITY_SLOTS) {
         process->slots_swept = 0;
         process->swept = revocation.serial;
-        list_remove(&process->neighbours);
-        list_append(processes, &process->neighbours);
+        process_join(process); /* to the end of the list */
     }
     return false;
 }
 
-static void sweep(struct mail *mail)
+static bool flush_visit(struct visitor *visitor)
 {
-    cpu_t next = (percpu(id) + 1) % boot_info.cpu_count;
+    (void)visitor;
+    if (revocation.unmapped != 0) {
+        percpu(statistics.shootdowns)++;
+        arch_tlb_flush();
+    }
+    return true;
+}
 
-    percpu(revoking) = revocation.id;
+static bool allow_visit(struct visitor *visitor)
+{
+    (void)visitor;
     SCHED_POINT();
-    if (sweep_piece()) {
-        if (next == 0) {
-            mail->arrive = swept;
-        }
-        mail_send(mail, next);
+    percpu(revoking) = 0;
+    return true;
+}
+
+static bool (*const walks[])(struct visitor *) = {sweep_visit, flush_visit, allow_visit};
+
+static void walk_next(struct visitor *visitor)
+{
+    if (revocation.walks < sizeof(walks) / sizeof(walks[0])) {
+        visitor->visit = walks[revocation.walks++];
+        quiescence_walk(visitor);
         return;
     }
-    mail_again(mail);
+    trace_cap_revoke((uint8_t)(revocation.unmapped < 0xff ? revocation.unmapped : 0xff),
+                     revocation.object_id, revocation.removed);
+    finish(STATUS_OK);
 }
 
 /* ---- one after the other --------------------------------------------------------------------- */
 
-static void revocation_next(struct mail *mail)
+static void revocation_begin(struct mail *mail)
 {
-    struct list_link *link = list_take_first(&waiting);
+    struct thread *caller = container_of(list_first(&askers), struct thread, link);
+    uint64_t handle = arch_argument(&caller->frame, 0);
     struct cap_lineage lineage;
-    struct thread *caller;
     struct cap cap;
 
-    if (link == NULL) {
-        running = false;
-        return;
-    }
-    caller = container_of(link, struct thread, link);
-    revocation.caller = caller;
     /* It may have been deleted while its turn came. */
-    if (!cap_read(caller->process->caps, arch_argument(&caller->frame, 0), &cap) ||
-        !cap_read_lineage(caller->process, arch_argument(&caller->frame, 0), &lineage)) {
+    if (!cap_read(caller->process->caps, handle, &cap) ||
+        !cap_read_lineage(caller->process, handle, &lineage)) {
         finish(STATUS_BAD_HANDLE);
         return;
     }
+    revocation.walks = 0;
     revocation.id = lineage.id;
     revocation.serial++;
     revocation.object_id = mail->id = cap.object->id;
     revocation.removed = 0;
     revocation.unmapped = 0;
-    mail->arrive = sweep;
-    sweep(mail);
+    revocation.visitor.done = walk_next;
+    walk_next(&revocation.visitor);
 }
 
 static status_t revoke(struct thread *caller, struct object *object)
 {
+    bool first = list_empty(&askers);
+
     (void)object;
     caller->state = TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when its turn is over */
-    list_append(&waiting, &caller->link);
-    if (!running) {
-        running = true;
+    list_append(&askers, &caller->link);
+    if (first) {
         send_next();
     }
     return STATUS_BLOCKED;

@@ -197,7 +197,7 @@ static void tables_piece(struct mail *mail)
     process_gone_check(process);
 }
 
-static void unload_visit(struct visitor *visitor)
+static bool unload_visit(struct visitor *visitor)
 {
     struct process *process = container_of(visitor, struct process, teardown);
 
@@ -205,6 +205,7 @@ static void unload_visit(struct visitor *visitor)
         percpu(space_owner) = NULL;
         arch_space_load(NULL);
     }
+    return true;
 }
 
 static void unloaded(struct visitor *visitor)

@@ -308,9 +308,10 @@ static struct trace_switch {
     uint8_t mask;
 } trace_switch_walk;
 
-static void mask_visit(struct visitor *visitor)
+static bool mask_visit(struct visitor *visitor)
 {
     trace_set_mask(container_of(visitor, struct trace_switch, visitor)->mask);
+    return true;
 }
 
 static void mask_done(struct visitor *visitor)

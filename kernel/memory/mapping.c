@@ -155,12 +155,13 @@ static bool mapping_clear(struct process *process, struct mapping *mapping)
     return mapping->done == 0;
 }
 
-static void shootdown_visit(struct visitor *visitor)
+static bool shootdown_visit(struct visitor *visitor)
 {
     if (percpu(space_owner) == container_of(visitor, struct process, shootdown)) {
         percpu(statistics.shootdowns)++;
         arch_tlb_flush();
     }
+    return true;
 }
 
 static void shootdown_start(struct process *process)
