@@ -177,6 +177,10 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--accel", default="auto", metavar="WAY", help="auto, tcg, icount or kvm (default: auto)")
     run.add_argument("--profile", default="test", metavar="NAME", help="test or bench (default: test)")
     run.add_argument("--no-trace", action="store_true", help="the kernel with tracing left out")
+    run.add_argument(
+        "--capture", default="rings", metavar="WAY",
+        help="rings (what they hold at the end; the newest events win) or stream (all the while; default: rings)",
+    )
     run.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
     run.add_argument("--seed", metavar="N", help="seed of the schedule points in test kernels")
     run.add_argument("--device", default="", metavar="NAME", help="one more device of QEMU's, such as edu")

@@ -26,11 +26,14 @@ from weft.image import ImageError, programs_of, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
 from weft.machine_config import ACCELERATORS, UsageError
 from weft.paths import BUILD, ROOT
+from weft.stream import Stream
 
 SELF_TEST = "selftest"
 GDB_PORT = 1234
 GDB_SECONDS = 86400.0  # a person at a debugger is not in a hurry
-RESULTS = ("console.log", "trace.weft", "trace.pftrace")
+CAPTURE = "trace.weft"
+RESULTS = ("console.log", CAPTURE, "trace.pftrace")
+CAPTURES = ("rings", "stream")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Request:
     accel: str
     profile: str
     trace: bool
+    stream: bool
     out: Path
     config: MachineConfig
 
@@ -51,6 +55,10 @@ def check(arguments: argparse.Namespace) -> Request:
     if accel not in ("auto", *ACCELERATORS):
         raise UsageError(f"unknown accelerator {accel!r} (have: auto, {', '.join(ACCELERATORS)})")
     build.variant(arguments.profile)
+    if arguments.capture not in CAPTURES:
+        raise UsageError(f"unknown way to capture {arguments.capture!r} (have: {', '.join(CAPTURES)})")
+    if arguments.capture == "stream" and arguments.no_trace:
+        raise UsageError("with --no-trace there is nothing to stream")
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
         cpus=whole_number("cpus", arguments.cpus),
@@ -68,7 +76,8 @@ def check(arguments: argparse.Namespace) -> Request:
     if _is_path(program) and not Path(program).is_file():
         raise UsageError(f"no file {program}")
     out = _prepare(Path(arguments.out))
-    return Request(program, accel, arguments.profile, not arguments.no_trace, out, config)
+    return Request(program, accel, arguments.profile, not arguments.no_trace,
+                   arguments.capture == "stream", out, config)
 
 
 def run(request: Request) -> int:
@@ -90,14 +99,15 @@ def run(request: Request) -> int:
             print(line, flush=True)
 
         with Machine(config, on_line) as machine:
+            stream = Stream(machine, build.host_tool(), out / CAPTURE) if request.stream else None
             try:
                 outcome = machine.wait()
             except KeyboardInterrupt:
                 machine.stop("interrupted")
                 if request.trace:
-                    keep_trace(machine, out)
+                    keep_trace(machine, out, stream)
                 raise
-            kept = request.trace and keep_trace(machine, out)
+            kept = request.trace and keep_trace(machine, out, stream)
     return _report(config, outcome, out, kept)
 
 
@@ -156,12 +166,16 @@ def _build(request: Request) -> Path:
     return image
 
 
-def keep_trace(machine: Machine, out: Path) -> bool:
+def keep_trace(machine: Machine, out: Path, stream: Stream | None = None) -> bool:
     """Take the capture and convert it; says why if that fails, as the run itself may be fine."""
-    capture, converted = out / "trace.weft", out / "trace.pftrace"
+    capture, converted = out / CAPTURE, out / "trace.pftrace"
     tool = build.host_tool()
+    extra = {"commit": commit_of(ROOT)}
     try:
-        machine.capture(capture, tool, {"commit": commit_of(ROOT)})
+        if stream:
+            stream.finish(extra)
+        else:
+            machine.capture(capture, tool, extra)
     except MachineError as error:
         print(f"weft: no trace: {error}", file=sys.stderr)
         return False

@@ -36,6 +36,8 @@ BAD = [
     "run --seed -1",
     "run --seed x",
     "run --append a\nb",
+    "run --capture film",
+    "run --capture stream --no-trace",
     "run absent.manifest",
     "run ./absent",
     "run --out /dev/null/x",
@@ -110,3 +112,14 @@ def test_a_run_without_tracing_leaves_no_older_timeline(tmp_path: Path) -> None:
     done = weft("run", "--cpus", "1", "--accel", "tcg", "--no-trace", "--out", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["console.log"]
+
+
+def test_a_streamed_run_leaves_a_capture_that_holds_together(tmp_path: Path) -> None:
+    """With rings of 64 KiB; what the stream did not catch, if anything, must be counted to pass the check."""
+    done = weft("run", "--cpus", "2", "--accel", "tcg", "--append", "trace_ring=65536", "--capture", "stream",
+                "--out", str(tmp_path), "selftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    checked = weft("trace", "check", str(tmp_path / "trace.weft"))
+    assert checked.returncode == 0 and "0 violations" in checked.stdout, checked.stdout + checked.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "console.log", "trace.pftrace", "trace.weft"]

@@ -51,15 +51,21 @@ class GuestMemory:
     def state_address(self, cpu: int, kind: int) -> int:
         return 0x20000 + (cpu * 2 + kind) * 64
 
+    def _words(self, address: int, *words: int) -> None:
+        """Stores 64-bit words one by one, each at once as a CPU does it: somebody may be reading."""
+        with memoryview(self.memory) as all_bytes, all_bytes.cast("Q") as memory:
+            for index, word in enumerate(words, address // 8):
+                memory[index] = word
+
     def store(self, cpu: int, kind: int, *state: int) -> None:
-        STATE.pack_into(self.memory, self.state_address(cpu, kind), *state)
+        self._words(self.state_address(cpu, kind), *state)
 
     def load(self, cpu: int, kind: int) -> tuple[int, ...]:
         return STATE.unpack_from(self.memory, self.state_address(cpu, kind))
 
     def _put(self, cpu: int, kind: int, word0: int, payload: int) -> None:
         next_, base, size, paddr, sequence = self.load(cpu, kind)
-        struct.pack_into("<QQ", self.memory, next_ - base + paddr, word0, payload)
+        self._words(next_ - base + paddr, word0, payload)
         self.store(cpu, kind, next_ + 16, base, size, paddr, sequence)
 
     def _open_page(self, cpu: int, kind: int) -> None:

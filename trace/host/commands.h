@@ -19,6 +19,10 @@ struct capture_options {
 
 bool capture_guest(const struct capture_options *options, struct output *output,
                    struct trace_error *error);
+/* The same while the guest runs, until standard input ends or a signal asks to end. The metadata are
+ * read at the end. */
+bool stream_guest(const struct capture_options *options, struct output *output,
+                  struct trace_error *error);
 
 bool convert_capture(const struct trace_file *file, struct output *output,
                      struct trace_error *error);

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are read as 
 
 static const char usage[] =
     "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
+    "       weft-trace stream  --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
+    "                                                   from a running guest, until input ends\n"
     "       weft-trace convert IN.weft -o OUT.pftrace   for ui.perfetto.dev\n"
     "       weft-trace stat    IN.weft [--json]         what CPUs and threads did\n"
     "       weft-trace latency IN.weft [--json] [--slowest N] [--hgrm FOLDER]\n"
@@ -263,8 +266,10 @@ static enum exit_code ctf_command(const struct options *options)
     return done ? EXIT_DONE : fail(options->input, &error);
 }
 
-static enum exit_code capture_command(const struct options *options)
+/* capture and stream: from a guest to a capture. */
+static enum exit_code guest_command(const struct options *options)
 {
+    bool streams = strcmp(options->command, "stream") == 0;
     struct trace_error error;
     struct output output;
     bool done;
@@ -272,7 +277,8 @@ static enum exit_code capture_command(const struct options *options)
     if (!output_open(&output, options->output, &error)) {
         return fail(NULL, &error);
     }
-    done = capture_guest(&options->capture, &output, &error);
+    done = streams ? stream_guest(&options->capture, &output, &error)
+                   : capture_guest(&options->capture, &output, &error);
     if (!done) {
         struct trace_error ignored;
 
@@ -286,6 +292,7 @@ int main(int count, char **arguments)
 {
     struct options options = {0};
 
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     if (!options_read(&options, count, arguments)) {
         fputs(usage, stderr);
         return EXIT_BAD_INPUT;
@@ -294,9 +301,9 @@ int main(int count, char **arguments)
         fputs(usage, stdout);
         return EXIT_DONE;
     }
-    if (strcmp(options.command, "capture") == 0 && options.capture.ram && options.capture.kernel &&
-        options.output && !options.input) {
-        return (int)capture_command(&options);
+    if ((strcmp(options.command, "capture") == 0 || strcmp(options.command, "stream") == 0) &&
+        options.capture.ram && options.capture.kernel && options.output && !options.input) {
+        return (int)guest_command(&options);
     }
     if (is_reader(&options)) {
         return (int)read_command(&options);

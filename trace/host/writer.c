@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing capture files; writer.h is the manual.
+ */
+#include "writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+static void section_end(struct writer *writer)
+{
+    static const char zeros[CAPTURE_ALIGNMENT];
+    const struct capture_section *section = &writer->sections[writer->section_count];
+
+    output_write(writer->output, zeros, -writer->output->total % CAPTURE_ALIGNMENT);
+    writer->section_count += section->bytes != 0;
+}
+
+void writer_begin(struct writer *writer, struct output *output, const struct trace_area *area)
+{
+    static const char zeros[CAPTURE_ALIGNMENT];
+    size_t sections = area->ring_count + 1;
+
+    memset(writer, 0, sizeof *writer);
+    writer->output = output;
+    writer->area = area;
+    writer->header_size = (sizeof(struct capture_header) +
+                           sections * sizeof(struct capture_section) + CAPTURE_ALIGNMENT - 1) /
+                          CAPTURE_ALIGNMENT * CAPTURE_ALIGNMENT;
+    for (size_t i = 0; i < writer->header_size; i += CAPTURE_ALIGNMENT) {
+        output_write(output, zeros, sizeof zeros);
+    }
+}
+
+struct capture_section *writer_section(struct writer *writer, enum capture_section_kind kind,
+                                       uint32_t cpu)
+{
+    struct capture_section *section;
+
+    section_end(writer);
+    section = &writer->sections[writer->section_count];
+    *section = (struct capture_section){.kind = kind, .cpu = cpu, .offset = writer->output->total};
+    return section;
+}
+
+void writer_bytes(struct writer *writer, const void *bytes, size_t size)
+{
+    output_write(writer->output, bytes, size);
+    writer->sections[writer->section_count].bytes += size;
+}
+
+/* Appends the text that tells how the guest was run. */
+static bool metadata_write(struct writer *writer, const char *path, struct trace_error *error)
+{
+    char bytes[4096];
+    FILE *file = fopen(path, "rb");
+    size_t got;
+
+    if (!file) {
+        return trace_fail(error, "%s: cannot be read", path);
+    }
+    writer_section(writer, CAPTURE_SECTION_METADATA, 0);
+    while ((got = fread(bytes, 1, sizeof bytes, file)) > 0) {
+        writer_bytes(writer, bytes, got);
+    }
+    fclose(file);
+    return true;
+}
+
+static void header_write(struct writer *writer)
+{
+    struct capture_header *header = memory_new(writer->header_size);
+
+    memcpy(header->magic, CAPTURE_MAGIC, sizeof header->magic);
+    header->header_size = (uint32_t)writer->header_size;
+    header->record_size = TRACE_RECORD_SIZE;
+    header->schema_hash = writer->area->schema_hash;
+    header->clock_hz = writer->area->clock_hz;
+    header->cpu_count = writer->area->cpu_count;
+    header->section_count = writer->section_count;
+    header->file_size = writer->output->total;
+    memcpy(header->build, writer->area->build, sizeof header->build - 1);
+    memcpy(header->sections, writer->sections, writer->section_count * sizeof header->sections[0]);
+    output_rewrite(writer->output, header, writer->header_size);
+    free(header);
+}
+
+bool writer_end(struct writer *writer, const char *metadata, struct trace_error *error)
+{
+    if (metadata && !metadata_write(writer, metadata, error)) {
+        return false;
+    }
+    section_end(writer);
+    header_write(writer);
+    return true;
+}
