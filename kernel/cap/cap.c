@@ -297,25 +297,17 @@ status_t cap_delete(struct process *process, uint64_t handle)
     return STATUS_OK;
 }
 
-unsigned cap_delete_descendants(struct process *process, uint32_t id, unsigned first,
-                                unsigned count)
+unsigned cap_delete_range(struct process *process, uint32_t ancestor, unsigned first,
+                          unsigned count)
 {
     unsigned removed = 0;
 
     for (unsigned i = first; i < first + count; i++) {
-        if (process->caps->slots[i].handle != 0 && cap_descends(&process->lineages[i], id)) {
+        if (process->caps->slots[i].handle != 0 &&
+            (ancestor == 0 || cap_descends(&process->lineages[i], ancestor))) {
             slot_clear(process, &process->caps->slots[i]);
             removed++;
         }
     }
     return removed;
-}
-
-void cap_delete_range(struct process *process, unsigned first, unsigned count)
-{
-    for (unsigned i = first; i < first + count; i++) {
-        if (process->caps->slots[i].handle != 0) {
-            slot_clear(process, &process->caps->slots[i]);
-        }
-    }
 }

@@ -108,7 +108,7 @@ static bool sweep_visit(struct visitor *visitor)
         return false;
     }
     revocation.removed +=
-        cap_delete_descendants(process, revocation.id, process->slots_swept, SLOTS_PER_PIECE);
+        cap_delete_range(process, revocation.id, process->slots_swept, SLOTS_PER_PIECE);
     process->slots_swept += SLOTS_PER_PIECE;
     if (process->slots_swept == CAPABILITY_SLOTS) {
         process->slots_swept = 0;

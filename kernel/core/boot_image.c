@@ -37,9 +37,10 @@ static void map_new(struct process *process, vaddr_t address, uint64_t pages, un
                     const void *data, uint64_t size)
 {
     struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
-    struct mapping_plan plan = {memory, address, 0, pages, access};
+    struct mapping wanted = {
+        .node.key = address, .memory = memory, .pages = pages, .access = access};
 
-    memory_check(memory != NULL && mapping_create(process, &plan) == STATUS_OK);
+    memory_check(memory != NULL && mapping_create(process, &wanted) == STATUS_OK);
     __builtin_memcpy(arch_to_virtual(memory_frame(memory, 0)), data, size); /* it is contiguous */
 }
 

@@ -247,7 +247,7 @@ static void caps_piece(struct mail *mail)
     struct process *process = container_of(mail, struct process, teardown.mail);
 
     if (process->slots_closed < CAPABILITY_SLOTS) {
-        cap_delete_range(process, process->slots_closed, SLOTS_PER_PIECE);
+        (void)cap_delete_range(process, 0, process->slots_closed, SLOTS_PER_PIECE);
         process->slots_closed += SLOTS_PER_PIECE;
     }
     if (!tell_children(process) || process->slots_closed < CAPABILITY_SLOTS) {

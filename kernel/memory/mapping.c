@@ -57,66 +57,51 @@ static struct mapping *mapping_at(const struct process *process, vaddr_t address
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static status_t mapping_begin(struct process *process, const struct mapping_plan *plan,
+static status_t mapping_begin(struct process *process, const struct mapping *wanted,
                               struct mapping **out)
 {
-    struct mapping *last = mapping_before(process, plan->address + (plan->pages - 1) * PAGE_SIZE);
+    vaddr_t address = wanted->node.key;
+    struct mapping *last = mapping_before(process, address + (wanted->pages - 1) * PAGE_SIZE);
     struct mapping *mapping;
 
-    if (last != NULL && last->node.key + last->pages * PAGE_SIZE > plan->address) {
+    if (last != NULL && last->node.key + last->pages * PAGE_SIZE > address) {
         return STATUS_EXISTS;
     }
     mapping = slab_alloc(&process->slab, &process->pool, sizeof(*mapping));
     if (mapping == NULL) {
         return STATUS_NO_MEMORY;
     }
-    mapping->memory = plan->memory;
-    mapping->first_page = plan->first_page;
-    mapping->pages = plan->pages;
-    mapping->access = plan->access | plan->memory->access;
-    mapping->node.key = plan->address;
+    *mapping = *wanted;
+    mapping->access |= mapping->memory->access;
     tree_insert(&process->mappings, &mapping->node);
     *out = mapping;
     return STATUS_OK;
 }
 
-/* Maps a block as one page, if it can be; false: it must be mapped by single pages. */
-static bool map_block(struct process *process, struct mapping *mapping, vaddr_t address,
-                      paddr_t frame, status_t *status)
-{
-    if (mapping->pages - mapping->done < POOL_BLOCK ||
-        (address | frame) % (POOL_BLOCK * PAGE_SIZE) != 0) {
-        return false;
-    }
-    *status = arch_space_map(&process->space, &process->pool, address, frame,
-                             mapping->access | PAGE_LARGE);
-    mapping->done += *status == STATUS_OK ? POOL_BLOCK : 0;
-    return *status != STATUS_EXISTS;
-}
-
 static status_t mapping_fill(struct process *process, struct mapping *mapping)
 {
     const struct memory_object *memory = mapping->memory;
-    bool in_blocks = memory->unit >= POOL_BLOCK;
-    status_t status = STATUS_OK;
 
-    for (unsigned i = 0; i < PIECE && mapping->done < mapping->pages && status == STATUS_OK; i++) {
-        vaddr_t address = mapping->node.key + mapping->done * PAGE_SIZE;
-        paddr_t frame = memory_frame(memory, mapping->first_page + mapping->done);
+    for (unsigned i = 0; i < PIECE && mapping->done < mapping->pages; i++) {
+        uint64_t page = mapping->first_page + mapping->done;
+        uint64_t in_row = memory->unit - page % memory->unit;
+        uint64_t left = mapping->pages - mapping->done;
+        unsigned pages = arch_space_map(
+            &process->space, &process->pool, mapping->node.key + mapping->done * PAGE_SIZE,
+            memory_frame(memory, page), in_row < left ? in_row : left, mapping->access);
 
-        if (in_blocks && map_block(process, mapping, address, frame, &status)) {
-            continue;
+        if (pages == 0) {
+            return STATUS_NO_MEMORY;
         }
-        status = arch_space_map(&process->space, &process->pool, address, frame, mapping->access);
-        mapping->done += status == STATUS_OK ? 1 : 0;
+        mapping->done += pages;
     }
-    return status == STATUS_OK && mapping->done < mapping->pages ? STATUS_AGAIN : status;
+    return mapping->done < mapping->pages ? STATUS_AGAIN : STATUS_OK;
 }
 
-status_t mapping_create(struct process *process, const struct mapping_plan *plan)
+status_t mapping_create(struct process *process, const struct mapping *wanted)
 {
     struct mapping *mapping;
-    status_t status = mapping_begin(process, plan, &mapping);
+    status_t status = mapping_begin(process, wanted, &mapping);
 
     if (status == STATUS_OK) {
         do {
@@ -133,26 +118,6 @@ static void mapping_forget(struct process *process, struct mapping *mapping)
     tree_remove(&process->mappings, &mapping->node);
     object_release(&mapping->memory->object);
     slab_free(&process->slab, mapping, sizeof(*mapping));
-}
-
-/* Whoever makes it, or takes it away because that failed, does so no longer. */
-static void mapping_end(struct mapping *mapping)
-{
-    mapping->waiter = NULL;
-    mapping->status = STATUS_OK;
-}
-
-/* Clears page tables, from the end; true when nothing of the mapping is in them any more. */
-static bool mapping_clear(struct process *process, struct mapping *mapping)
-{
-    for (unsigned i = 0; i < PIECE && mapping->done > 0; i++) {
-        unsigned pages =
-            arch_space_unmap(&process->space, mapping->node.key + (mapping->done - 1) * PAGE_SIZE);
-
-        ASSERT(pages > 0 && pages <= mapping->done);
-        mapping->done -= pages;
-    }
-    return mapping->done == 0;
 }
 
 static bool shootdown_visit(struct visitor *visitor)
@@ -196,21 +161,36 @@ static void shootdown_done(struct visitor *visitor)
     process_check_end(process);
 }
 
-/* A cleared mapping waits for the next shootdown, and with it `waiter`, if there is one. */
-static void mapping_leave(struct process *process, struct mapping *mapping, struct thread *waiter)
+/* Takes a piece of a mapping out of the page tables, from the end, whoever may be making it. When nothing
+ * is left in them it waits for the next shootdown (STATUS_BLOCKED), and with it `waiter`, if there is one,
+ * to go on with `outcome`. */
+static status_t mapping_remove(struct process *process, struct mapping *mapping,
+                               struct thread *waiter, status_t outcome)
 {
+    mapping->waiter = waiter;
+    mapping->status = outcome;
+    for (unsigned i = 0; i < PIECE && mapping->done > 0; i++) {
+        unsigned pages =
+            arch_space_unmap(&process->space, mapping->node.key + (mapping->done - 1) * PAGE_SIZE);
+
+        ASSERT(pages > 0 && pages <= mapping->done);
+        mapping->done -= pages;
+    }
+    if (mapping->done > 0) {
+        return STATUS_AGAIN;
+    }
     SCHED_POINT();
     mapping->leaving = true;
-    mapping->waiter = waiter;
     if (waiter != NULL) {
-        waiter->state =
-            TRACE_THREAD_STATE_TRAVELLING; /* a kill finds it when the visitor is back */
+        /* A kill finds it when the visitor is back. */
+        waiter->state = TRACE_THREAD_STATE_TRAVELLING;
     }
     process->pending++;
     list_append(&process->leaving, &mapping->link);
     if (list_empty(&process->flushing)) {
         shootdown_start(process);
     }
+    return STATUS_BLOCKED;
 }
 
 void mapping_init(struct process *process)
@@ -232,13 +212,9 @@ bool mapping_drop_step(struct process *process, unsigned budget)
 /* The first mapping that the revocation has not looked at. */
 static struct mapping *revoke_next(const struct process *process)
 {
-    struct tree_node *node = tree_at_or_before(&process->mappings, process->revoke_at);
+    struct tree_node *last = tree_at_or_before(&process->mappings, process->revoke_at);
+    struct tree_node *node = last != NULL ? tree_next(last) : tree_first(&process->mappings);
 
-    if (node == NULL) {
-        node = tree_first(&process->mappings);
-    } else if (node->key < process->revoke_at) {
-        node = tree_next(node);
-    }
     return node != NULL ? container_of(node, struct mapping, node) : NULL;
 }
 
@@ -252,56 +228,53 @@ bool mapping_revoke_step(struct process *process, uint32_t id, uint32_t *unmappe
             return true;
         }
         if (!mapping->leaving && cap_descends(&mapping->lineage, id)) {
-            mapping_end(mapping);
-            if (!mapping_clear(process, mapping)) {
+            if (mapping_remove(process, mapping, NULL, STATUS_OK) == STATUS_AGAIN) {
                 return false;
             }
-            mapping_leave(process, mapping, NULL);
             ++*unmapped;
         }
-        process->revoke_at = mapping->node.key + 1;
+        process->revoke_at = mapping->node.key;
     }
     return false;
 }
 
 /* ---- system calls ---------------------------------------------------------------------------- */
 
-/* Begins a mapping, or finds the one that this thread has begun: then its memory is not `second` any
- * more. */
+/* Begins the mapping that the caller asks for, of the memory that is its `second`. */
 static status_t map_begin(struct thread *caller, struct process *process, struct mapping **out)
 {
-    struct mapping_plan plan = {
+    struct mapping wanted = {
+        .node.key = arch_argument(&caller->frame, 2),
         .memory = (struct memory_object *)caller->second.object,
-        .address = arch_argument(&caller->frame, 2),
         .first_page = arch_argument(&caller->frame, 3),
         .pages = arch_argument(&caller->frame, 4),
         .access = (unsigned)arch_argument(&caller->frame, 5),
+        .waiter = caller,
+        .lineage = caller->second.lineage,
     };
-    status_t status;
+    status_t status =
+        cap_revoked(&wanted.lineage) ? STATUS_DEAD : mapping_begin(process, &wanted, out);
 
-    if (process->state != PROCESS_ALIVE ||
-        (plan.memory != NULL && cap_revoked(&caller->second.lineage))) {
-        return STATUS_DEAD;
-    }
-    if (plan.memory == NULL) {
-        *out = mapping_at(process, plan.address);
-        return *out != NULL && (*out)->waiter == caller ? STATUS_OK : STATUS_CANCELLED;
-    }
-    status = mapping_begin(process, &plan, out);
     if (status == STATUS_OK) {
-        (*out)->lineage = caller->second.lineage;
-        (*out)->waiter = caller;
         caller->second.object = NULL; /* the mapping has its reference now */
     }
     return status;
 }
 
+/* The first time it begins the mapping; afterwards it goes on with it, if nobody has ended that. */
 static status_t memory_map(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
-    struct mapping *mapping;
-    status_t status = map_begin(caller, process, &mapping);
+    struct mapping *mapping = mapping_at(process, arch_argument(&caller->frame, 2));
+    status_t status = STATUS_OK;
 
+    if (process->state != PROCESS_ALIVE) {
+        status = STATUS_DEAD;
+    } else if (caller->second.object != NULL) {
+        status = map_begin(caller, process, &mapping);
+    } else if (mapping == NULL || mapping->waiter != caller) {
+        status = STATUS_CANCELLED;
+    }
     if (status != STATUS_OK) {
         cap_drop_gift(&caller->second);
         return status;
@@ -312,13 +285,9 @@ static status_t memory_map(struct thread *caller, struct object *object)
         if (status != STATUS_NO_MEMORY) {
             return status;
         }
-        mapping->status = STATUS_NO_MEMORY; /* what is there already goes again */
     }
-    if (!mapping_clear(process, mapping)) {
-        return STATUS_AGAIN;
-    }
-    mapping_leave(process, mapping, caller);
-    return STATUS_BLOCKED;
+    return mapping_remove(process, mapping, caller,
+                          STATUS_NO_MEMORY); /* what is there goes again */
 }
 
 status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint64_t first_page,
@@ -366,12 +335,7 @@ static status_t memory_unmap(struct thread *caller, struct object *object)
     if (mapping == NULL || mapping->leaving || mapping->pages != arch_argument(&caller->frame, 2)) {
         return STATUS_BAD_ARGUMENT;
     }
-    mapping_end(mapping);
-    if (!mapping_clear(process, mapping)) {
-        return STATUS_AGAIN;
-    }
-    mapping_leave(process, mapping, caller);
-    return STATUS_BLOCKED;
+    return mapping_remove(process, mapping, caller, STATUS_OK);
 }
 
 status_t sys_memory_unmap(uint64_t target, uint64_t address, uint64_t pages)

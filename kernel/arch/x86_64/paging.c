@@ -198,33 +198,35 @@ static uint64_t entry_bits(unsigned access)
     bits |= access & PAGE_EXECUTE ? 0 : ENTRY_NO_EXECUTE;
     bits |= access & PAGE_DEVICE ? ENTRY_DEVICE : 0;
     bits |= access & PAGE_UNCACHED ? ENTRY_UNCACHED : 0;
-    bits |= access & PAGE_WRITE_COMBINED ? ENTRY_WRITE_COMBINED : 0;
-    return bits | (access & PAGE_LARGE ? ENTRY_LARGE : 0);
+    return bits | (access & PAGE_WRITE_COMBINED ? ENTRY_WRITE_COMBINED : 0);
 }
 
-status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address, paddr_t frame,
-                        unsigned access)
+unsigned arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address, paddr_t frame,
+                        uint64_t pages, unsigned access)
 {
-    unsigned level = access & PAGE_LARGE ? LEVEL_LARGE : LEVEL_PAGE;
-    uint64_t *entry = level == LEVEL_PAGE ? entry_near(space, address) : NULL;
+    bool fits = pages >= POOL_BLOCK && (address | frame) % LARGE_PAGE == 0;
+    unsigned level = fits ? LEVEL_LARGE : LEVEL_PAGE;
+    uint64_t *entry = fits ? NULL : entry_near(space, address);
 
-    ASSERT(address < USER_TOP && (address | frame) % (level ? LARGE_PAGE : PAGE_SIZE) == 0);
+    ASSERT(address < USER_TOP && (address | frame) % PAGE_SIZE == 0);
     if (entry == NULL) {
         entry = entry_walk(space->root, address, &level, USER_LINK, pool);
+        if (entry != NULL && is_link(*entry, level)) { /* the table of single pages stays */
+            level = LEVEL_PAGE;
+            entry = entry_walk(space->root, address, &level, USER_LINK, pool);
+        }
         if (entry == NULL) {
-            return STATUS_NO_MEMORY;
+            return 0;
         }
         if (level == LEVEL_PAGE) {
             remember_table(space, address, entry);
         }
     }
-    if (*entry & ENTRY_PRESENT) {
-        return STATUS_EXISTS;
-    }
+    ASSERT(!(*entry & ENTRY_PRESENT));
     /* [paging.map] release: who finds the frame sees what was put into it before. Pairs with
      * [paging.lookup]. */
-    store_release(entry, frame | entry_bits(access));
-    return STATUS_OK;
+    store_release(entry, frame | entry_bits(access) | (level == LEVEL_LARGE ? ENTRY_LARGE : 0));
+    return level == LEVEL_LARGE ? POOL_BLOCK : 1;
 }
 
 unsigned arch_space_unmap(struct arch_space *space, vaddr_t address)

@@ -75,7 +75,6 @@ enum page_access {
     PAGE_DEVICE = 8,          /* not RAM: the kernel itself cannot reach it */
     PAGE_UNCACHED = 16,       /* every access goes to the device, in order */
     PAGE_WRITE_COMBINED = 32, /* writes are gathered and may be reordered; reads are not cached */
-    PAGE_LARGE = 64,          /* POOL_BLOCK pages at once, address and frame aligned to that */
 };
 
 struct arch_space {
@@ -87,10 +86,11 @@ struct arch_space {
 /* Page tables come from `pool` and go back to it. */
 must_use status_t arch_space_init(struct arch_space *space, struct pool *pool);
 
-/* Maps one frame, or a block. STATUS_EXISTS where something is mapped (of a block also: where single
- * pages have been, whose table stays), STATUS_NO_MEMORY when the pool is empty. */
-must_use status_t arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address,
-                                 paddr_t frame, unsigned access);
+/* Maps a page where nothing is mapped: the first of `pages` that have their frames in a row, or a block of
+ * them at once where that is aligned and no single pages have been there (their table stays). Returns how
+ * many pages: 1, POOL_BLOCK, or 0 when the pool is empty. */
+must_use unsigned arch_space_map(struct arch_space *space, struct pool *pool, vaddr_t address,
+                                 paddr_t frame, uint64_t pages, unsigned access);
 
 /* Removes what was mapped at `address` in one piece; returns how many pages: 1, POOL_BLOCK, or 0 where
  * there was nothing. The caller flushes TLBs. */

@@ -175,10 +175,7 @@ must_use bool cap_find_fault(struct cap_table *table, struct cap *out);
 /* Removes one capability and gives its reference back. Owner only. */
 must_use status_t cap_delete(struct process *process, uint64_t handle);
 
-/* Removes those that descend from the capability `id`, in slots [first, first + count); returns how
- * many. Owner only. */
-unsigned cap_delete_descendants(struct process *process, uint32_t id, unsigned first,
-                                unsigned count);
-
-/* Removes all capabilities in slots [first, first + count). Owner only, process is ending. */
-void cap_delete_range(struct process *process, unsigned first, unsigned count);
+/* Removes those that descend from the capability with this id, for 0 all, in slots [first, first + count);
+ * returns how many. Owner only. */
+unsigned cap_delete_range(struct process *process, uint32_t ancestor, unsigned first,
+                          unsigned count);

@@ -19,23 +19,15 @@ struct mapping {
     uint64_t done;                /* (O) pages that are in the page tables, the first ones */
     unsigned access;              /* (I) enum page_access */
     bool leaving;          /* (O) out of the page tables, but not yet forgotten by all CPUs */
-    status_t status;       /* (O) what its maker, or who unmaps it, shall get in the end */
-    struct thread *waiter; /* (O) who makes it, as long as `done` < `pages`; or, travelling, who
-                                     waits for the shootdown; may be NULL */
+    status_t status;       /* (O) what `waiter` shall get when it has left */
+    struct thread *waiter; /* (O) who makes or clears it, may be gone; once leaving, who waits for
+                                     the shootdown, travelling; NULL: nobody */
     struct cap_lineage lineage; /* (I) of the capability through which it was made */
 };
 
-/* What is to be mapped where. */
-struct mapping_plan {
-    struct memory_object *memory;
-    vaddr_t address;     /* page-aligned */
-    uint64_t first_page; /* of the object */
-    uint64_t pages;
-    unsigned access;
-};
-
-/* A whole mapping at once, while nobody waits: at boot. Takes over a reference to the memory. */
-must_use status_t mapping_create(struct process *process, const struct mapping_plan *plan);
+/* A whole mapping at once, while nobody waits: at boot. `wanted` has the address, the memory, whose
+ * reference it takes over, first_page, pages and access; the rest is zero. */
+must_use status_t mapping_create(struct process *process, const struct mapping *wanted);
 
 /* Looks at a few mappings and unmaps those that were made through a descendant of the capability with
  * this id, in bounded pieces; counts them; true when all have been looked at. Their memory is kept
