@@ -8,7 +8,6 @@
  */
 #include "ipc/transfer.h"
 
-#include "kernel/arch.h"
 #include "kernel/user_copy.h"
 
 _Static_assert(IPC_BYTES_MAX <= PAGE_SIZE, "a transfer is bounded by few pages");

@@ -4,7 +4,6 @@
  */
 #include "smp/mailbox.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"

@@ -13,7 +13,6 @@
 #pragma once
 
 #include "kernel/timer.h"
-#include "kernel/types.h"
 #include "smp/mailbox_queue.h"
 #include "weft/trace_events.h"
 

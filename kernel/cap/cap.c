@@ -5,7 +5,6 @@
 #include "kernel/cap.h"
 
 #include "kernel/cpu.h"
-#include "kernel/process.h"
 #include "smp/atomic.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"

@@ -36,7 +36,6 @@
  * by side. Ids wrap after 2^32; two that are the same by then count as related.
  */
 #include "kernel/boot.h"
-#include "kernel/cap.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/mapping.h"

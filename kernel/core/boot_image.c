@@ -7,14 +7,11 @@
  * the program's memory as it is, with a head that tells its parts (struct weft_first_program). init
  * reads the archive and loads all other programs.
  */
-#include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/mapping.h"
 #include "kernel/panic.h"
-#include "kernel/process.h"
 #include "kernel/range.h"
-#include "kernel/thread.h"
 
 #define INIT_OFFSET 116u /* 110 bytes of header, "init" with its NUL, and up to a multiple of 4 */
 #define INIT_PRIORITY (PRIORITIES - 1)

@@ -15,7 +15,6 @@
  * 4. Making one takes three steps: on the process's CPU its memory, on its own CPU the vector, on the
  *    process's CPU the capability, which the thread carries meanwhile.
  */
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/panic.h"

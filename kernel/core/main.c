@@ -3,12 +3,10 @@
  * The portable start of the kernel: CPU 0 prepares every CPU's data, the trace and the first process,
  * then starts the other CPUs; from there on all are equal and live in idle_loop() and schedule().
  */
-#include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/options.h"
 #include "kernel/print.h"
-#include "kernel/process.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 

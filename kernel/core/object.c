@@ -6,7 +6,6 @@
 
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
-#include "kernel/process.h"
 #include "smp/quiescence.h"
 #include "trace/kernel/trace.h"
 

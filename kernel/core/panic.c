@@ -4,7 +4,6 @@
  */
 #include "kernel/panic.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/print.h"
 

@@ -4,14 +4,12 @@
  */
 #include "kernel/process.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/mapping.h"
 #include "kernel/order.h"
 #include "kernel/panic.h"
 #include "kernel/sched/switch.h"
-#include "kernel/thread.h"
 #include "smp/atomic.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"

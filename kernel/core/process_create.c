@@ -5,12 +5,9 @@
  * creator's CPU; then the calling thread, which carries the first capability to it, takes it to the CPU
  * where it shall be at home. Its `second` is the notification that shall tell of the process's end.
  */
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/process.h"
 #include "kernel/range.h"
-#include "kernel/thread.h"
 #include "weft/kernel_syscalls.h"
 
 _Static_assert(PROCESS_PAGES_MIN <= POOL_SEARCH, "the first pages move at once");

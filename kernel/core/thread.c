@@ -4,7 +4,6 @@
  */
 #include "kernel/thread.h"
 
-#include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/caller.h"
 #include "kernel/cpu.h"

@@ -3,7 +3,6 @@
  * System calls on another thread, by its capability. They run where the thread's process lives, which
  * gives the orders (kernel/core/order.c) and owns the thread while it rests.
  */
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
 #include "kernel/invoke.h"

@@ -6,7 +6,6 @@
 
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
-#include "kernel/object.h"
 #include "kernel/sched/account.h"
 #include "trace/kernel/trace.h"
 

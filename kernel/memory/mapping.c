@@ -22,7 +22,6 @@
  */
 #include "kernel/mapping.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/panic.h"

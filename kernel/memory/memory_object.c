@@ -7,7 +7,6 @@
  */
 #include "kernel/memory_object.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/user_copy.h"

@@ -8,8 +8,6 @@
  */
 #include "kernel/user_copy.h"
 
-#include "kernel/arch.h"
-
 /* Where a piece of user memory lies, up to the end of its page at most; NULL: not with this access. */
 static char *user_piece(const struct process *process, vaddr_t address, unsigned access,
                         size_t *bytes)

@@ -23,7 +23,6 @@
  */
 #pragma once
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 
 void account_derive_rich(struct sched_context *to, const struct sched_context *from) sched_rare;

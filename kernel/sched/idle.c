@@ -32,10 +32,8 @@
  *    times and for poll_min each time: the price in power.
  * 9. The address space of who ran last stays loaded meanwhile.
  */
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/options.h"
-#include "kernel/sched.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 

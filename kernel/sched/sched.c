@@ -4,7 +4,6 @@
  */
 #include "kernel/sched.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/sched/account.h"

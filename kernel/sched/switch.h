@@ -7,7 +7,6 @@
 #pragma once
 
 #include "arch/thread.h"
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "trace/kernel/trace.h"
 

@@ -4,7 +4,6 @@
  */
 #include "kernel/timer.h"
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "trace/kernel/trace.h"
 

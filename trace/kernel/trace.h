@@ -22,7 +22,6 @@
  */
 #pragma once
 
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "smp/atomic.h"
 #include "trace/kernel/layout.h"

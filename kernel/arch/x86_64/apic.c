@@ -15,7 +15,6 @@
  */
 #include "arch/platform.h"
 #include "arch/registers.h"
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 

@@ -7,7 +7,6 @@
  * pointers gives a short list, not a wrong machine; so does a panic while there is only the boot stack.
  */
 #include "arch/platform.h"
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/print.h"
 

@@ -14,7 +14,6 @@
 
 #include "arch/platform.h"
 #include "arch/registers.h"
-#include "kernel/arch.h"
 #include "kernel/boot.h"
 #include "kernel/panic.h"
 #include "smp/atomic.h"

@@ -13,7 +13,6 @@
 #include "arch/frame.h"
 #include "arch/platform.h"
 #include "arch/registers.h"
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
 #include "kernel/panic.h"

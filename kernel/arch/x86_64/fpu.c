@@ -14,7 +14,6 @@
 #include "arch/platform.h"
 #include "arch/registers.h"
 #include "arch/thread.h"
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 
 #define FCW_DEFAULT 0x37f    /* all x87 exceptions masked, extended precision */

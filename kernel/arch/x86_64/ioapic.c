@@ -12,7 +12,6 @@
  * and trigger adds to that.
  */
 #include "arch/platform.h"
-#include "kernel/arch.h"
 #include "kernel/cpu.h"
 
 #define IOAPIC_AREA 0x100000u /* others would be there, too */

@@ -19,7 +19,6 @@
 #pragma once
 
 #include "kernel/object.h"
-#include "kernel/types.h"
 #include "smp/atomic.h"
 
 struct cap_slot {

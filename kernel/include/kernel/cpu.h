@@ -9,7 +9,6 @@
 #include "kernel/sched.h"
 #include "kernel/thread.h"
 #include "kernel/timer.h"
-#include "kernel/types.h"
 #include "smp/mailbox.h"
 #include "trace/kernel/ring.h"
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "kernel/order.h"
-#include "kernel/thread.h"
 #include "smp/atomic.h"
 
 /* The current thread has faulted. cause: what the message's first word says. */

@@ -8,7 +8,6 @@
 
 #include "kernel/memory_object.h"
 #include "kernel/process.h"
-#include "kernel/tree.h"
 
 struct mapping {
     struct tree_node node;        /* (O) of the process; the key is the address */

@@ -15,7 +15,6 @@
 #include "kernel/arch.h"
 #include "kernel/object.h"
 #include "kernel/pool.h"
-#include "kernel/types.h"
 
 #define MEMORY_PAGES_MAX (512u * 512u) /* pages of one object, 1 GiB */
 

@@ -15,7 +15,6 @@
 #pragma once
 
 #include "kernel/policy.h"
-#include "kernel/types.h"
 
 struct options {
     uint64_t trace_mask; /* the low byte */

@@ -17,7 +17,6 @@
 #pragma once
 
 #include "kernel/tree.h"
-#include "kernel/types.h"
 
 #define POOL_BLOCK 512u /* pages; what one large entry of a page table maps */
 #define POOL_SEARCH 64u /* runs that a search looks at, or a move takes, at most */

@@ -17,11 +17,9 @@
 #include "kernel/arch.h"
 #include "kernel/cap.h"
 #include "kernel/list.h"
-#include "kernel/object.h"
 #include "kernel/pool.h"
 #include "kernel/slab.h"
 #include "kernel/tree.h"
-#include "kernel/types.h"
 
 struct thread;
 

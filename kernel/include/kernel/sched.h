@@ -13,7 +13,6 @@
 #pragma once
 
 #include "kernel/policy.h"
-#include "kernel/types.h"
 
 /* What is rare on a fast path: it keeps the registers of its callers, and lies out of their way. */
 #define sched_rare __attribute__((preserve_most, noinline, cold))

@@ -10,7 +10,6 @@
 
 #include "kernel/list.h"
 #include "kernel/tree.h"
-#include "kernel/types.h"
 
 #define TIME_UNLIMITED (~0ull)
 #define WEIGHT_DEFAULT 10

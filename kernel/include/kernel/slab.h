@@ -7,7 +7,6 @@
 #pragma once
 
 #include "kernel/pool.h"
-#include "kernel/types.h"
 
 #define SLAB_CLASSES 5 /* 64, 128, 256, 512, 1344 bytes */
 #define SLAB_MAX 1344

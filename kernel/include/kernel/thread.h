@@ -22,12 +22,9 @@
 #pragma once
 
 #include "arch/frame.h"
-#include "kernel/cap.h"
-#include "kernel/list.h"
 #include "kernel/process.h"
 #include "kernel/sched_context.h"
 #include "kernel/timer.h"
-#include "kernel/types.h"
 #include "smp/mailbox.h"
 #include "weft/trace_events.h"
 

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "kernel/tree.h"
-#include "kernel/types.h"
 
 struct timeout {
     struct tree_node node;         /* (O) by deadline */
