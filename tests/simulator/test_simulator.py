@@ -54,13 +54,10 @@ def microseconds(script: Path, key: str) -> int:
     return next(int(line.split()[1]) for line in script.read_text().splitlines() if line.startswith(key))
 
 
-# The guest's slices are longer than the simulator's by what the kernel itself needs. A fair policy compares
-# times that were used: the scripts have weights with which no two of them come close.
-SAME = [
-    (name, policy)
-    for name in ("periodic", "slices", "shares", "bounded")
-    for policy in ("fixed", "edf", "fair")
-]
+SAME = [(name, policy) for name in ("periodic", "slices", "shares", "bounded") for policy in ("fixed", "edf")]
+# A fair policy compares times that were used: where two come close, the kernel's own time, which is in the
+# guest's slices and not in the simulator's, decides who is next. The other two scripts have such instants.
+SAME += [("slices", "fair"), ("bounded", "fair")]
 
 
 @pytest.mark.parametrize(("name", "policy"), SAME)
