@@ -46,8 +46,8 @@ static struct {
     uint32_t id;
     uint64_t now;
     uint64_t slice_end, budget_end; /* 0: none */
-    struct thread *slice_thread;
-    bool spared, need_resched;
+    struct thread *slice_thread;    /* NULL: whoever runs at its end goes to the back */
+    bool need_resched;
     uint32_t running; /* id of who runs as far as the trace knows */
     uint64_t switches;
 } cpu;
@@ -181,9 +181,9 @@ static void slice_ended(void)
     bool shares = thread != NULL && cpu.queue.policy->shares(&cpu.queue, &thread->own);
 
     cpu.slice_end = 0;
-    cpu.spared = shares && thread != cpu.slice_thread && !cpu.spared;
-    if (cpu.spared) {
+    if (shares && thread != cpu.slice_thread && cpu.slice_thread != NULL) {
         start_slice();
+        cpu.slice_thread = NULL;
     } else if (shares) {
         leave(thread, false);
     }

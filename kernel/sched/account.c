@@ -47,10 +47,8 @@ void account_resettle(struct thread *thread)
 {
     cycles_t now = arch_cycles();
 
-    if (!thread->idle) {
-        account_settle(thread, now);
-        account_start(thread->run.sc, now);
-    }
+    account_settle(thread, now);
+    account_start(thread->run.sc, now);
 }
 
 void account_lend_running(struct thread *server, struct thread *client)

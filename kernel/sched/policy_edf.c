@@ -20,22 +20,14 @@ static uint64_t urgency(const struct sched_context *sc)
 
 static void enqueue(struct run_queue *queue, struct sched_entity *entity, bool first)
 {
-    entity->node.key = urgency(entity->sc) << 1 | !first;
-    tree_insert(&queue->tree, &entity->node);
-    queue->ready = 1;
-}
-
-static void dequeue(struct run_queue *queue, struct sched_entity *entity)
-{
-    tree_remove(&queue->tree, &entity->node);
-    queue->ready = !tree_empty(&queue->tree);
+    ordered_enqueue(queue, entity, urgency(entity->sc) << 1 | !first);
 }
 
 static struct sched_entity *pick(struct run_queue *queue)
 {
     struct sched_entity *best = container_of(tree_first(&queue->tree), struct sched_entity, node);
 
-    dequeue(queue, best);
+    ordered_dequeue(queue, best);
     return best;
 }
 
@@ -49,4 +41,4 @@ static bool shares(const struct run_queue *queue, const struct sched_context *ru
     return queue->ready != 0 && tree_first(&queue->tree)->key >> 1 == urgency(running);
 }
 
-const struct policy policy_edf = {"edf", enqueue, dequeue, pick, beats, shares};
+const struct policy policy_edf = {"edf", enqueue, ordered_dequeue, pick, beats, shares};

@@ -36,22 +36,14 @@ static void enqueue(struct run_queue *queue, struct sched_entity *entity, bool f
     } else if (sc->progress > most) {
         sc->progress = most;
     }
-    entity->node.key = sc->progress;
-    tree_insert(&queue->tree, &entity->node);
-    queue->ready = 1;
-}
-
-static void dequeue(struct run_queue *queue, struct sched_entity *entity)
-{
-    tree_remove(&queue->tree, &entity->node);
-    queue->ready = !tree_empty(&queue->tree);
+    ordered_enqueue(queue, entity, sc->progress);
 }
 
 static struct sched_entity *pick(struct run_queue *queue)
 {
     struct sched_entity *best = container_of(tree_first(&queue->tree), struct sched_entity, node);
 
-    dequeue(queue, best);
+    ordered_dequeue(queue, best);
     if (best->sc->progress > queue->progress) {
         queue->progress = best->sc->progress;
     }
@@ -72,4 +64,4 @@ static bool shares(const struct run_queue *queue, const struct sched_context *ru
     return queue->ready != 0;
 }
 
-const struct policy policy_fair = {"fair", enqueue, dequeue, pick, beats, shares};
+const struct policy policy_fair = {"fair", enqueue, ordered_dequeue, pick, beats, shares};

@@ -271,12 +271,11 @@ static void slice_ended(struct timeout *slice)
     struct run_queue *queue = &arch_this_cpu()->queue;
     struct thread *thread = current();
     bool shares = !thread->idle && queue->policy->shares(queue, percpu(sc));
-    bool ran_all = percpu(slice_thread) == thread->id;
 
     (void)slice;
-    percpu(spared) = shares && !ran_all && !percpu(spared);
-    if (percpu(spared)) {
+    if (shares && percpu(slice_thread) != thread->id && percpu(slice_thread) != 0) {
         start_slice();
+        percpu(slice_thread) = 0;
     } else if (shares) { /* who comes next starts it */
         thread_leave_cpu(TRACE_THREAD_STATE_RUNNABLE);
         requeue(queue, thread, false);

@@ -33,8 +33,7 @@ struct cpu {
     struct timer timer;                /* (O) */
     struct timeout slice;              /* (O) not set: nobody to share with */
     struct timeout budget;             /* (O) of who runs; not set: it has none */
-    uint32_t slice_thread;             /* (O) id of who ran when the slice began */
-    bool spared;           /* (O) at the end of the last slice somebody else ran, and went on */
+    uint32_t slice_thread; /* (O) id of who shall go to the back at its end; 0: whoever runs */
     struct again again;    /* (O) */
     int64_t poll_debt;     /* (O) what polling has cost here, less what it has saved */
     uint32_t poll_rest;    /* (O) how many polls more shall be short */

@@ -44,6 +44,22 @@ extern const struct policy policy_fixed, policy_edf, policy_fair;
 
 void run_queue_init(struct run_queue *queue, const struct policy *policy, cycles_t slice);
 
+/* ---- for policies that order by a key ---------------------------------------------------------- */
+
+static inline void ordered_enqueue(struct run_queue *queue, struct sched_entity *entity,
+                                   uint64_t key)
+{
+    entity->node.key = key;
+    tree_insert(&queue->tree, &entity->node);
+    queue->ready = 1;
+}
+
+static inline void ordered_dequeue(struct run_queue *queue, struct sched_entity *entity)
+{
+    tree_remove(&queue->tree, &entity->node);
+    queue->ready = !tree_empty(&queue->tree);
+}
+
 /* ---- budgets, for all policies ------------------------------------------------------------------ */
 
 static inline cycles_t budget_left(const struct sched_context *sc)
