@@ -17,7 +17,7 @@
 #define STACK_BASE 0xffffc08000000000
 #define KERNEL_BASE 0xffffffff80000000
 
-/* Where APs start executing, in real mode: a page below 1 MiB (see trampoline.S). */
+/* Where APs start executing, in real mode: a page below 1 MiB (see boot.S). */
 #define TRAMPOLINE_PADDR 0x8000
 
 /* Stacks: CPU n has the slot at STACK_BASE + n * STACK_SLOT. Offsets of the stacks' ends within it;
