@@ -184,11 +184,6 @@ status_t cap_create(struct thread *caller, const struct object_class *class, cpu
     return *out != NULL ? cap_publish(caller, *out, class->rights) : STATUS_NO_MEMORY;
 }
 
-status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle)
-{
-    return cap_insert(process, &process->object, rights, 0, handle);
-}
-
 /* ---- handing on ------------------------------------------------------------------------------ */
 
 static bool may_badge(const struct cap *cap, uint64_t badge)

@@ -27,7 +27,7 @@ static status_t process_begin(struct thread *caller, struct process *creator)
     name_from_words(name, arch_argument(&caller->frame, 1), arch_argument(&caller->frame, 2));
     process = process_build(creator, &pool, name, (cpu_t)arch_argument(&caller->frame, 5));
     /* Its handle on itself; cannot fail, as the table is empty. */
-    (void)!cap_insert_self(process, RIGHT_READ | RIGHT_MANAGE, &own_handle);
+    (void)!cap_insert(process, &process->object, RIGHT_READ | RIGHT_MANAGE, 0, &own_handle);
     process->quota = PROCESS_PAGES_MIN;
     thread_carry(caller, &process->object, RIGHTS_ALL);
     return STATUS_OK;

@@ -28,6 +28,15 @@ static unsigned class_of(size_t size)
     return bucket;
 }
 
+void slab_free(struct slab *slab, void *memory, size_t size)
+{
+    struct slab_slot *slot = memory;
+    unsigned bucket = class_of(size);
+
+    slot->next = slab->free[bucket];
+    slab->free[bucket] = slot;
+}
+
 static bool slab_grow(struct slab *slab, struct pool *pool, unsigned bucket)
 {
     paddr_t frame = pool_alloc_page(pool);
@@ -42,10 +51,7 @@ static bool slab_grow(struct slab *slab, struct pool *pool, unsigned bucket)
     slab->pages = page;
     for (size_t offset = PAGE_SIZE % size != 0 ? PAGE_SIZE % size : size; offset < PAGE_SIZE;
          offset += size) {
-        struct slab_slot *slot = (struct slab_slot *)((char *)page + offset);
-
-        slot->next = slab->free[bucket];
-        slab->free[bucket] = slot;
+        slab_free(slab, (char *)page + offset, size);
     }
     return true;
 }
@@ -62,15 +68,6 @@ void *slab_alloc(struct slab *slab, struct pool *pool, size_t size)
     slab->free[bucket] = slot->next;
     __builtin_memset(slot, 0, class_size[bucket]);
     return slot;
-}
-
-void slab_free(struct slab *slab, void *memory, size_t size)
-{
-    struct slab_slot *slot = memory;
-    unsigned bucket = class_of(size);
-
-    slot->next = slab->free[bucket];
-    slab->free[bucket] = slot;
 }
 
 bool slab_destroy_step(struct slab *slab, struct pool *pool, unsigned budget)

@@ -147,7 +147,8 @@ must_use bool cap_keep(const struct cap *cap, unsigned rights);
 void cap_drop(struct object *object, unsigned rights);
 
 /* Puts the first capability to an object into a free slot: it descends from nobody. Takes over a
- * reference if it succeeds. Owner only. */
+ * reference if it succeeds; a process's capability to itself has none, as a process that nobody else can
+ * name ends. Owner only. */
 must_use status_t cap_insert(struct process *process, struct object *object, unsigned rights,
                              uint64_t badge, uint64_t *handle);
 
@@ -159,10 +160,6 @@ must_use status_t cap_publish(struct thread *caller, struct object *object, unsi
  * handle becomes the caller's result. STATUS_NO_MEMORY, STATUS_NO_SLOT. The process's CPU. */
 must_use status_t cap_create(struct thread *caller, const struct object_class *class, cpu_t cpu,
                              struct object **out);
-
-/* Puts a process's capability to itself into its own table. It does not count as a reference: a
- * process that nobody else can name ends. Owner only. */
-must_use status_t cap_insert_self(struct process *process, unsigned rights, uint64_t *handle);
 
 /* The table's slot 0, which no handle of a program's reaches: the endpoint that a process's faults go
  * to, with the badge under which. cap_set_fault puts a gift there in the place of what was there (a gift
