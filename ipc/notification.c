@@ -261,15 +261,11 @@ static const struct object_class notification_class = {
     .signal = notification_signal,
 };
 
-static status_t notification_create(struct thread *caller, struct object *object)
+status_t do_notification_create(struct thread *caller, struct object *object)
 {
-    return cap_create(caller, &notification_class, (cpu_t)arch_argument(&caller->frame, 0),
-                      &object);
-}
+    uint64_t place = arch_argument(&caller->frame, 0);
+    status_t status = range_check_place(caller, place);
 
-status_t sys_notification_create(uint64_t place)
-{
-    status_t status = range_check_cpu((uint32_t)place, place >> 32);
-
-    return status != STATUS_OK ? status : invoke_on_self(notification_create);
+    return status != STATUS_OK ? status
+                               : cap_create(caller, &notification_class, (cpu_t)place, &object);
 }

@@ -55,10 +55,12 @@ status_t range_check(struct cap_table *table, uint64_t handle, enum object_type 
                : STATUS_NO_RIGHT;
 }
 
-status_t range_check_cpu(uint64_t cpu, uint64_t cpus)
+status_t range_check_place(const struct thread *caller, uint64_t place)
 {
+    uint64_t cpu = (uint32_t)place;
+
     if (cpu >= boot_info.cpu_count) {
         return STATUS_BAD_ARGUMENT;
     }
-    return range_check(current()->process->caps, cpus, OBJECT_CPUS, RIGHT_WRITE, cpu, 1);
+    return range_check(caller->process->caps, place >> 32, OBJECT_CPUS, RIGHT_WRITE, cpu, 1);
 }

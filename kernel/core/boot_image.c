@@ -148,11 +148,10 @@ static void startup_place(struct process *process)
 
 void process_start_init(void)
 {
-    struct thread_start start = {
-        .priority = INIT_PRIORITY, .stack = INIT_STACK_TOP, .argument = STARTUP_ADDRESS};
     struct pool pool = {0};
     struct process *process;
     struct thread *thread;
+    vaddr_t entry;
 
     if (boot_info.initrd_size == 0) {
         panic("no boot image: give one with -initrd");
@@ -161,12 +160,13 @@ void process_start_init(void)
     memory_check(pool.free_pages >= PROCESS_PAGES_MIN);
     process = process_build(NULL, &pool, startup.name, 0);
     process_join(process);
-    start.entry = program_load(process);
+    entry = program_load(process);
     grant_all(process);
     startup_place(process);
     map_new(process, INIT_STACK_TOP - INIT_STACK_PAGES * PAGE_SIZE, INIT_STACK_PAGES,
             PAGE_READ | PAGE_WRITE, NULL, 0);
-    thread = thread_create(process, &start, false);
+    thread = thread_create(process, 0, INIT_PRIORITY);
     memory_check(thread != NULL);
+    arch_frame_init(&thread->frame, entry, INIT_STACK_TOP, STARTUP_ADDRESS);
     thread_start(thread);
 }

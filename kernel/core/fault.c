@@ -117,23 +117,18 @@ _Noreturn void fault_current(uint64_t cause, uint64_t address, uint64_t instruct
 
 /* ---- setting the endpoint -------------------------------------------------------------------- */
 
-static status_t set_fault_endpoint(struct thread *caller, struct object *object)
+status_t do_process_fault_endpoint(struct thread *caller, struct object *object)
 {
-    return cap_set_fault((struct process *)object, &caller->second);
-}
+    uint64_t handle = arch_argument(&caller->frame, 1);
+    struct cap_gift endpoint = {0};
+    status_t status = STATUS_OK;
+    struct cap cap;
 
-status_t sys_process_fault_endpoint(uint64_t process, uint64_t endpoint)
-{
-    struct thread *caller = current();
-    struct cap_table *caps = caller->process->caps;
-    struct cap target, cap;
-    status_t status = cap_lookup(caps, process, OBJECT_PROCESS, RIGHT_MANAGE, &target);
-
-    if (status == STATUS_OK && endpoint != 0) {
-        status = cap_lookup(caps, endpoint, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
+    if (handle != 0) {
+        status = cap_lookup(caller->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
         if (status == STATUS_OK) {
-            status = cap_take(caller->process, endpoint, RIGHT_WRITE, 0, &caller->second);
+            status = cap_take(caller->process, handle, RIGHT_WRITE, 0, &endpoint);
         }
     }
-    return status != STATUS_OK ? status : object_invoke(target.object, set_fault_endpoint);
+    return status != STATUS_OK ? status : cap_set_fault((struct process *)object, &endpoint);
 }

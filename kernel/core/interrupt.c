@@ -57,7 +57,7 @@ void interrupt_fired(struct arch_interrupt *arch)
     }
 }
 
-static status_t acknowledge(struct thread *caller, struct object *object)
+status_t do_interrupt_acknowledge(struct thread *caller, struct object *object)
 {
     struct interrupt *interrupt = (struct interrupt *)object;
     bool more = interrupt->state == MORE && !interrupt->arch.level;
@@ -71,16 +71,6 @@ static status_t acknowledge(struct thread *caller, struct object *object)
         signal_driver(interrupt, 0);
     }
     return STATUS_OK;
-}
-
-status_t sys_interrupt_acknowledge(uint64_t handle)
-{
-    struct cap cap;
-    status_t status =
-        cap_lookup(current()->process->caps, handle, OBJECT_INTERRUPT, RIGHT_WRITE, &cap);
-
-    return status != STATUS_OK ? status
-                               : sched_preemption_point(object_invoke(cap.object, acknowledge));
 }
 
 status_t sys_interrupt_message(uint64_t handle)
@@ -163,7 +153,7 @@ status_t sys_interrupt_create(uint64_t interrupts, uint64_t line, uint64_t place
     status_t status = range_check(caps, interrupts, OBJECT_INTERRUPTS, RIGHT_WRITE, number, 1);
 
     if (status == STATUS_OK) {
-        status = range_check_cpu((uint32_t)place, place >> 32);
+        status = range_check_place(caller, place);
     }
     if (status == STATUS_OK) {
         status = self_check();

@@ -9,6 +9,7 @@
 #include "kernel/cpu.h"
 #include "kernel/order.h"
 #include "smp/sched_point.h"
+#include "weft/kernel_syscalls.h"
 
 /* Sends the thread to itself, to go on later. Other than on one journey, an object could meanwhile be
  * gone, so the thread holds a reference for as long as this lasts. False: it is gone already. */
@@ -61,6 +62,18 @@ void invoke_arrived(struct mail *mail)
     thread_wake(thread, 0);
 }
 
+status_t invoke_continue(struct thread *thread, struct object *object, invoke_fn function,
+                         enum trace_travel travel)
+{
+    thread->invoke = function;
+    thread->invoke_object = object;
+    if (object->cpu == percpu(id)) {
+        return function(thread, object);
+    }
+    thread_send(thread, object->cpu, travel, invoke_arrived);
+    return STATUS_BLOCKED;
+}
+
 status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_travel travel)
 {
     struct thread *caller = current();
@@ -74,36 +87,23 @@ status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_
     }
     status = function(caller, object);
     if (status == STATUS_AGAIN) {
-        if (invoke_again(caller, false)) {
-            schedule();
-        }
-        return STATUS_DEAD;
+        status = invoke_again(caller, false) ? STATUS_BLOCKED : STATUS_DEAD;
     }
-    if (status == STATUS_BLOCKED) {
-        if (current() == caller) {
-            thread_leave_cpu(caller->state);
-        }
-        schedule();
+    if (status != STATUS_BLOCKED) {
+        return status;
     }
-    return status;
-}
-
-status_t invoke_continue(struct thread *thread, struct object *object, invoke_fn function,
-                         enum trace_travel travel)
-{
-    thread->invoke = function;
-    thread->invoke_object = object;
-    if (object->cpu == percpu(id)) {
-        return function(thread, object);
+    if (current() == caller) {
+        thread_leave_cpu(caller->state);
     }
-    thread_send(thread, object->cpu, travel, invoke_arrived);
-    return STATUS_BLOCKED;
+    schedule();
 }
 
 status_t object_invoke(struct object *object, invoke_fn function)
 {
     return object_invoke_as(object, function, TRACE_TRAVEL_REMOTE_CALL);
 }
+
+/* ---- system calls ---------------------------------------------------------------------------- */
 
 status_t self_check(void)
 {
@@ -137,3 +137,27 @@ status_t invoke_take_notification(struct thread *caller, uint64_t handle, uint64
     }
     return status;
 }
+
+static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigned right,
+                                 invoke_fn function)
+{
+    struct cap cap;
+    status_t status = cap_lookup(current()->process->caps, handle, type, right, &cap);
+
+    return status != STATUS_OK ? status
+                               : sched_preemption_point(object_invoke(cap.object, function));
+}
+
+/* The handlers of all calls that abi.toml gives an `object`. */
+#define HANDLER_ON_OBJECT(name, type, right)                                                       \
+    status_t sys_##name(uint64_t handle)                                                           \
+    {                                                                                              \
+        return invoke_by_handle(handle, type, right, do_##name);                                   \
+    }
+#define HANDLER_ON_SELF(name)                                                                      \
+    status_t sys_##name(void)                                                                      \
+    {                                                                                              \
+        return invoke_on_self(do_##name);                                                          \
+    }
+SYSCALLS_ON_OBJECTS(HANDLER_ON_OBJECT)
+SYSCALLS_ON_SELF(HANDLER_ON_SELF)

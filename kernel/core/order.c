@@ -38,12 +38,14 @@
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
 #include "kernel/invoke.h"
+#include "kernel/range.h"
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/timer.h"
 #include "smp/sched_point.h"
 #include "kernel/wait.h"
 #include "trace/kernel/trace.h"
+#include "weft/kernel_syscalls.h"
 
 static struct thread *thread_of(struct object *object)
 {
@@ -256,7 +258,7 @@ static status_t obey_oneself(struct thread *caller)
     return STATUS_BLOCKED;
 }
 
-status_t order_to_die(struct thread *caller, struct object *object)
+status_t do_thread_kill(struct thread *caller, struct object *object)
 {
     struct thread *thread = thread_of(object);
 
@@ -271,7 +273,7 @@ status_t order_to_die(struct thread *caller, struct object *object)
     return wait_for(thread, caller);
 }
 
-status_t order_to_rest(struct thread *caller, struct object *object)
+status_t do_thread_suspend(struct thread *caller, struct object *object)
 {
     struct thread *thread = thread_of(object);
 
@@ -289,7 +291,7 @@ status_t order_to_rest(struct thread *caller, struct object *object)
     return wait_for(thread, caller);
 }
 
-status_t order_to_go_on(struct thread *caller, struct object *object)
+status_t do_thread_resume(struct thread *caller, struct object *object)
 {
     struct thread *thread = thread_of(object);
 
@@ -319,15 +321,16 @@ static status_t order_delivered(struct thread *caller, struct object *object)
     return thread->order_out ? wait_for(thread, caller) : STATUS_OK;
 }
 
-status_t order_to_move(struct thread *caller, struct object *object)
+status_t do_thread_affinity(struct thread *caller, struct object *object)
 {
     struct thread *thread = thread_of(object);
+    uint64_t place = arch_argument(&caller->frame, 1);
+    status_t status = range_check_place(caller, place);
 
-    if (thread->dead) {
-        return STATUS_DEAD;
+    if (status != STATUS_OK || thread->dead) {
+        return status != STATUS_OK ? status : STATUS_DEAD;
     }
-    /* Relaxed: released with the mail. */
-    store_relaxed(&thread->affinity, (cpu_t)arch_argument(&caller->frame, 1));
+    store_relaxed(&thread->affinity, (cpu_t)place); /* Relaxed: released with the mail. */
     if (thread == caller) {
         return order_pending(thread) ? obey_oneself(caller) : STATUS_OK;
     }

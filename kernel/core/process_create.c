@@ -81,7 +81,7 @@ status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint
                             uint64_t bits, uint64_t place)
 {
     struct thread *caller = current();
-    status_t status = range_check_cpu((uint32_t)place, place >> 32);
+    status_t status = range_check_place(caller, place);
 
     (void)name0, (void)name1; /* read on the process's CPU */
     if (status == STATUS_OK) {

@@ -22,7 +22,7 @@ status_t sys_statistics_cpu(uint64_t cpus, uint64_t cpu, uint64_t address)
 }
 
 /* Limit: one pass over all threads of the process. */
-static status_t process_statistics(struct thread *caller, struct object *object)
+status_t do_process_statistics(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     struct weft_process_statistics statistics = {
@@ -40,14 +40,4 @@ static status_t process_statistics(struct thread *caller, struct object *object)
     }
     return user_copy_out(caller->process, &statistics, arch_argument(&caller->frame, 1),
                          sizeof(statistics));
-}
-
-status_t sys_process_statistics(uint64_t process, uint64_t address)
-{
-    struct cap cap;
-    status_t status =
-        cap_lookup(current()->process->caps, process, OBJECT_PROCESS, RIGHT_READ, &cap);
-
-    (void)address; /* read on the process's CPU */
-    return status != STATUS_OK ? status : object_invoke(cap.object, process_statistics);
 }

@@ -8,26 +8,11 @@
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
+#include "kernel/order.h"
 #include "kernel/range.h"
 #include "kernel/user_copy.h"
-#include "smp/quiescence.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
-
-static struct cap_table *own_caps(void)
-{
-    return current()->process->caps;
-}
-
-/* A call on an object that needs no more than a handle. */
-static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigned rights,
-                                 invoke_fn function)
-{
-    struct cap cap;
-    status_t status = cap_lookup(own_caps(), handle, type, rights, &cap);
-
-    return status != STATUS_OK ? status : object_invoke(cap.object, function);
-}
 
 /* ---- nothing and waiting --------------------------------------------------------------------- */
 
@@ -75,7 +60,7 @@ status_t sys_process_exit(uint64_t status)
     process_end_current(CAUSE_EXITED, (uint32_t)status);
 }
 
-static status_t process_status(struct thread *caller, struct object *object)
+status_t do_process_status(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
 
@@ -85,71 +70,48 @@ static status_t process_status(struct thread *caller, struct object *object)
     return STATUS_OK;
 }
 
-status_t sys_process_status(uint64_t process)
-{
-    return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_READ, process_status);
-}
-
-static status_t process_kill(struct thread *caller, struct object *object)
+status_t do_process_kill(struct thread *caller, struct object *object)
 {
     (void)caller;
     process_end((struct process *)object, CAUSE_KILLED, 0);
     return STATUS_OK;
 }
 
-status_t sys_process_kill(uint64_t process)
-{
-    return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_MANAGE, process_kill);
-}
-
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static status_t create_thread(struct thread *caller, struct object *object)
+status_t do_thread_create(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     uint64_t placement = arch_argument(&caller->frame, 1);
+    uint64_t priority = (placement & 0xffffffff & ~THREAD_UNNAMED) >> 16;
+    vaddr_t entry = arch_argument(&caller->frame, 2);
+    vaddr_t stack = arch_argument(&caller->frame, 3);
     bool named = (placement & THREAD_UNNAMED) == 0;
-    struct thread_start start = {
-        .cpu = (cpu_t)(placement & 0xffff),
-        .priority = (int8_t)(placement >> 16 & 0x7f),
-        .entry = arch_argument(&caller->frame, 2),
-        .stack = arch_argument(&caller->frame, 3),
-        .argument = arch_argument(&caller->frame, 4),
-        .cause = caller->id,
-    };
     struct thread *thread;
+    status_t status = range_check_place(caller, placement & 0xffffffff0000ffff);
 
-    if (process->state != PROCESS_ALIVE) {
-        return STATUS_DEAD;
-    }
-    thread = thread_create(process, &start, named);
-    if (thread == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    if (!named) {
-        arch_set_result(&caller->frame, thread->id);
-        thread_start(thread);
-        return STATUS_OK;
-    }
-    thread_carry(caller, &thread->object, RIGHTS_ALL);
-    thread_start(thread);
-    return thread_collect(caller, 0, STATUS_OK);
-}
-
-status_t sys_thread_create(uint64_t process, uint64_t placement, uint64_t entry, uint64_t stack,
-                           uint64_t argument)
-{
-    status_t status = range_check_cpu(placement & 0xffff, placement >> 32);
-
-    (void)argument; /* read on the process's CPU */
     if (status != STATUS_OK) {
         return status;
     }
-    if (((uint32_t)placement & ~THREAD_UNNAMED) >> 16 > (uint32_t)current()->ceiling ||
-        entry >= USER_TOP || stack > USER_TOP) {
+    if (priority > (uint64_t)caller->ceiling || entry >= USER_TOP || stack > USER_TOP) {
         return STATUS_BAD_ARGUMENT;
     }
-    return invoke_by_handle(process, OBJECT_PROCESS, RIGHT_MANAGE, create_thread);
+    if (process->state != PROCESS_ALIVE) {
+        return STATUS_DEAD;
+    }
+    thread = thread_create(process, (cpu_t)(placement & 0xffff), (int8_t)priority);
+    if (thread == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    arch_frame_init(&thread->frame, entry, stack, arch_argument(&caller->frame, 4));
+    thread->cause = caller->id;
+    if (named) {
+        object_retain(&thread->object);
+        thread_carry(caller, &thread->object, RIGHTS_ALL);
+    }
+    arch_set_result(&caller->frame, thread->id);
+    thread_start(thread);
+    return named ? thread_collect(caller, 0, STATUS_OK) : STATUS_OK;
 }
 
 status_t sys_thread_name(uint64_t name0, uint64_t name1)
@@ -164,17 +126,18 @@ status_t sys_thread_name(uint64_t name0, uint64_t name1)
 
 status_t sys_thread_migrate(uint64_t place)
 {
-    cpu_t cpu = (cpu_t)place;
-    status_t status = range_check_cpu((uint32_t)place, place >> 32);
+    struct thread *thread = current();
+    status_t status = range_check_place(thread, place);
 
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || (cpu_t)place == percpu(id)) {
         return status;
     }
-    if (cpu == percpu(id)) {
-        return STATUS_OK;
-    }
-    thread_set_status(current(), STATUS_OK);
-    thread_migrate_current(cpu);
+    thread->cause = thread->id;
+    thread_set_status(thread, STATUS_OK);
+    store_relaxed(&thread->affinity,
+                  (cpu_t)place); /* Relaxed: its own order; who comes last has it. */
+    order_obey(thread);
+    schedule();
 }
 
 status_t sys_thread_exit(uint64_t status)
@@ -184,25 +147,21 @@ status_t sys_thread_exit(uint64_t status)
 
 /* ---- capabilities ---------------------------------------------------------------------------- */
 
-static status_t cap_copy(struct thread *caller, struct object *object)
+/* Taken and inserted in one go, on the CPU of the process that gets it: a revocation sees it before or
+ * after that. */
+status_t do_cap_copy(struct thread *caller, struct object *object)
 {
+    struct cap_gift gift;
     uint64_t handle = 0;
-    status_t status = cap_insert_gift((struct process *)object, &caller->second, &handle);
-
-    arch_set_result(&caller->frame, handle);
-    return status;
-}
-
-status_t sys_cap_copy(uint64_t process, uint64_t handle, uint64_t rights, uint64_t badge)
-{
-    struct thread *caller = current();
-    struct cap target;
-    status_t status = cap_lookup(own_caps(), process, OBJECT_PROCESS, RIGHT_MANAGE, &target);
+    status_t status =
+        cap_take(caller->process, arch_argument(&caller->frame, 1),
+                 arch_argument(&caller->frame, 2), arch_argument(&caller->frame, 3), &gift);
 
     if (status == STATUS_OK) {
-        status = cap_take(caller->process, handle, rights, badge, &caller->second);
+        status = cap_insert_gift((struct process *)object, &gift, &handle);
+        arch_set_result(&caller->frame, handle);
     }
-    return status != STATUS_OK ? status : object_invoke(target.object, cap_copy);
+    return status;
 }
 
 static status_t delete_cap(struct thread *caller, struct object *object)
@@ -220,7 +179,7 @@ status_t sys_cap_inspect(uint64_t handle, uint64_t what)
 {
     struct cap cap;
 
-    if (cap_lookup(own_caps(), handle, OBJECT_NONE, 0, &cap) != STATUS_OK) {
+    if (cap_lookup(current()->process->caps, handle, OBJECT_NONE, 0, &cap) != STATUS_OK) {
         return STATUS_BAD_HANDLE;
     }
     if (what > 1) {
@@ -233,33 +192,27 @@ status_t sys_cap_inspect(uint64_t handle, uint64_t what)
 
 /* ---- console and machine --------------------------------------------------------------------- */
 
-static status_t console_write(struct thread *caller, struct object *object)
+status_t do_console_write(struct thread *caller, struct object *object)
 {
-    static char
-        line[CONSOLE_LINE_MAX]; /* the console has one owner, which handles one call at once */
+    static char line[CONSOLE_LINE_MAX]; /* the console's owner handles one call at once */
     uint64_t length = arch_argument(&caller->frame, 2);
-    status_t status = user_copy_in(caller->process, arch_argument(&caller->frame, 1), line, length);
+    status_t status = STATUS_BAD_ARGUMENT;
 
     (void)object;
+    if (length <= CONSOLE_LINE_MAX) {
+        status = user_copy_in(caller->process, arch_argument(&caller->frame, 1), line, length);
+    }
     if (status == STATUS_OK) {
         arch_console_write(line, length);
     }
     return status;
 }
 
-status_t sys_console_write(uint64_t console, uint64_t address, uint64_t length)
-{
-    (void)address;
-    if (length > CONSOLE_LINE_MAX) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    return invoke_by_handle(console, OBJECT_CONSOLE, RIGHT_WRITE, console_write);
-}
-
 status_t sys_machine_off(uint64_t machine, uint64_t status)
 {
     struct cap cap;
-    status_t found = cap_lookup(own_caps(), machine, OBJECT_MACHINE, RIGHT_MANAGE, &cap);
+    status_t found =
+        cap_lookup(current()->process->caps, machine, OBJECT_MACHINE, RIGHT_MANAGE, &cap);
 
     if (found != STATUS_OK) {
         return found;
@@ -301,49 +254,27 @@ status_t sys_trace_name(uint64_t name, uint64_t name0, uint64_t name1)
     return STATUS_OK;
 }
 
-/* The machine's object carries a new mask to every CPU; one caller at a time. */
-static struct trace_switch {
-    struct visitor visitor;
-    struct thread *caller; /* (O) who waits for it; NULL: free */
-    uint8_t mask;
-} trace_switch_walk;
-
-static bool mask_visit(struct visitor *visitor)
+/* The caller takes the new mask to every CPU, from the machine's on round to it again. Nobody overtakes
+ * it, so of two callers the same one is the last everywhere. */
+static void mask_arrived(struct mail *mail)
 {
-    trace_set_mask(container_of(visitor, struct trace_switch, visitor)->mask);
-    return true;
-}
+    struct thread *caller = container_of(mail, struct thread, mail);
 
-static void mask_done(struct visitor *visitor)
-{
-    struct trace_switch *walk = container_of(visitor, struct trace_switch, visitor);
-    struct thread *caller = walk->caller;
-
-    walk->caller = NULL;
-    if (thread_arrived(caller)) {
-        thread_set_status(caller, STATUS_OK);
-        thread_wake(caller, 0);
+    trace_set_mask((uint8_t)arch_argument(&caller->frame, 1));
+    if (percpu(id) == caller->invoke_object->cpu) {
+        caller->cause = 0;
+        thread_send(caller, caller->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
+    } else {
+        thread_send(caller, (percpu(id) + 1) % boot_info.cpu_count, TRACE_TRAVEL_REMOTE_CALL,
+                    mask_arrived);
     }
 }
 
-static status_t trace_control(struct thread *caller, struct object *object)
+status_t do_trace_control(struct thread *caller, struct object *object)
 {
-    if (trace_switch_walk.caller != NULL) {
-        return STATUS_AGAIN;
-    }
+    thread_set_status(caller, STATUS_OK);
     arch_set_result(&caller->frame, percpu(trace.mask));
-    caller->state = TRACE_THREAD_STATE_TRAVELLING;
-    trace_switch_walk.caller = caller;
-    trace_switch_walk.mask = (uint8_t)arch_argument(&caller->frame, 1);
-    trace_switch_walk.visitor.mail.id = object->id;
-    trace_switch_walk.visitor.visit = mask_visit;
-    trace_switch_walk.visitor.done = mask_done;
-    quiescence_walk(&trace_switch_walk.visitor);
+    thread_send(caller, (object->cpu + 1) % boot_info.cpu_count, TRACE_TRAVEL_REMOTE_CALL,
+                mask_arrived);
     return STATUS_BLOCKED;
-}
-
-status_t sys_trace_control(uint64_t machine, uint64_t mask)
-{
-    (void)mask; /* read on the machine's CPU */
-    return invoke_by_handle(machine, OBJECT_MACHINE, RIGHT_MANAGE, trace_control);
 }

@@ -129,14 +129,10 @@ static const struct object_class thread_class = {
 void thread_free(struct thread *thread)
 {
     list_remove(&thread->siblings);
-    if (thread->named) {
-        object_release(&thread->object);
-    } else {
-        thread_unreferenced(&thread->object);
-    }
+    object_release(&thread->object);
 }
 
-struct thread *thread_create(struct process *process, const struct thread_start *start, bool named)
+struct thread *thread_create(struct process *process, cpu_t cpu, int8_t priority)
 {
     struct thread *thread = slab_alloc(&process->slab, &process->pool, sizeof(*thread));
 
@@ -149,28 +145,22 @@ struct thread *thread_create(struct process *process, const struct thread_start 
         return NULL;
     }
     object_init(&thread->object, &thread_class, process->object.cpu, process);
-    thread->named = named;
-    if (named) {
-        object_retain(&thread->object);
-    }
     thread->process = process;
-    thread->home = start->cpu;
-    thread->fast_home = start->cpu;
-    thread->affinity = start->cpu;
+    thread->home = cpu;
+    thread->fast_home = cpu;
+    thread->affinity = cpu;
     list_init(&thread->orderers);
     thread->id = thread->object.id;
-    thread->ceiling = start->priority;
+    thread->ceiling = priority;
     thread->own = (struct sched_context){.limit = TIME_UNLIMITED,
                                          .owner = thread->id,
-                                         .priority = start->priority,
+                                         .priority = priority,
                                          .weight = WEIGHT_DEFAULT};
     thread->run.sc = &thread->own;
     thread->state = TRACE_THREAD_STATE_STARTING;
     thread->mail.id = thread->id;
     thread->order.id = thread->id;
-    thread->cause = start->cause;
     __builtin_memcpy(thread->name, process->name, sizeof(thread->name));
-    arch_frame_init(&thread->frame, start->entry, start->stack, start->argument);
     arch_fpu_init(thread);
     list_append(&process->threads, &thread->siblings);
     return thread;
@@ -227,14 +217,6 @@ status_t thread_collect(struct thread *thread, vaddr_t handles_to, status_t stat
     thread->collect_status = status;
     return invoke_continue(thread, &thread->process->object, insert_incoming,
                            TRACE_TRAVEL_CAPABILITY);
-}
-
-void thread_migrate_current(cpu_t cpu)
-{
-    current()->cause = current()->id;
-    store_relaxed(&current()->affinity, cpu); /* Relaxed: its own order; who comes last has it. */
-    order_obey(current());
-    schedule();
 }
 
 /* ---- death ----------------------------------------------------------------------------------- */

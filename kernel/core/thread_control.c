@@ -12,40 +12,6 @@
 #include "kernel/user_copy.h"
 #include "weft/kernel_syscalls.h"
 
-static status_t invoke_on_thread(uint64_t handle, unsigned rights, invoke_fn function)
-{
-    struct cap cap;
-    status_t status = cap_lookup(current()->process->caps, handle, OBJECT_THREAD, rights, &cap);
-
-    return status != STATUS_OK ? status : object_invoke(cap.object, function);
-}
-
-/* ---- orders ---------------------------------------------------------------------------------- */
-
-status_t sys_thread_kill(uint64_t thread)
-{
-    return invoke_on_thread(thread, RIGHT_MANAGE, order_to_die);
-}
-
-status_t sys_thread_suspend(uint64_t thread)
-{
-    return invoke_on_thread(thread, RIGHT_MANAGE, order_to_rest);
-}
-
-status_t sys_thread_resume(uint64_t thread)
-{
-    return sched_preemption_point(invoke_on_thread(thread, RIGHT_MANAGE, order_to_go_on));
-}
-
-status_t sys_thread_affinity(uint64_t thread, uint64_t place)
-{
-    status_t status = range_check_cpu((uint32_t)place, place >> 32);
-
-    return status != STATUS_OK ? status : invoke_on_thread(thread, RIGHT_MANAGE, order_to_move);
-}
-
-/* ---- looking into it ------------------------------------------------------------------------- */
-
 /* STATUS_OK where the thread rests, so that it is this CPU's to read and write. */
 static status_t check_resting(const struct thread *thread)
 {
@@ -55,7 +21,7 @@ static status_t check_resting(const struct thread *thread)
     return thread->resting ? STATUS_OK : STATUS_BUSY;
 }
 
-static status_t registers_read(struct thread *caller, struct object *object)
+status_t do_thread_registers_read(struct thread *caller, struct object *object)
 {
     struct thread *thread = container_of(object, struct thread, object);
     struct weft_registers registers;
@@ -73,13 +39,7 @@ static status_t registers_read(struct thread *caller, struct object *object)
                          sizeof(registers));
 }
 
-status_t sys_thread_registers_read(uint64_t thread, uint64_t address)
-{
-    (void)address; /* read on the thread's CPU */
-    return invoke_on_thread(thread, RIGHT_READ, registers_read);
-}
-
-static status_t registers_write(struct thread *caller, struct object *object)
+status_t do_thread_registers_write(struct thread *caller, struct object *object)
 {
     struct thread *thread = container_of(object, struct thread, object);
     struct weft_registers registers;
@@ -95,13 +55,7 @@ static status_t registers_write(struct thread *caller, struct object *object)
     return arch_registers_write(&thread->frame, &registers) ? STATUS_OK : STATUS_BAD_ARGUMENT;
 }
 
-status_t sys_thread_registers_write(uint64_t thread, uint64_t address)
-{
-    (void)address; /* read on the thread's CPU */
-    return invoke_on_thread(thread, RIGHT_MANAGE, registers_write);
-}
-
-static status_t thread_status(struct thread *caller, struct object *object)
+status_t do_thread_status(struct thread *caller, struct object *object)
 {
     struct thread *thread = container_of(object, struct thread, object);
     struct weft_thread_status status = {
@@ -116,10 +70,4 @@ static status_t thread_status(struct thread *caller, struct object *object)
 
     return user_copy_out(caller->process, &status, arch_argument(&caller->frame, 1),
                          sizeof(status));
-}
-
-status_t sys_thread_status(uint64_t thread, uint64_t address)
-{
-    (void)address; /* read on the thread's CPU */
-    return invoke_on_thread(thread, RIGHT_READ, thread_status);
 }

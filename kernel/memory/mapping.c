@@ -323,7 +323,7 @@ status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint
     return object_invoke(process.object, memory_map);
 }
 
-static status_t memory_unmap(struct thread *caller, struct object *object)
+status_t do_memory_unmap(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     struct mapping *mapping = mapping_at(process, arch_argument(&caller->frame, 1));
@@ -335,14 +335,4 @@ static status_t memory_unmap(struct thread *caller, struct object *object)
         return STATUS_BAD_ARGUMENT;
     }
     return mapping_remove(process, mapping, caller, STATUS_OK);
-}
-
-status_t sys_memory_unmap(uint64_t target, uint64_t address, uint64_t pages)
-{
-    struct cap process;
-    status_t status =
-        cap_lookup(current()->process->caps, target, OBJECT_PROCESS, RIGHT_MANAGE, &process);
-
-    (void)address, (void)pages; /* read on the process's CPU */
-    return status != STATUS_OK ? status : object_invoke(process.object, memory_unmap);
 }

@@ -29,10 +29,3 @@ void order_retry(struct thread *thread);
 
 /* A thread that waits for what it ordered shall not: the class's `forget`. */
 void order_forget(struct object *object, struct thread *thread);
-
-/* The three orders and their reverse as system calls: on the CPU of the thread `object`, for a caller
- * that is there (kernel/invoke.h). */
-status_t order_to_die(struct thread *caller, struct object *object);
-status_t order_to_rest(struct thread *caller, struct object *object);
-status_t order_to_go_on(struct thread *caller, struct object *object);
-status_t order_to_move(struct thread *caller, struct object *object);

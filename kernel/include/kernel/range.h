@@ -20,6 +20,6 @@ struct object *range_object(enum object_type type);
 must_use status_t range_check(struct cap_table *table, uint64_t handle, enum object_type type,
                               unsigned rights, uint64_t first, uint64_t count);
 
-/* May the current thread place something on `cpu`, by its capability `cpus`? Also STATUS_BAD_ARGUMENT
- * where there is no such CPU. */
-must_use status_t range_check_cpu(uint64_t cpu, uint64_t cpus);
+/* May the caller place something there: cpu | handle of a capability to CPUs << 32? Also
+ * STATUS_BAD_ARGUMENT where there is no such CPU. Any CPU. */
+must_use status_t range_check_place(const struct thread *caller, uint64_t place);

@@ -92,7 +92,6 @@ struct thread {
     uint64_t end_reason;           /* (O) cause << 32 | status with which it ends its process */
     uint32_t exit_status;          /* (O) */
     bool dead;                     /* (O: the process's CPU) has come home to be freed */
-    bool named;                    /* (O: the process's CPU) there was a capability to it */
     bool doomed;                   /* (O: the process's CPU) its process's end has got to it */
     bool order_out;                /* (O: the process's CPU) its order is under way */
     bool order_again;              /* (O: the process's CPU) and must be sent once more */
@@ -107,25 +106,14 @@ struct thread {
 /* The one who runs here. */
 #define current() percpu(current)
 
-/* How a new thread shall start. */
-struct thread_start {
-    cpu_t cpu;
-    int8_t priority;
-    vaddr_t entry;     /* first instruction */
-    vaddr_t stack;     /* stack pointer */
-    uint64_t argument; /* in the register of the first argument */
-    uint32_t cause;    /* id of the thread that starts it, for the trace */
-};
-
-/* Creates a thread, which then waits for thread_start(). It keeps itself alive until it is dead; a
- * `named` one has one more reference, for the capability to it. NULL: no memory. The process's CPU. */
-struct thread *thread_create(struct process *process, const struct thread_start *start, bool named);
+/* Creates a thread, which then waits for a frame and for thread_start(). It has one reference, which
+ * keeps it alive until it is dead. NULL: no memory. The process's CPU. */
+struct thread *thread_create(struct process *process, cpu_t cpu, int8_t priority);
 
 /* Starts it on its CPU; from here on it may be anywhere. The process's CPU. */
 void thread_start(struct thread *thread);
 
-/* It is dead, or never was started: gives its memory back, at once or when nobody names it any more.
- * The process's CPU. */
+/* It is dead: its memory goes back when nobody names it any more. The process's CPU. */
 void thread_free(struct thread *thread);
 
 /* Makes a thread that this CPU owns runnable: here, or by sending it home. `cause`: the id of the
@@ -166,9 +154,6 @@ void thread_home_arrived(struct mail *mail);
 /* The current thread stops running here; afterwards nothing refers to it. schedule() must follow
  * before the kernel is left, and does at the end of an interrupt (need_resched is set). */
 void thread_leave_cpu(uint8_t left_state);
-
-/* Moves the current thread to another CPU for good. */
-_Noreturn void thread_migrate_current(cpu_t cpu);
 
 /* Gives back what it needed or carries for a call that will not go on. Any owner. */
 void thread_drop_references(struct thread *thread);
