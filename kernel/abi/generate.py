@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dispatch
 import documentation
 import structures
 import syscall_table
@@ -177,41 +178,9 @@ def abi_header(abi: Abi) -> str:
     return "\n".join(lines) + "\n"
 
 
-def prototype(call: Syscall) -> str:
-    if call.object:
-        argument = "void" if call.object == SELF else f"uint64_t {call.args[0]}"
-        return (f"status_t sys_{call.name}({argument});\n"
-                f"status_t do_{call.name}(struct thread *caller, struct object *object);")
-    parameters = ", ".join(f"uint64_t {name}" for name in call.args) or "void"
-    return f"status_t sys_{call.name}({parameters});"
-
-
-def table(comment: str, name: str, entries: list[str]) -> list[str]:
-    """A macro that applies its argument X to each entry."""
-    entry_lines = " \\\n".join(f"    X({entry})" for entry in entries)
-    return ["", comment, f"#define {name}(X) \\", entry_lines]
-
-
 def kernel_header(abi: Abi) -> str:
     lines = header("The kernel's handlers, one per system call, and the table that dispatches them.")
-    lines += ['#include "kernel/types.h"', "",
-              "/* Handlers take the named arguments only; the caller is percpu(current). One that has",
-              " * a result stores it into the caller's frame. */"]
-    for call in abi.syscalls:
-        result = f" /* result: {call.result} */" if call.result else ""
-        lines.append(prototype(call) + result)
-    lines += table("/* X(name, type, right): the calls on the object that their first argument names. */",
-                   "SYSCALLS_ON_OBJECTS",
-                   [f"{call.name}, OBJECT_{call.object.upper()}, RIGHT_{call.rights.upper()}"
-                    for call in abi.syscalls if call.object and call.object != SELF])
-    lines += table("/* X(name): the calls on the caller's own process. */", "SYSCALLS_ON_SELF",
-                   [call.name for call in abi.syscalls if call.object == SELF])
-    lines += table("/* X(number, handler, name) in the order of the numbers. */", "SYSCALL_TABLE",
-                   [f"{call.macro}, sys_{call.name}, {call.name}" for call in abi.syscalls])
-    lines += ["", "/* Initialises an array of SYSCALL_COUNT names. */", "#define SYSCALL_NAMES \\"]
-    names = ", \\\n      ".join(f'"{call.name}"' for call in abi.syscalls)
-    lines += [f"    {{ {names} }}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + dispatch.lines(abi, SELF)) + "\n"
 
 
 def call_comment(call: Syscall) -> list[str]:
