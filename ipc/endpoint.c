@@ -34,7 +34,6 @@
 
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/range.h"
 #include "kernel/sched/switch.h"
 #include "kernel/wait.h"
 #include "trace/kernel/trace.h"
@@ -196,11 +195,6 @@ static void endpoint_withdrawn(struct object *object, unsigned rights)
     }
 }
 
-static void endpoint_forget(struct object *, struct thread *thread)
-{
-    list_remove(&thread->link);
-}
-
 static void endpoint_init(struct object *object)
 {
     struct endpoint *endpoint = (struct endpoint *)object;
@@ -220,7 +214,6 @@ static const struct object_class endpoint_class = {
     .granted = endpoint_granted,
     .withdrawn = endpoint_withdrawn,
     .orphaned = endpoint_orphaned,
-    .forget = endpoint_forget,
     .call = endpoint_call,
 };
 

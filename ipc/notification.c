@@ -12,7 +12,6 @@
 #include "ipc/endpoint.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/range.h"
 #include "kernel/sched/switch.h"
 #include "kernel/wait.h"
 #include "smp/sched_point.h"
@@ -41,7 +40,7 @@ static inline struct thread *waiter_take(struct notification *notification, uint
     notification->waiter = NULL;
     thread_set_status(waiter, bits_give(notification, waiter, bits));
     if (unlikely(waiter->waits_also != NULL)) {
-        waiter->waits_on->class->forget(waiter->waits_on, waiter);
+        wait_forget(waiter->waits_on, waiter);
     }
     wait_over(waiter);
     return waiter;

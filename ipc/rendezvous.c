@@ -7,7 +7,6 @@
  * (object_invoke). There either the partner waits already and deliver() brings the two together, or
  * the thread is queued as the partner to come.
  */
-#include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"

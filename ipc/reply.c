@@ -8,7 +8,6 @@
  */
 #include "ipc/endpoint.h"
 #include "ipc/transfer.h"
-#include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "trace/kernel/trace.h"
@@ -86,27 +85,16 @@ status_t sys_ipc_reply_save(void)
 
 /* ---- answering --------------------------------------------------------------------------------- */
 
-static status_t reply_to(struct thread *answerer, struct object *object)
+status_t do_ipc_reply_to(struct thread *answerer, struct object *object)
 {
     struct reply *reply = (struct reply *)object;
     struct thread *client = reply->client;
+    status_t status = transfer_prepare(answerer, arch_argument(&answerer->frame, 5));
 
-    if (client == NULL) {
-        return STATUS_NO_CALLER;
+    if (status != STATUS_OK || client == NULL) {
+        return status != STATUS_OK ? status : STATUS_NO_CALLER;
     }
     reply->client = NULL;
     caller_go_on(client, answerer->id, rendezvous_answer(answerer, client));
     return STATUS_OK;
-}
-
-status_t sys_ipc_reply_to(uint64_t handle, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t ipc)
-{
-    struct cap cap;
-    status_t status = cap_lookup(current()->process->caps, handle, OBJECT_REPLY, RIGHT_WRITE, &cap);
-
-    if (status == STATUS_OK) {
-        status = transfer_prepare(current(), ipc);
-    }
-    return status != STATUS_OK ? status
-                               : sched_preemption_point(object_invoke(cap.object, reply_to));
 }

@@ -8,8 +8,6 @@
  */
 #include "ipc/transfer.h"
 
-#include "kernel/user_copy.h"
-
 _Static_assert(IPC_BYTES_MAX <= PAGE_SIZE, "a transfer is bounded by few pages");
 _Static_assert(IPC_HANDLES_MAX <= CAP_GIFTS_MAX, "a thread can carry them");
 _Static_assert(IPC_BYTES_MAX <= 0xffff, "the size fits its field in the status");

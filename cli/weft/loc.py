@@ -14,8 +14,8 @@ from pathlib import Path
 
 from weft.paths import ROOT
 
-# What one person can read, with all architectures. The aim for one of them is 8,000: not reached yet.
-LIMIT = 10_000
+# What one person can read. Each further architecture may bring its own room beside this.
+LIMIT = 8_000
 SUFFIXES = (".c", ".h", ".S")
 # A comment, or a literal that may look as if it held one. Literals stay, comments become nothing.
 TOKEN = re.compile(

@@ -36,10 +36,12 @@ def lines(abi: Abi, self: str) -> list[str]:
     for call in abi.syscalls:
         result = f" /* result: {call.result} */" if call.result else ""
         out.append(prototype(call, self) + result)
-    out += table("/* X(name, type, right): the calls on the object that their first argument names. */",
-                 "SYSCALLS_ON_OBJECTS",
-                 [f"{call.name}, OBJECT_{call.object.upper()}, RIGHT_{call.rights.upper()}"
-                  for call in abi.syscalls if call.object and call.object != self])
+    for where, macro, on in (("there where it lives", "SYSCALLS_ON_OBJECTS", "object"),
+                             ("where the caller is", "SYSCALLS_AT_CALLER", "caller")):
+        out += table("/* X(name, type, right): the calls on the object that their first argument names,"
+                     f"\n * {where}. */", macro,
+                     [f"{call.name}, OBJECT_{call.object.upper()}, RIGHT_{call.rights.upper()}"
+                      for call in abi.syscalls if call.object and call.on == on])
     out += table("/* X(name): the calls on the caller's own process. */", "SYSCALLS_ON_SELF",
                  [call.name for call in abi.syscalls if call.object == self])
     out += table("/* X(number, handler, name) in the order of the numbers. */", "SYSCALL_TABLE",

@@ -114,7 +114,7 @@ def check(abi: Abi) -> None:
             raise AbiError(f"{where}: an ipc call takes a handle, {len(IPC_WORDS)} words and no more than `ipc`")
         if call.on not in ("caller", "process", "object"):
             raise AbiError(f"{where}: `on` is none of caller, process, object")
-        if call.object and call.on != ("process" if call.object == SELF else "object"):
+        if call.object and call.on not in (("process",) if call.object == SELF else ("object", "caller")):
             raise AbiError(f"{where}: it does not run where its `object` lives")
         if call.object and call.object != SELF and (call.object not in abi.objects or not call.args):
             raise AbiError(f"{where}: `object` is no type, or no argument names it")

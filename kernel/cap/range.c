@@ -2,7 +2,7 @@
  *
  * Resource ranges; the header is the manual.
  */
-#include "kernel/range.h"
+#include "kernel/cap.h"
 
 #include "kernel/boot.h"
 #include "kernel/cpu.h"

@@ -11,7 +11,6 @@
 #include "kernel/cpu.h"
 #include "kernel/mapping.h"
 #include "kernel/panic.h"
-#include "kernel/range.h"
 
 #define INIT_OFFSET 116u /* 110 bytes of header, "init" with its NUL, and up to a multiple of 4 */
 #define INIT_PRIORITY (PRIORITIES - 1)

@@ -2,7 +2,7 @@
  *
  * Held clients; the header is the manual.
  */
-#include "kernel/caller.h"
+#include "kernel/thread.h"
 
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"

@@ -7,7 +7,6 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/memory_object.h"
-#include "kernel/range.h"
 #include "weft/kernel_syscalls.h"
 
 /* ---- ports ----------------------------------------------------------------------------------- */
@@ -55,58 +54,51 @@ static bool physical_taken(paddr_t start, paddr_t end)
            arch_physical_reserved(start, end);
 }
 
-static status_t create_physical(struct thread *caller, struct object *object)
+status_t do_memory_create_physical(struct thread *caller, struct object *object)
 {
     static const uint16_t access[] = {
         [MEMORY_UNCACHED] = PAGE_DEVICE | PAGE_UNCACHED,
         [MEMORY_COMBINING] = PAGE_DEVICE | PAGE_WRITE_COMBINED,
         [MEMORY_CACHED] = PAGE_DEVICE,
     };
-    uint32_t pages = (uint32_t)arch_argument(&caller->frame, 2);
-    struct memory_object *memory = memory_object_new((struct process *)object, pages, pages);
-
-    if (memory == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    memory->base = arch_argument(&caller->frame, 1) * PAGE_SIZE;
-    memory->access = access[arch_argument(&caller->frame, 3)];
-    return cap_publish(caller, &memory->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
-}
-
-status_t sys_memory_create_physical(uint64_t physical, uint64_t first_page, uint64_t pages,
-                                    uint64_t attributes)
-{
-    status_t status;
+    uint64_t first_page = arch_argument(&caller->frame, 1);
+    uint64_t pages = arch_argument(&caller->frame, 2);
+    uint64_t attributes = arch_argument(&caller->frame, 3);
+    struct memory_object *memory;
+    status_t status = range_check(caller->process->caps, arch_argument(&caller->frame, 0),
+                                  OBJECT_PHYSICAL, RIGHT_WRITE, first_page, pages);
 
     if (pages == 0 || pages > MEMORY_PAGES_MAX || attributes > MEMORY_CACHED) {
         return STATUS_BAD_ARGUMENT;
     }
-    status = range_check(current()->process->caps, physical, OBJECT_PHYSICAL, RIGHT_WRITE,
-                         first_page, pages);
     if (status != STATUS_OK) {
         return status;
     }
     if (physical_taken(first_page * PAGE_SIZE, (first_page + pages) * PAGE_SIZE)) {
         return STATUS_NO_RIGHT;
     }
-    return invoke_on_self(create_physical);
+    memory = memory_object_new((struct process *)object, (uint32_t)pages, (uint32_t)pages);
+    if (memory == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    memory->base = first_page * PAGE_SIZE;
+    memory->access = access[attributes];
+    return cap_publish(caller, &memory->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
 }
 
-status_t sys_memory_physical(uint64_t handle, uint64_t page, uint64_t physical)
+status_t do_memory_physical(struct thread *caller, struct object *object)
 {
-    struct cap_table *caps = current()->process->caps;
-    struct cap memory, right;
-    status_t status = cap_lookup(caps, handle, OBJECT_MEMORY, RIGHT_READ, &memory);
+    struct memory_object *memory = (struct memory_object *)object;
+    uint64_t page = arch_argument(&caller->frame, 1);
+    struct cap right;
+    status_t status = cap_lookup(caller->process->caps, arch_argument(&caller->frame, 2),
+                                 OBJECT_PHYSICAL, RIGHT_READ, &right);
 
+    if (status == STATUS_OK && page >= memory->pages) {
+        status = STATUS_BAD_ARGUMENT;
+    }
     if (status == STATUS_OK) {
-        status = cap_lookup(caps, physical, OBJECT_PHYSICAL, RIGHT_READ, &right);
+        arch_set_result(&caller->frame, memory_frame(memory, page));
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (page >= ((struct memory_object *)memory.object)->pages) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    arch_set_result(&current()->frame, memory_frame((struct memory_object *)memory.object, page));
-    return STATUS_OK;
+    return status;
 }

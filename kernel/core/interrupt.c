@@ -18,7 +18,6 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/panic.h"
-#include "kernel/range.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -73,22 +72,14 @@ status_t do_interrupt_acknowledge(struct thread *caller, struct object *object)
     return STATUS_OK;
 }
 
-status_t sys_interrupt_message(uint64_t handle)
+status_t do_interrupt_message(struct thread *caller, struct object *object)
 {
-    struct interrupt *interrupt;
-    struct cap cap;
-    status_t status =
-        cap_lookup(current()->process->caps, handle, OBJECT_INTERRUPT, RIGHT_READ, &cap);
+    struct interrupt *interrupt = (struct interrupt *)object;
 
-    if (status != STATUS_OK) {
-        return status;
-    }
-    interrupt = (struct interrupt *)cap.object;
     if (is_line(interrupt)) {
         return STATUS_BAD_ARGUMENT;
     }
-    arch_set_result(&current()->frame,
-                    arch_interrupt_message(&interrupt->arch, interrupt->object.cpu));
+    arch_set_result(&caller->frame, arch_interrupt_message(&interrupt->arch, object->cpu));
     return STATUS_OK;
 }
 

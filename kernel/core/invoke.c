@@ -138,21 +138,32 @@ status_t invoke_take_notification(struct thread *caller, uint64_t handle, uint64
     return status;
 }
 
+/* The caller goes nowhere: what it needs of the object never changes, or any CPU may do it. */
+static status_t invoke_here(struct object *object, invoke_fn function)
+{
+    return function(current(), object);
+}
+
 static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigned right,
-                                 invoke_fn function)
+                                 invoke_fn function,
+                                 status_t (*how)(struct object *object, invoke_fn function))
 {
     struct cap cap;
     status_t status = cap_lookup(current()->process->caps, handle, type, right, &cap);
 
-    return status != STATUS_OK ? status
-                               : sched_preemption_point(object_invoke(cap.object, function));
+    return status != STATUS_OK ? status : sched_preemption_point(how(cap.object, function));
 }
 
 /* The handlers of all calls that abi.toml gives an `object`. */
 #define HANDLER_ON_OBJECT(name, type, right)                                                       \
     status_t sys_##name(uint64_t handle)                                                           \
     {                                                                                              \
-        return invoke_by_handle(handle, type, right, do_##name);                                   \
+        return invoke_by_handle(handle, type, right, do_##name, object_invoke);                    \
+    }
+#define HANDLER_AT_CALLER(name, type, right)                                                       \
+    status_t sys_##name(uint64_t handle)                                                           \
+    {                                                                                              \
+        return invoke_by_handle(handle, type, right, do_##name, invoke_here);                      \
     }
 #define HANDLER_ON_SELF(name)                                                                      \
     status_t sys_##name(void)                                                                      \
@@ -160,4 +171,5 @@ static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigne
         return invoke_on_self(do_##name);                                                          \
     }
 SYSCALLS_ON_OBJECTS(HANDLER_ON_OBJECT)
+SYSCALLS_AT_CALLER(HANDLER_AT_CALLER)
 SYSCALLS_ON_SELF(HANDLER_ON_SELF)

@@ -34,11 +34,9 @@
 #include "kernel/order.h"
 
 #include "kernel/arch.h"
-#include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
 #include "kernel/invoke.h"
-#include "kernel/range.h"
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/timer.h"
@@ -68,7 +66,7 @@ static void rest_arrived(struct mail *mail)
     thread->state = TRACE_THREAD_STATE_SUSPENDED;
     thread->resting = true;
     trace_thread_suspend(1, thread->id);
-    order_retry(thread);
+    order_retry(thread, false);
 }
 
 void order_obey(struct thread *thread)
@@ -152,8 +150,7 @@ static void carry_out(struct thread *thread)
 static void order_send(struct thread *thread);
 static status_t order_delivered(struct thread *caller, struct object *object);
 
-/* Those who wait look again: all of them, or only those who wait until the mail is back. */
-static void retry(struct thread *thread, bool delivered_only)
+void order_retry(struct thread *thread, bool delivered_only)
 {
     struct list_link *link = thread->orderers.head.next;
 
@@ -168,11 +165,6 @@ static void retry(struct thread *thread, bool delivered_only)
     }
 }
 
-void order_retry(struct thread *thread)
-{
-    retry(thread, false);
-}
-
 static void order_done(struct mail *mail)
 {
     struct thread *thread = container_of(mail, struct thread, order);
@@ -185,7 +177,7 @@ static void order_done(struct mail *mail)
     } else if (thread->order_again) {
         order_send(thread);
     } else {
-        retry(thread, true);
+        order_retry(thread, true);
     }
     process_check_end(process);
 }
@@ -230,12 +222,6 @@ void order_kill(struct thread *thread)
 {
     store_relaxed(&thread->killed, 1); /* Relaxed: released with the mail. */
     order_send(thread);
-}
-
-void order_forget(struct object *object, struct thread *thread)
-{
-    (void)object;
-    list_remove(&thread->link);
 }
 
 static status_t wait_for(struct thread *thread, struct thread *caller)
@@ -305,7 +291,7 @@ status_t do_thread_resume(struct thread *caller, struct object *object)
         trace_thread_suspend(0, thread->id);
         thread_wake(thread, caller->id);
     } else {
-        order_retry(thread); /* they would wait for a rest that may not come */
+        order_retry(thread, false); /* they would wait for a rest that may not come */
     }
     return STATUS_OK;
 }

@@ -153,9 +153,8 @@ void process_end_by(struct thread *thread, enum process_cause cause, uint32_t st
 
 void process_end_current(enum process_cause cause, uint32_t status)
 {
-    current()->end_reason = (uint64_t)cause << 32 | status;
-    (void)object_invoke(&current()->process->object, end_own_process);
-    panic("a thread of process %u outlived its process", current()->process->object.id);
+    process_end_by(current(), cause, status);
+    schedule();
 }
 
 void process_thread_dead(struct process *process, struct thread *thread)
@@ -165,7 +164,7 @@ void process_thread_dead(struct process *process, struct thread *thread)
     thread->dead = true;
     process->time += thread->own.used;
     process->thread_count--;
-    order_retry(thread);
+    order_retry(thread, false);
     if (!thread->order_out) {
         thread_free(thread);
     }

@@ -7,7 +7,6 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/range.h"
 #include "weft/kernel_syscalls.h"
 
 _Static_assert(PROCESS_PAGES_MIN <= POOL_SEARCH, "the first pages move at once");

@@ -6,9 +6,7 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/range.h"
 #include "kernel/sched/account.h"
-#include "kernel/user_copy.h"
 #include "weft/kernel_syscalls.h"
 
 status_t sys_statistics_cpu(uint64_t cpus, uint64_t cpu, uint64_t address)

@@ -9,8 +9,6 @@
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/order.h"
-#include "kernel/range.h"
-#include "kernel/user_copy.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
@@ -142,7 +140,8 @@ status_t sys_thread_migrate(uint64_t place)
 
 status_t sys_thread_exit(uint64_t status)
 {
-    thread_exit_current((uint32_t)status);
+    thread_die(current(), (uint32_t)status);
+    schedule();
 }
 
 /* ---- capabilities ---------------------------------------------------------------------------- */
@@ -208,15 +207,10 @@ status_t do_console_write(struct thread *caller, struct object *object)
     return status;
 }
 
-status_t sys_machine_off(uint64_t machine, uint64_t status)
+status_t do_machine_off(struct thread *caller, struct object *)
 {
-    struct cap cap;
-    status_t found =
-        cap_lookup(current()->process->caps, machine, OBJECT_MACHINE, RIGHT_MANAGE, &cap);
+    uint64_t status = arch_argument(&caller->frame, 1);
 
-    if (found != STATUS_OK) {
-        return found;
-    }
     arch_machine_off(status > 99 ? 99 : (uint32_t)status);
 }
 

@@ -5,7 +5,6 @@
 #include "kernel/thread.h"
 
 #include "kernel/boot.h"
-#include "kernel/caller.h"
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
 #include "kernel/invoke.h"
@@ -14,7 +13,6 @@
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
-#include "kernel/user_copy.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
@@ -122,7 +120,6 @@ static void thread_unreferenced(struct object *object)
 
 static const struct object_class thread_class = {
     .type = OBJECT_THREAD,
-    .forget = order_forget,
     .unreferenced = thread_unreferenced,
 };
 
@@ -259,10 +256,4 @@ void thread_die(struct thread *thread, uint32_t status)
     store_release(&thread->owner, grave); /* [thread.owner] as in thread_send() */
     mail_send_for(&thread->mail, grave, TRACE_TRAVEL_RETURN_HOME, thread_dead_arrived);
     /* From here on the process's CPU may free the thread. */
-}
-
-void thread_exit_current(uint32_t status)
-{
-    thread_die(current(), status);
-    schedule();
 }

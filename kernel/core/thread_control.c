@@ -7,9 +7,7 @@
 #include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/order.h"
-#include "kernel/range.h"
 #include "kernel/sched/account.h"
-#include "kernel/user_copy.h"
 #include "weft/kernel_syscalls.h"
 
 /* STATUS_OK where the thread rests, so that it is this CPU's to read and write. */

@@ -22,6 +22,15 @@ void wait_limit(struct thread *thread)
     }
 }
 
+void wait_forget(struct object *object, struct thread *thread)
+{
+    if (object->class->forget != NULL) {
+        object->class->forget(object, thread);
+    } else {
+        list_remove(&thread->link);
+    }
+}
+
 __attribute__((preserve_most)) void wait_call_off(struct thread *thread)
 {
     struct object *also = thread->waits_also;
@@ -30,7 +39,7 @@ __attribute__((preserve_most)) void wait_call_off(struct thread *thread)
     timer_cancel(&thread->timeout);
     if (also != NULL) {
         thread->waits_also = NULL;
-        also->class->forget(also, thread);
+        wait_forget(also, thread);
     }
 }
 
@@ -55,7 +64,7 @@ bool wait_cancel(struct thread *thread, status_t status)
             server->caller = NULL;
             account_fall_back(server);
         } else {
-            thread->waits_on->class->forget(thread->waits_on, thread);
+            wait_forget(thread->waits_on, thread);
         }
         break;
     default:

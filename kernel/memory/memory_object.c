@@ -9,7 +9,6 @@
 
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/user_copy.h"
 #include "weft/kernel_syscalls.h"
 
 #define PIECE 16u
@@ -104,15 +103,20 @@ static uint32_t unit_of(uint64_t kind, uint32_t pages)
     return (kind & MEMORY_LARGE) != 0 ? POOL_BLOCK : 1;
 }
 
-static status_t memory_create(struct thread *caller, struct object *object)
+status_t do_memory_create(struct thread *caller, struct object *object)
 {
     struct memory_object *memory = (struct memory_object *)caller->second.object;
     uint64_t kind = arch_argument(&caller->frame, 0);
+    uint64_t pages = kind & ~(uint64_t)(MEMORY_LARGE | MEMORY_CONTIGUOUS);
     status_t status;
 
+    if (pages == 0 || pages > MEMORY_PAGES_MAX ||
+        ((kind & MEMORY_LARGE) != 0 && pages % POOL_BLOCK != 0)) {
+        return STATUS_BAD_ARGUMENT;
+    }
     if (memory == NULL) {
-        memory = memory_object_new((struct process *)object, (uint32_t)kind,
-                                   unit_of(kind, (uint32_t)kind));
+        memory = memory_object_new((struct process *)object, (uint32_t)pages,
+                                   unit_of(kind, (uint32_t)pages));
         if (memory == NULL) {
             return STATUS_NO_MEMORY;
         }
@@ -130,29 +134,13 @@ static status_t memory_create(struct thread *caller, struct object *object)
                        RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE | RIGHT_COPY);
 }
 
-status_t sys_memory_create(uint64_t pages)
+status_t do_memory_write(struct thread *caller, struct object *object)
 {
-    uint64_t kind = pages & (MEMORY_LARGE | MEMORY_CONTIGUOUS);
+    struct memory_object *memory = (struct memory_object *)object;
+    uint64_t offset = arch_argument(&caller->frame, 1);
+    uint64_t address = arch_argument(&caller->frame, 2);
+    uint64_t length = arch_argument(&caller->frame, 3);
 
-    pages &= ~kind;
-    if (pages == 0 || pages > MEMORY_PAGES_MAX ||
-        ((kind & MEMORY_LARGE) != 0 && pages % POOL_BLOCK != 0)) {
-        return STATUS_BAD_ARGUMENT;
-    }
-    return invoke_on_self(memory_create);
-}
-
-status_t sys_memory_write(uint64_t handle, uint64_t offset, uint64_t address, uint64_t length)
-{
-    struct process *process = current()->process;
-    struct memory_object *memory;
-    struct cap cap;
-    status_t status = cap_lookup(process->caps, handle, OBJECT_MEMORY, RIGHT_WRITE, &cap);
-
-    if (status != STATUS_OK) {
-        return status;
-    }
-    memory = (struct memory_object *)cap.object;
     if ((memory->access & PAGE_DEVICE) != 0 || length > MEMORY_COPY_MAX ||
         offset > memory->pages * PAGE_SIZE || length > memory->pages * PAGE_SIZE - offset) {
         return STATUS_BAD_ARGUMENT;
@@ -162,7 +150,8 @@ status_t sys_memory_write(uint64_t handle, uint64_t offset, uint64_t address, ui
         size_t part = length < in_page ? length : in_page;
         char *to = arch_to_virtual(memory_frame(memory, offset / PAGE_SIZE));
 
-        status = user_copy_in(process, address, to + offset % PAGE_SIZE, part);
+        status_t status = user_copy_in(caller->process, address, to + offset % PAGE_SIZE, part);
+
         if (status != STATUS_OK) {
             return status;
         }

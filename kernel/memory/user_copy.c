@@ -6,7 +6,7 @@
  * its own mapping. A page that is unmapped meanwhile stays a frame until its shootdown has visited
  * this CPU, which is after this kernel entry.
  */
-#include "kernel/user_copy.h"
+#include "kernel/process.h"
 
 /* Where a piece of user memory lies, up to the end of its page at most; NULL: not with this access. */
 static char *user_piece(const struct process *process, vaddr_t address, unsigned access,

@@ -7,7 +7,6 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/range.h"
 #include "kernel/sched/account.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"

@@ -42,7 +42,8 @@ struct object_class {
     /* The last reference is gone: end the waits of those that wait on it, some at a time; true when
      * there are no more. Owner. */
     bool (*orphaned)(struct object *object);
-    /* A thread that waits for it does so no longer: forget it. Owner. */
+    /* A thread that waits for it does so no longer: forget it. NULL: takes its `link` out of a list.
+     * Owner. */
     void (*forget)(struct object *object, struct thread *thread);
     /* A thread, which is there, calls it with what its registers hold (ipc/endpoint.h). Owner. */
     status_t (*call)(struct thread *thread, struct object *object);

@@ -24,8 +24,6 @@ must_use bool order_cancels(struct thread *thread);
 /* Orders a thread to die. Its process's CPU. */
 void order_kill(struct thread *thread);
 
-/* Something has become of the thread: whoever waits for that looks again. Its process's CPU. */
-void order_retry(struct thread *thread);
-
-/* A thread that waits for what it ordered shall not: the class's `forget`. */
-void order_forget(struct object *object, struct thread *thread);
+/* Something has become of the thread: whoever waits for that looks again, or only who waits until its
+ * order has been delivered. Its process's CPU. */
+void order_retry(struct thread *thread, bool delivered_only);

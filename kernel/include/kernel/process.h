@@ -83,7 +83,7 @@ void process_join(struct process *process);
 /* Starts the end of a process. Its CPU. Later calls change nothing. */
 void process_end(struct process *process, enum process_cause cause, uint32_t status);
 
-/* A thread of this CPU ends its whole process, and dies. Its owner, at home; not the current one. */
+/* A thread of this CPU ends its whole process, and dies. Its owner, at home. */
 void process_end_by(struct thread *thread, enum process_cause cause, uint32_t status);
 
 /* The calling thread ends its whole process, from whichever CPU. Does not return to it. */
@@ -108,3 +108,23 @@ static inline void name_from_words(char name[NAME_MAX + 1], uint64_t name0, uint
     __builtin_memcpy(name + 8, &name1, 8);
     name[NAME_MAX] = '\0';
 }
+
+/* ---- its memory ------------------------------------------------------------------------------
+ * Reading and writing user memory without trusting it: every page is looked up in the process's page
+ * tables, so a bad address is an error and never a fault. Any CPU. STATUS_BAD_ADDRESS: some page is
+ * not mapped or not with the needed access; what came before it has been copied. Bounded by the
+ * caller: nobody may ask for more than a page or so.
+ */
+
+/* Could `bytes` be copied? `access`: enum page_access. */
+must_use status_t user_check(const struct process *process, vaddr_t address, size_t bytes,
+                             unsigned access);
+
+must_use status_t user_copy_in(const struct process *process, vaddr_t from, void *to, size_t bytes);
+
+must_use status_t user_copy_out(const struct process *process, const void *from, vaddr_t to,
+                                size_t bytes);
+
+/* From one process's memory to another's. */
+must_use status_t user_copy_between(const struct process *source, vaddr_t from,
+                                    const struct process *target, vaddr_t to, size_t bytes);

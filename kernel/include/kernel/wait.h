@@ -27,6 +27,9 @@ static inline void wait_leave(struct thread *thread)
     }
 }
 
+/* The object shall not find the thread that waits for it. */
+void wait_forget(struct object *object, struct thread *thread);
+
 /* What it waited for has come: calls off all else that could end its wait, so that the fast paths may
  * switch to it again. Rare, so it keeps the registers of its callers. */
 void wait_call_off(struct thread *thread) __attribute__((preserve_most));
