@@ -23,12 +23,14 @@
 #include "weft/syscalls.h"
 
 #define BENCH_SAMPLES_MAX 8192
+#define BENCH_BATCH_MAX 65536
 #define BENCH_CPUS_MAX 16 /* in the matrix */
 
 struct bench_options {
     uint32_t cpu_count;
     uint64_t samples; /* that count */
     uint64_t warmup;  /* runs of the loop before them */
+    uint64_t batch;   /* calls per sample, where a benchmark can do more than one */
     uint64_t timestamp_cost;
 };
 extern struct bench_options bench_options;

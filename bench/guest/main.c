@@ -3,8 +3,8 @@
  * The benchmark program: reads its arguments, measures the cost of its own time stamp, and asks one
  * question after the other. Started with `role=...` it is the partner of one of them instead.
  *
- * Arguments: samples=N (default 2000), warmup=N (200), only=NAME,NAME (names or their beginnings,
- * such as `ipc.call`). Ends with status 0 when every question was answered.
+ * Arguments: samples=N (default 2000), warmup=N (200), batch=N (1; calls per sample of ipc.call.pairs),
+ * only=NAME,NAME (names or their beginnings, such as `ipc.call`). Ends with status 0 when every question was answered.
  */
 #include "bench.h"
 
@@ -81,6 +81,10 @@ static void read_options(void)
     bench_options.cpu_count = weft_startup()->cpu_count;
     bench_options.samples = weft_argument_number("samples", 2000);
     bench_options.warmup = weft_argument_number("warmup", 200);
+    bench_options.batch = weft_argument_number("batch", 1);
+    if (bench_options.batch < 1 || bench_options.batch > BENCH_BATCH_MAX) {
+        weft_fail("batch must be 1 to %u", BENCH_BATCH_MAX);
+    }
     if (bench_options.samples < 1 || bench_options.samples > BENCH_SAMPLES_MAX ||
         bench_options.warmup > BENCH_SAMPLES_MAX - bench_options.samples) {
         weft_fail("samples must be 1 or more, samples and warmup together at most %u",

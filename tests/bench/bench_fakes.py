@@ -165,6 +165,9 @@ class FakeLauncher:
     def convert(self, capture: Path, out: Path) -> None:
         out.write_bytes(capture.read_bytes())
 
+    def stat(self, capture: Path) -> dict[str, Any]:
+        return {"cpus": [{"events": 1000, "lost": self.lost_events}, {"events": 500, "lost": 0}]}
+
     def latency(self, capture: Path) -> dict[str, Any]:
         """What the trace tool would say of the calls in the console: equal shares for each stage."""
         records = [json.loads(line[6:]) for line in self.said[capture] if line.startswith("@weft ")]

@@ -182,6 +182,7 @@ class Suite:
     entries: tuple[SuiteEntry, ...] = field(default=())
     runs: int = 1  # repetitions, interleaved
     trace: bool = True  # with tracing compiled in
+    stream: bool = False  # the capture is drained while the guest runs
     variants: tuple[Variant, ...] = (Variant(),)
     linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
 
@@ -211,6 +212,7 @@ class Suite:
             "entries": tuple(_build(SuiteEntry, entry, path) for entry in data.get("benchmark", [])),
             "runs": head.get("runs", 1),
             "trace": data.get("trace", {}).get("on", True),
+            "stream": data.get("trace", {}).get("stream", False),
             "linux": data.get("baseline", {}).get("linux", Suite.linux),
             "variants": tuple(_build(Variant, entry, path) for entry in data.get("variant", [{}])),
         }

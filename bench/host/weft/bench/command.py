@@ -180,6 +180,8 @@ def _bench(
         "invocation": shlex.join(["./weft", "bench", *arguments]),
     }
     _evaluate(details, launcher, options.out)
+    if suite.stream:
+        _count_streams(details, launcher, options.out)
     _write(options.out, results, details, catalogue)
     _print(options.out, results, details, catalogue)
     return 0
@@ -210,6 +212,18 @@ def _evaluate(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
             capture = out / run["capture"]
             launcher.convert(capture, capture.with_suffix(".pftrace"))
             run["stages"] = collect(launcher.latency(capture), run["figures"], run["others"])
+
+
+def _count_streams(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
+    """How many events were streamed, and how many were lost on the way."""
+    for run in details["runs"]:
+        if run["capture"]:
+            stat = launcher.stat(out / run["capture"])
+            run["stream"] = {
+                "events": sum(cpu["events"] for cpu in stat["cpus"]),
+                "lost": sum(cpu["lost"] for cpu in stat["cpus"]),
+                "megabytes": round((out / run["capture"]).stat().st_size / 1e6),
+            }
 
 
 def _write(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
@@ -249,3 +263,9 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
             capture = out / run["capture"]
             timeline = shown(capture.with_suffix(".pftrace"))
             print(f"timeline  {timeline}  ({run['accel']}; ./weft view {timeline})")
+        if "stream" in run:
+            stream = run["stream"]
+            print(
+                f"streamed  {stream['events']:,} events in a boot of {run['seconds'][-1]:g} s,"
+                f" {stream['lost']:,} lost, {stream['megabytes']:,} MB"
+            )

@@ -26,6 +26,7 @@ from weft.bench import linux
 from weft.bench.errors import BenchError
 from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
 from weft.paths import BUILD
+from weft.stream import Stream
 
 TOOL_SECONDS = 120
 
@@ -44,6 +45,7 @@ class BootPlan:
     timeout: float
     capture: Path | None  # where the trace shall go, if one is wanted
     metadata: dict[str, Any] = field(default_factory=dict)
+    stream: bool = False  # take the capture all the while, not only at the end
     system: str = "weft"  # or linux
 
 
@@ -85,6 +87,9 @@ class Launcher(Protocol):
 
     def latency(self, capture: Path) -> dict[str, Any]:
         """Where the time of messages goes: what weft-trace latency says."""
+
+    def stat(self, capture: Path) -> dict[str, Any]:
+        """What CPUs and threads did: what weft-trace stat says."""
 
 
 class QemuLauncher:
@@ -128,8 +133,10 @@ class QemuLauncher:
                 timeout=plan.timeout,
             )
             with Machine(config, on_line) as machine:
+                streams = plan.stream and plan.capture and self._tool
+                stream = Stream(machine, self._tool, plan.capture) if streams else None
                 outcome = machine.wait()
-                self._capture(machine, plan, outcome.ok)
+                self._capture(machine, plan, stream, outcome.ok)
         except UsageError as error:
             raise BenchError(str(error), code=2) from error
         return BootOutcome(
@@ -143,11 +150,14 @@ class QemuLauncher:
             profile=config.profile,
         )
 
-    def _capture(self, machine: Machine, plan: BootPlan, must_work: bool) -> None:
+    def _capture(self, machine: Machine, plan: BootPlan, stream: Stream | None, must_work: bool) -> None:
         if plan.capture is None or self._tool is None:
             return
         try:
-            machine.capture(plan.capture, self._tool, plan.metadata)
+            if stream:
+                stream.finish(plan.metadata)
+            else:
+                machine.capture(plan.capture, self._tool, plan.metadata)
         except MachineError as error:
             if must_work:
                 raise BenchError(f"{plan.mode}: {error}") from error
@@ -158,11 +168,17 @@ class QemuLauncher:
 
     def latency(self, capture: Path) -> dict[str, Any]:
         """Where the time of messages goes: what weft-trace latency says."""
-        text = self._trace_tool("latency", "--json", str(capture))
+        return self._answer("latency", capture)
+
+    def stat(self, capture: Path) -> dict[str, Any]:
+        """What CPUs and threads did: what weft-trace stat says."""
+        return self._answer("stat", capture)
+
+    def _answer(self, command: str, capture: Path) -> dict[str, Any]:
         try:
-            return dict(json.loads(text))
+            return dict(json.loads(self._trace_tool(command, "--json", str(capture))))
         except ValueError as error:
-            raise BenchError(f"weft-trace latency: not JSON: {error}") from error
+            raise BenchError(f"weft-trace {command}: not JSON: {error}") from error
 
     def _trace_tool(self, *arguments: str) -> str:
         assert self._tool is not None

@@ -100,6 +100,7 @@ class Runner:
             timeout=self._suite.timeout_seconds * (LINUX_SECONDS if system == "linux" else 1),
             capture=self._plan.capture_path(point) if last and system == "weft" else None,
             metadata={"commit": self._options.commit, "suite": self._suite.name},
+            stream=self._suite.stream,
             system=system,
         )
         collector = RecordCollector()
