@@ -39,8 +39,7 @@ class SmallTree:
         self.write("pytest.ini", "[pytest]\ntestpaths = tests\n")
         self.write("tests/conftest.py", CONFTEST.format(paths=paths))
         self.write("build/x86_64/test/kernel.elf", "")
-        tool = self.write("build/host/weft-trace", "#!/bin/sh\necho no trace here >&2\nexit 2\n")
-        tool.chmod(0o755)
+        self.trace_tool("check)")  # has nothing to say
         qemu = self.write("bin/qemu-system-x86_64", f'#!/bin/sh\nexec {FAKE} "$@"\n')
         qemu.chmod(0o755)
 
@@ -49,6 +48,17 @@ class SmallTree:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
+
+    def trace_tool(self, case: str) -> None:
+        """A weft-trace that takes captures, and does what this case of a shell says; nothing else works."""
+        script = f"""#!/bin/sh
+case $1 in
+capture) while [ "$1" != -o ]; do shift; done; : >"$2";;
+{case};;
+*) echo no trace here >&2; exit 2;;
+esac
+"""
+        self.write("build/host/weft-trace", script).chmod(0o755)
 
     def guest_test(self, name: str, script: str, more: str = "") -> None:
         self.write(f"tests/kernel/{name}.c", SOURCE.format(script=script, more=more))
@@ -106,7 +116,15 @@ def test_a_failed_test_fails_alone_and_names_its_evidence(small: SmallTree) -> N
     assert str(FAKE.name) not in (folder / "command.txt").read_text()
     assert "-append" in (folder / "command.txt").read_text()
     assert (folder / "image.cpio").exists()
-    assert "none (capture failed: no trace here)" in done.stdout
+    assert "none (convert failed: no trace here)" in done.stdout
+
+
+def test_an_impossible_trace_fails_the_ending_alone(small: SmallTree) -> None:
+    small.trace_tool("check) echo CPU 0: a thread runs twice; exit 1")
+    small.guest_test("sum", f"{GOOD_REPORT} exit=33")
+    done = small.pytest()
+    assert "1 failed, 2 passed" in done.stdout.splitlines()[-1]
+    assert "trace: CPU 0: a thread runs twice" in done.stdout
 
 
 @pytest.mark.parametrize(
