@@ -99,6 +99,10 @@ def command_trace(arguments: argparse.Namespace) -> int:
         from weft import sql
 
         return sql.main(arguments.rest[1:])
+    if arguments.rest[:1] == ["top"]:
+        from weft import top
+
+        return top.main(arguments.rest[1:])
     setup.setup("run")
     tool = build.host_tool()
     build.build([tool])
@@ -257,7 +261,7 @@ def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:
 FORWARDING = {
     "bench": (command_bench, "measure, and write out/bench/ with report and timeline"),
     "simulate": (command_simulate, "run scripted load on virtual CPUs with the kernel's policies"),
-    "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, or ask it with sql"),
+    "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, ask it with sql; top: watch a guest"),
     "test": (command_test, "run the test suite; arguments go to pytest"),
 }
 

@@ -68,8 +68,8 @@ class GuestMemory:
         self._words(next_ - base + paddr, word0, payload)
         self.store(cpu, kind, next_ + 16, base, size, paddr, sequence)
 
-    def _open_page(self, cpu: int, kind: int) -> None:
-        self._put(cpu, kind, PAGE_ID, self.load(cpu, kind)[4])
+    def _open_page(self, cpu: int, kind: int, time: int = 0) -> None:
+        self._put(cpu, kind, time << 16 | PAGE_ID, self.load(cpu, kind)[4])
 
     def append(self, cpu: int, kind: int, word0: int, payload: int) -> None:
         self._put(cpu, kind, word0, payload)
@@ -77,7 +77,7 @@ class GuestMemory:
         if next_ % PAGE == 0:
             self.store(cpu, kind, base if next_ == base + size else next_, base, size, paddr,
                        sequence + 1)
-            self._open_page(cpu, kind)
+            self._open_page(cpu, kind, word0 >> 16)
 
     def event(self, cpu: int, time: int, value: int) -> None:
         """A user_instant with a value."""

@@ -54,6 +54,21 @@ def test_the_newest_events_win_and_the_lost_are_counted_exactly(capture, count):
     assert len(values[0]) > 2 * RECORDS_PER_PAGE
 
 
+def test_only_the_last_moments_are_captured_to_whole_pages(tool, tmp_path):
+    guest = GuestMemory(cpus=2, ring_pages=8)
+    for value in range(1500):  # a microsecond each on CPU 0; CPU 1 has been silent for long
+        guest.event(0, 1_000_000 + value * 1000, value)
+    guest.event(1, 1000, 7)
+    ram, kernel, out = tmp_path / "ram", tmp_path / "kernel.elf", tmp_path / "out.weft"
+    guest.write(ram, kernel)
+    tool.ok("capture", "--ram", ram, "--kernel", kernel, "--last", 1, "-o", out)
+    events = [json.loads(line) for line in tool.ok("dump", out, "--json").splitlines()]
+    values = [event["value"] for event in events if event["event"] == "user_instant" and event["cpu"] == 0]
+    # The window begins at 499; the page before the first one that was opened in it is taken whole.
+    assert values == list(range(255, 1500))
+    assert [event["value"] for event in events if event["event"] == "user_instant" and event["cpu"] == 1] == [7]
+
+
 def test_a_page_that_is_being_overwritten_becomes_a_gap(capture):
     guest = GuestMemory(cpus=1, ring_pages=4)
     for value in range(900):

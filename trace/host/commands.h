@@ -15,6 +15,7 @@ struct capture_options {
     const char *ram;      /* the file that backs the guest's memory */
     const char *kernel;   /* its kernel's ELF file */
     const char *metadata; /* JSON text to be kept in the capture, or null */
+    uint64_t last_ms;     /* of capture: only what is newer than so long; 0: all */
 };
 
 bool capture_guest(const struct capture_options *options, struct output *output,

@@ -103,29 +103,38 @@ bool guest_ring(const struct guest *guest, const struct trace_ring_entry *entry,
            ring->next - ring->base <= ring->size && ring->sequence < UINT64_MAX / 512;
 }
 
-static bool page_has_number(const struct guest *guest, uint64_t address, uint64_t sequence)
+static uint64_t page_address(const struct trace_ring *ring, uint64_t sequence)
+{
+    return ring->base_paddr + sequence % (ring->size / TRACE_PAGE_SIZE) * TRACE_PAGE_SIZE;
+}
+
+bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
+                     uint64_t *ticks)
 {
     struct trace_record record;
 
-    return ram_read(&guest->ram, address, &record, sizeof record) &&
-           (record.word0 & 0xff) == TRACE_EVENT_PAGE && record.payload == sequence;
+    if (!ram_read(&guest->ram, page_address(ring, sequence), &record, sizeof record) ||
+        (record.word0 & 0xff) != TRACE_EVENT_PAGE || record.payload != sequence) {
+        return false;
+    }
+    *ticks = record.word0 >> 16;
+    return true;
 }
 
 unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
                     struct trace_record *records)
 {
-    uint64_t pages = ring->size / TRACE_PAGE_SIZE;
-    uint64_t offset = sequence % pages * TRACE_PAGE_SIZE;
-    uint64_t address = ring->base_paddr + offset;
-    uint64_t filled = ring->next - ring->base - offset; /* bytes of the newest page; may wrap */
+    uint64_t address = page_address(ring, sequence), ticks;
+    /* Bytes of the newest page; may wrap. */
+    uint64_t filled = ring->next - ring->base - (address - ring->base_paddr);
     unsigned limit = PAGE_RECORDS, count;
 
     if (sequence == ring->sequence) {
         limit = filled > TRACE_PAGE_SIZE ? 0 : (unsigned)(filled / TRACE_RECORD_SIZE);
     }
-    if (!page_has_number(guest, address, sequence) ||
+    if (!guest_page_time(guest, ring, sequence, &ticks) ||
         !ram_read(&guest->ram, address, records, TRACE_PAGE_SIZE) ||
-        !page_has_number(guest, address, sequence)) {
+        !guest_page_time(guest, ring, sequence, &ticks)) {
         return 0;
     }
     for (count = 1; count < limit && records[count].word0 & 0xff; count++) {

@@ -44,6 +44,9 @@ bool guest_ring(const struct guest *guest, const struct trace_ring_entry *entry,
 /* Copies the page with this number into PAGE_RECORDS records; returns how many are good. */
 unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
                     struct trace_record *records);
+/* The 48-bit time at which a page was opened. False if it is not there any more. */
+bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
+                     uint64_t *ticks);
 /* The lowest number of a page that the ring may still hold. */
 static inline uint64_t ring_oldest(const struct trace_ring *ring)
 {

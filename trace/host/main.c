@@ -19,7 +19,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are read as they are");
 
 static const char usage[] =
-    "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
+    "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] [--last MS] -o OUT.weft\n"
     "       weft-trace stream  --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
     "                                                   from a running guest, until input ends\n"
     "       weft-trace convert IN.weft -o OUT.pftrace   for ui.perfetto.dev\n"
@@ -37,9 +37,12 @@ static const char usage[] =
     "       weft-trace ctf     IN.weft -o FOLDER        for babeltrace2 and Trace Compass\n"
     "       weft-trace dump    IN.weft [--json]         every event as a line\n"
     "\n"
+    "weft trace has two more: sql asks a capture in SQL, top watches a running guest.\n"
     "IN may be - for standard input, OUT - for standard output (not for capture).\n"
     "Exit code: 0 done, 1 check found violations, 2 bad usage or bad input.\n"
     "Example: weft-trace convert out/bench/trace.weft -o trace.pftrace\n";
+
+#define LAST_MS_MAX 1000000 /* in ticks it still fits half of 48 bits */
 
 struct options {
     const char *command, *input, *output;
@@ -64,11 +67,15 @@ static bool number_read(const char *text, uint64_t most, uint64_t *number)
 static bool number_option(struct options *options, int option, const char *text)
 {
     uint64_t number = 0;
-    bool good = number_read(text, option == 's' ? SLOWEST_MAX : UINT64_MAX, &number);
+    uint64_t most = option == 's' ? SLOWEST_MAX : option == 'l' ? LAST_MS_MAX : UINT64_MAX;
+    bool good = number_read(text, most, &number);
 
     switch (option) {
     case 's':
         options->latency.slowest = number;
+        return good;
+    case 'l':
+        options->capture.last_ms = number;
         return good;
     case 't':
         options->path.thread = (uint32_t)number;
@@ -88,13 +95,21 @@ static bool number_option(struct options *options, int option, const char *text)
 static bool options_read(struct options *options, int count, char **arguments)
 {
     static const struct option names[] = {
-        {"ram", required_argument, NULL, 'r'},     {"kernel", required_argument, NULL, 'k'},
-        {"meta", required_argument, NULL, 'm'},    {"json", no_argument, NULL, 'j'},
-        {"slowest", required_argument, NULL, 's'}, {"hgrm", required_argument, NULL, 'g'},
-        {"name", required_argument, NULL, 'n'},    {"thread", required_argument, NULL, 't'},
-        {"message", required_argument, NULL, 'i'}, {"from", required_argument, NULL, 'f'},
-        {"to", required_argument, NULL, 'e'},      {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"ram", required_argument, NULL, 'r'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"meta", required_argument, NULL, 'm'},
+        {"json", no_argument, NULL, 'j'},
+        {"last", required_argument, NULL, 'l'},
+        {"slowest", required_argument, NULL, 's'},
+        {"hgrm", required_argument, NULL, 'g'},
+        {"name", required_argument, NULL, 'n'},
+        {"thread", required_argument, NULL, 't'},
+        {"message", required_argument, NULL, 'i'},
+        {"from", required_argument, NULL, 'f'},
+        {"to", required_argument, NULL, 'e'},
+        {"output", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -113,6 +128,7 @@ static bool options_read(struct options *options, int count, char **arguments)
         case 'j':
             options->json = options->latency.json = options->path.json = true;
             break;
+        case 'l':
         case 's':
         case 't':
         case 'i':

@@ -140,6 +140,24 @@ static void count_message(struct statistics *stat, const struct trace_event *eve
     }
 }
 
+/* What ran before a gap counts up to its beginning, what runs after it from its end on. */
+static void gap_before(struct statistics *stat, const struct trace_event *event)
+{
+    uint32_t current = stat->model.cpus[event->cpu].current;
+
+    if (event->small == GAP_BEGIN) {
+        stretch_end(stat, event->cpu, current, event->time);
+    }
+    if (current != ID_NONE) {
+        struct thread_stat *thread = thread_stat(stat, current);
+
+        if (event->small != GAP_BEGIN) {
+            thread->phase = PHASE_UNKNOWN;
+        }
+        phase_set(stat, current, PHASE_UNKNOWN, event->time);
+    }
+}
+
 static void count_event(struct statistics *stat, const struct trace_event *event,
                         const struct model_change *change)
 {
@@ -150,6 +168,9 @@ static void count_event(struct statistics *stat, const struct trace_event *event
         cpu->lost += event->payload;
         cpu->since = event->time;
         cpu->irq_depth = 0;
+        if (stat->model.cpus[event->cpu].current != ID_NONE) {
+            phase_set(stat, stat->model.cpus[event->cpu].current, PHASE_RUNNING, event->time);
+        }
         break;
     case TRACE_EVENT_SWITCH:
         count_switch(stat, event, change);
@@ -201,6 +222,9 @@ static void count_all(struct statistics *stat, struct reader *reader)
         cpu->last = event.time;
         stat->counts[event.id]++;
         cpu->events += event.id != READER_GAP;
+        if (event.id == READER_GAP) {
+            gap_before(stat, &event);
+        }
         change = model_apply(&stat->model, &event);
         count_event(stat, &event, &change);
     }
