@@ -70,6 +70,11 @@ def choose(guests: list[RunningGuest], pid: int | None) -> RunningGuest:
     raise Failure("no guest is running: start one, such as ./weft run test_busy --timeout 600", code=2)
 
 
+def has_ended(guest: RunningGuest) -> bool:
+    """Is it gone, perhaps while it was being looked at?"""
+    return guest.pid not in [other.pid for other in find_guests()]
+
+
 def look(guest: RunningGuest, tool: Path, window_ms: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """What weft-trace's stat and latency say of the guest's last moments."""
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +86,10 @@ def look(guest: RunningGuest, tool: Path, window_ms: int) -> tuple[dict[str, Any
 
 def _run(tool: Path, *arguments: object) -> str:
     argv = [str(tool), *map(str, arguments)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=TOOL_SECONDS)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=TOOL_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failure(f"weft-trace {arguments[0]}: {error}") from error
     if done.returncode:
         raise Failure((done.stderr.strip().splitlines() or [f"weft-trace {arguments[0]} failed"])[-1])
     return done.stdout
@@ -136,11 +144,17 @@ def main(arguments: list[str]) -> int:
     build.build([tool])
     clear = CLEAR if sys.stdout.isatty() else ""
     while True:
-        sys.stdout.write(clear + picture(*look(guest, tool, options.window)))
-        sys.stdout.flush()
+        try:
+            shown = picture(*look(guest, tool, options.window))
+        except Failure:
+            if not options.once and has_ended(guest):
+                break
+            raise
+        print(clear + shown, flush=True)
         if options.once:
             return 0
         time.sleep(options.interval)
-        if guest.pid not in [other.pid for other in find_guests()]:
-            print("the guest has ended")
-            return 0
+        if has_ended(guest):
+            break
+    print("the guest has ended")
+    return 0

@@ -135,8 +135,12 @@ class QemuLauncher:
             with Machine(config, on_line) as machine:
                 streams = plan.stream and plan.capture and self._tool
                 stream = Stream(machine, self._tool, plan.capture) if streams else None
-                outcome = machine.wait()
-                self._capture(machine, plan, stream, outcome.ok)
+                try:
+                    outcome = machine.wait()
+                    self._capture(machine, plan, stream, outcome.ok)
+                finally:
+                    if stream:
+                        stream.abandon()  # nothing is left to do where it has finished
         except UsageError as error:
             raise BenchError(str(error), code=2) from error
         return BootOutcome(
