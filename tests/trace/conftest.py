@@ -107,3 +107,17 @@ def trace_processor() -> Iterator[Callable[[Path, list[str]], list[list[tuple]]]
     process.stdin.close()
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def convert(tool, tmp_path) -> Callable[..., Path]:
+    """convert(capture or story) -> its timeline, a file."""
+
+    def run(capture) -> Path:
+        if hasattr(capture, "capture"):
+            capture = capture.capture.write(tmp_path / "a.weft")
+        out = tmp_path / "a.pftrace"
+        tool.ok("convert", capture, "-o", out)
+        return out
+
+    return run

@@ -4,25 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import stories
 from clean import STATS, stat_problems, trace_problems
-from stories import NOTIFICATION, PANG, PING, PONG, Story
+from stories import PANG, PING, PONG, Story
 from synthetic import Capture
-
-
-@pytest.fixture
-def convert(tool, tmp_path):
-    def run(capture: Path | Story) -> Path:
-        if isinstance(capture, Story):
-            capture = capture.capture.write(tmp_path / "a.weft")
-        out = tmp_path / "a.pftrace"
-        tool.ok("convert", capture, "-o", out)
-        return out
-
-    return run
 
 
 def test_a_whole_story_is_clean(convert, trace_processor):
@@ -91,83 +78,6 @@ def test_a_preempted_thread_is_runnable(convert, trace_processor):
         "select state, dur from thread_state join thread using (utid)"
         " where tid = 10 and state like 'R+'"])
     assert rows == [("R+", 300)]
-
-
-def test_a_message_has_slices_on_both_sides_and_two_arrows(convert, trace_processor):
-    story = Story()
-    stories.cross_call(story)
-    slices, flows = trace_processor(convert(story), [
-        "select t.name, s.name, s.dur, s.depth from slice s join thread_track k on k.id = s.track_id"
-        " join thread t using (utid) order by s.ts, s.depth",
-        "select b.name, e.name, e.ts - b.ts - b.dur from flow join slice b on b.id = slice_out"
-        " join slice e on e.id = slice_in order by b.ts"])
-    assert slices == [("ping", "call server", 2200, 0), ("ping", "send", 100, 1),
-                      ("pong", "serve ping", 1000, 0), ("pong", "reply", 100, 1),
-                      ("ping", "resume", 0, 1)]
-    assert flows == [("send", "serve ping", 700), ("push ipc_call to cpu 1", "take ipc_call", 600),
-                     ("reply", "resume", 400), ("push ipc_reply to cpu 0", "take ipc_reply", 200)]
-
-
-def test_arrows_of_messages_equal_their_number(convert, trace_processor):
-    story = stories.whole(30)
-    rows, = trace_processor(convert(story), [
-        "select b.name, count(*) from flow join slice b on b.id = slice_out group by b.name"])
-    count = dict(rows)
-    answered = story.messages - 3 * 30  # one way here and across, and failed
-    assert count["send"] == story.messages - 30 and count["reply"] == answered
-    assert count["set aside"] == 30
-    assert count[f"signal notification {NOTIFICATION} of server"] == 30
-
-
-FLOWS = ("select bt.name, b.name, et.name, e.name from flow join slice b on b.id = slice_out"
-         " join slice e on e.id = slice_in"
-         " join thread_track bk on bk.id = b.track_id join thread bt on bt.utid = bk.utid"
-         " join thread_track ek on ek.id = e.track_id join thread et on et.utid = ek.utid"
-         " where b.category = 'ipc' order by b.ts")
-
-
-def test_what_is_sent_one_way_arrives_with_an_arrow(convert, trace_processor):
-    story = Story()
-    stories.one_way(story)
-    stories.one_way_here(story)
-    flows, slices = trace_processor(convert(story), [
-        FLOWS, "select name, dur from slice where name like 'send %' order by ts"])
-    assert flows == [("ping", "send", "pong", "receive from ping"),
-                     ("ping", "send", "pang", "receive from ping")]
-    # Until ping is home again and runs; and until pang has the message.
-    assert slices == [("send to server", 1200), ("send to server", 100)]
-
-
-def test_who_answers_for_another_draws_the_arrow(convert, trace_processor):
-    story = Story()
-    stories.saved_call(story)
-    flows, served = trace_processor(convert(story), [
-        FLOWS, "select dur from slice where name = 'serve ping'"])
-    assert flows == [("ping", "send", "pang", "serve ping"),
-                     ("pang", "set aside", "pong", "reply"),
-                     ("pong", "reply", "ping", "resume")]
-    assert served == [(205,)]  # until it is set aside
-
-
-def test_a_call_that_fails_at_once_ends_there(convert, trace_processor):
-    story = Story()
-    stories.failed_call(story)
-    rows, = trace_processor(convert(story), [
-        "select name, dur, extract_arg(arg_set_id, 'debug.status') from slice"
-        " where category = 'ipc' order by ts, depth"])
-    assert rows == [("call server", 100, None), ("send", 100, None),
-                    ("call aborted", 0, "would_block")]
-
-
-def test_a_fault_is_a_message_to_the_supervisor(convert, trace_processor):
-    story = Story()
-    stories.handled_fault(story)
-    stories.direct_call(story)
-    flows, slices = trace_processor(convert(story), [
-        FLOWS, "select name from slice where category in ('ipc', 'fault') and depth = 0 order by ts"])
-    assert [flow[1::2] for flow in flows][:2] == [("send", "serve ping"), ("reply", "resume")]
-    assert slices == [("page fault",), ("fault to server",), ("serve ping",),
-                      ("call server",), ("serve ping",)]
 
 
 def test_capabilities_that_come_and_go_are_shown(convert, trace_processor):

@@ -16,6 +16,8 @@ from stories import Story
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = (ROOT / "trace" / "sql" / "weft.sql").read_text()
 FIGURES = ("n", "min", "p50", "p90", "p99", "p999", "max")
+STAGES = ("entry", "enqueue", "doorbell", "wakeup", "dispatch", "service", "reply", "resume")
+LATENCY = f"SELECT client, server, endpoint, path, one_way, stage, {', '.join(FIGURES)} FROM weft_latency"
 
 
 @pytest.fixture
@@ -26,6 +28,19 @@ def ask(tool, trace_processor, tmp_path):
         return trace_processor(tmp_path / "a.pftrace", [VIEWS, query])[1]
 
     return run
+
+
+def differences(answers: dict, rows: list[tuple]) -> list[str]:
+    """Where the answers of `weft trace latency` and those of LATENCY are not the same."""
+    told = {tuple(row[:6]): tuple(row[6:]) for row in rows}
+    expected = {}
+    for one_way, kind, whole in ((0, "paths", "round trip"), (1, "sends", "delivery")):
+        for path in answers[kind]:
+            key = (path["client"]["thread"], path["server"]["thread"], path["endpoint"], path["path"])
+            for stage, figures in [*path["stages"].items(), (whole, path)]:
+                expected[*key, one_way, stage] = tuple(figures[figure] for figure in FIGURES)
+    return [f"{key}: {expected.get(key)} and {told.get(key)}" for key in sorted(expected | told)
+            if expected.get(key) != told.get(key)]
 
 
 def varied(rounds: int) -> Story:
@@ -41,27 +56,26 @@ def varied(rounds: int) -> Story:
             story.at(0, "syscall_entry", number=1, thread=stories.PING)
             stories.direct_call(story)
             story.at(0, "syscall_exit", number=1, thread=stories.PING, status=0)
+        if source.random() < 0.3:
+            source.choice([stories.one_way, stories.one_way_here])(story)
     return story
 
 
 def test_the_views_have_the_percentiles_of_weft_trace_latency(ask, tool, tmp_path):
-    rows = ask(varied(1500), "SELECT client, server, endpoint, path, stage, n, min, p50, p90, p99, p999,"
-                             " max FROM weft_latency")
-    told = {row[:5]: row[5:] for row in rows}
-    paths = tool.json("latency", tmp_path / "a.weft")["paths"]
-    assert len(paths) == 2 and len(told) == 2 * 9
-    for path in paths:
-        key = (path["client"]["thread"], path["server"]["thread"], path["endpoint"], path["path"])
-        assert told[*key, "round trip"] == tuple(path[figure] for figure in FIGURES)
-        for stage, figures in path["stages"].items():
-            assert told[*key, stage] == tuple(figures[figure] for figure in FIGURES)
+    """For every path and stage; `python tests/trace/test_trace_sql.py CAPTURE` asks that of any capture."""
+    story = varied(1500)
+    rows = ask(story, LATENCY)
+    answers = tool.json("latency", tmp_path / "a.weft")
+    assert len(answers["paths"]) == 2 and len(answers["sends"]) == 2
+    assert len(rows) == 2 * 9 + 2 * 5 and differences(answers, rows) == []
 
 
 def test_the_stages_of_each_message_sum_to_its_round_trip(ask):
     story = varied(200)
-    wrong, count = ask(story, "SELECT SUM(entry + enqueue + doorbell + wakeup + dispatch + service + reply"
-                              " + resume != total), COUNT(*) FROM weft_message")[0]
-    assert (wrong, count) == (0, story.messages)
+    calls, sends = (ask(story, f"SELECT SUM({stages} != total), COUNT(*) FROM {view}")[0]
+                    for view, stages in (("weft_message", " + ".join(STAGES)),
+                                         ("weft_send", " + ".join(STAGES[:4]))))
+    assert calls[0] == sends[0] == 0 and calls[1] + sends[1] == story.messages
 
 
 def test_the_other_views_show_their_part(ask):
@@ -69,7 +83,8 @@ def test_the_other_views_show_their_part(ask):
     stories.one_way(story)
     stories.cross_call(story)
     stories.timer(story)
-    assert ask(story, "SELECT sender_name, message, path FROM weft_send") == [("ping", 1, "cross")]
+    assert ask(story, "SELECT sender_name, receiver_name, path, total FROM weft_send") == [
+        ("ping", "pong", "cross", 500)]
     assert ("pong", "ping") in ask(story, "SELECT thread_name, waker_name FROM weft_wait")
     assert ask(story, "SELECT why, from_mailbox, to_mailbox, dur FROM weft_crossing ORDER BY ts") == [
         ("ipc_call", "cpu 0 mailbox", "cpu 1 mailbox", 300),
@@ -106,3 +121,16 @@ def test_a_bad_query_is_one_line(tool, tmp_path, query, words):
 def test_a_missing_file_is_one_line(tmp_path):
     done = weft_sql(tmp_path / "none.weft", "SELECT 1")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "none.weft" in done.stderr
+
+
+def main(capture: str) -> None:
+    """Asks both for their figures of a capture and prints where they differ."""
+    answers, rows = (subprocess.run([sys.executable, str(ROOT / "weft"), "trace", *command, "--json"],
+                                    stdout=subprocess.PIPE, text=True, check=True).stdout
+                     for command in (("latency", capture), ("sql", capture, LATENCY)))
+    found = differences(json.loads(answers), [tuple(row.values()) for row in json.loads(rows)])
+    print(*found, f"{json.loads(answers)['messages']} messages, {len(found)} differences", sep="\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -129,9 +129,6 @@ static void convert_events(struct convert *convert, struct reader *reader)
             started[event.cpu] = true;
             sched_start(convert, &event);
         }
-        if (!event.life) {
-            short_slice_end(convert, event.cpu, event.time);
-        }
         change = model_apply(&convert->model, &event);
         convert_event(convert, &event, &change);
     }
@@ -140,9 +137,6 @@ static void convert_events(struct convert *convert, struct reader *reader)
 /* Ends all slices that are still open: an endless slice would hide what comes after it. */
 static void convert_finish(struct convert *convert)
 {
-    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
-        short_slice_end(convert, i, convert->end);
-    }
     for (uint32_t i = 0; i < convert->thread_capacity && i < convert->names.thread_count; i++) {
         ipc_close(convert, i, convert->end);
         user_close(convert, i, convert->end);
@@ -163,6 +157,9 @@ static void convert_free(struct convert *convert)
     id_table_free(&convert->process_described);
     id_table_free(&convert->counter_described);
     id_table_free(&convert->interned);
+    id_table_free(&convert->name_known);
+    free(convert->name_text);
+    free(convert->name_start);
     model_free(&convert->model);
     names_free(&convert->names);
 }
@@ -177,7 +174,6 @@ bool convert_capture(const struct trace_file *file, struct output *output,
     convert = memory_new(sizeof *convert);
     convert->output = output;
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
-        convert->shorts[i].thread = ID_NONE;
         convert->bundles[i].running = ID_NONE;
     }
     if (!model_start(&convert->model, file, &convert->names, error)) {

@@ -7,7 +7,7 @@
  *   scheduling   FtraceEventBundles, one buffer per CPU: sched_switch, sched_waking, interrupts
  *                (convert_sched.c)
  *   the rest     TrackEvents on tracks of threads and CPUs, with interned names and with flows
- *                (convert_tracks.c writes them; convert_ipc.c, convert_notification.c, convert_smp.c,
+ *                (convert_packet.c writes them; convert_ipc.c, convert_notification.c, convert_smp.c,
  *                convert_user.c and convert_life.c say which)
  *
  * The output need not be in the order of time, the trace processor sorts it. What must hold: a
@@ -25,7 +25,36 @@
 #define NOTES_MAX 4u
 #define IRQ_DEPTH_MAX 8u
 
-/* Tracks: the high half of the 64-bit id says what it is, the low half whose. */
+enum packet_field {
+    PACKET_CLOCKS = 6,
+    PACKET_TIMESTAMP = 8,
+    PACKET_SEQUENCE = 10,
+    PACKET_TRACK_EVENT = 11,
+    PACKET_INTERNED = 12,
+    PACKET_FLAGS = 13,
+    PACKET_CLOCK = 58,
+    PACKET_DEFAULTS = 59,
+    PACKET_DESCRIPTOR = 60,
+    PACKET_PROCESS_TREE = 122,
+};
+
+/* The reader takes the last thread that a sequence described for that of all its later events, and so
+ * brings it back to life as a nameless second one if it has ended. A sequence without events has none. */
+#define SEQUENCE_DESCRIPTORS 1u
+#define SEQUENCE_FIRST 2u   /* of those with events */
+#define SEQUENCE_NAMES 256u /* ids below this have a bit in each sequence */
+
+/* A packet sequence, see convert_packet.c. */
+struct sequence {
+    uint32_t id;                         /* 0: it has not begun */
+    uint32_t categories, notes;          /* that it knows, a bit each */
+    uint64_t time;                       /* of its clock */
+    uint64_t names[SEQUENCE_NAMES / 64]; /* that it knows, a bit each */
+};
+
+/* Tracks: the low bits of an id say what it is, the rest whose. */
+#define TRACK_KIND_BITS 4u
+#define TRACK_KIND_MASK ((1u << TRACK_KIND_BITS) - 1)
 enum track_kind {
     TRACK_THREAD = 1, /* calls and services of a thread */
     TRACK_USER,       /* its own slices and marks */
@@ -68,8 +97,6 @@ enum note_name {
     NOTE_SERVER,
     NOTE_VECTOR,
     NOTE_SHARE,
-    NOTE_STAGE, /* one for each stage from here on */
-    NOTE_STAGE_LAST = NOTE_STAGE + STAGE_COUNT - 1,
     NOTE_COUNT
 };
 
@@ -90,8 +117,6 @@ struct track_event {
     uint64_t flows[FLOWS_MAX]; /* leaving this event */
     uint64_t ends[FLOWS_MAX];  /* arriving at it */
     struct note notes[NOTES_MAX];
-    const struct note *more; /* and so many more of them */
-    unsigned more_count;
     int64_t value; /* of a counter */
 };
 
@@ -110,9 +135,14 @@ struct bundle {
 
 /* What is open on a thread's tracks. */
 struct convert_thread {
-    bool declared; /* in a process tree */
+    struct sequence sequence;
+    uint64_t call;       /* serial of the message whose slice is open, or 0 */
+    uint64_t call_begin; /* when that slice begins */
+    uint32_t receiver;   /* thread id of who has got what was sent one way, or 0 */
+    uint64_t border;     /* where the last slice of its own track began or ended */
+    bool declared;       /* in a process tree */
     bool described[TRACK_KINDS];
-    bool call_open, serve_open, syscall_open, rest_open;
+    bool serve_open, syscall_open, rest_open;
     bool faulted; /* and what it does next is to tell its supervisor */
     bool exiting; /* it has ended, and still has to leave the CPU */
     uint8_t syscall;
@@ -120,10 +150,9 @@ struct convert_thread {
     uint64_t notified[FLOWS_MAX]; /* flows of signals that this thread has yet to wake up from */
 };
 
-/* A short slice ("send", "reply") that ends with the next event of its CPU. */
-struct short_slice {
-    uint32_t thread; /* ID_NONE: none is open */
-    bool is_reply;
+struct convert_cpu {
+    struct sequence sequence;
+    bool described; /* its mailbox's track */
 };
 
 struct convert_object {
@@ -136,20 +165,36 @@ struct convert {
     struct names names;
     struct output *output;
     struct bundle bundles[CAPTURE_CPUS_MAX];
-    struct short_slice shorts[CAPTURE_CPUS_MAX];
-    bool cpu_described[CAPTURE_CPUS_MAX];
+    struct convert_cpu cpus[CAPTURE_CPUS_MAX];
     struct convert_thread *threads; /* parallel to names.threads */
     size_t thread_capacity;
     struct convert_object *objects; /* parallel to names.objects */
     size_t object_capacity;
     struct id_table process_declared, process_described, counter_described;
-    struct id_table interned;
-    uint64_t next_interned;
-    uint64_t start; /* time of the first event */
-    uint64_t end;   /* time of the last one */
+    struct sequence sequence; /* of what has none of its own */
+    uint32_t sequence_count;
+    struct id_table interned;   /* kind and key -> id of a name */
+    struct id_table name_known; /* sequence and name, for ids from SEQUENCE_NAMES on */
+    char *name_text;            /* all names, one behind the other */
+    size_t *name_start;         /* where each begins */
+    size_t name_text_used, name_text_capacity, name_start_capacity;
+    uint32_t name_count;
+    uint64_t signals; /* so far, for their flows */
+    uint64_t start;   /* time of the first event */
+    uint64_t end;     /* time of the last one */
 };
 
 /* convert_tracks.c */
+/* Arrows: the low bits of an id say of what, so that ids stay small. */
+enum flow_kind { FLOW_CALL, FLOW_REPLY, FLOW_SAVE, FLOW_TRAVEL, FLOW_SIGNAL };
+static inline uint64_t flow_id(enum flow_kind kind, uint64_t serial)
+{
+    return serial << 3 | kind;
+}
+static inline uint64_t track_id(enum track_kind kind, uint32_t whose)
+{
+    return (uint64_t)whose << TRACK_KIND_BITS | kind;
+}
 void tracks_start(struct convert *convert);
 struct convert_thread *convert_thread(struct convert *convert, uint32_t thread);
 void thread_declare(struct convert *convert, uint32_t thread);
@@ -159,6 +204,8 @@ uint64_t mailbox_track(struct convert *convert, uint32_t cpu);
 uint64_t device_track(struct convert *convert, uint32_t interrupt);
 uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
                        const char *name);
+
+/* convert_packet.c */
 /* The id of a name; `kind` and `key` say what it belongs to, so that it is written once. */
 uint64_t intern(struct convert *convert, uint32_t kind, uint32_t key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -210,9 +257,11 @@ enum word {
     WORD_ACKNOWLEDGE,
     WORD_OUT_OF_BUDGET,
     WORD_THREAD_EXIT,
-    WORD_LOST
+    WORD_LOST,
+    WORD_COUNT
 };
-uint64_t word(struct convert *convert, enum word which);
+uint64_t word(enum word which);
+uint64_t stage_word(unsigned stage);
 
 /* convert_sched.c */
 void sched_switch(struct convert *convert, uint32_t cpu, uint64_t time, uint32_t previous,
@@ -233,7 +282,6 @@ void ipc_event(struct convert *convert, const struct trace_event *event,
                const struct model_change *change);
 void ipc_switched(struct convert *convert, const struct trace_event *event,
                   const struct model_change *change);
-void short_slice_end(struct convert *convert, uint32_t cpu, uint64_t time);
 void ipc_close(struct convert *convert, uint32_t thread, uint64_t time);
 
 /* convert_notification.c */

@@ -2,18 +2,23 @@
  *
  * Messages as slices with arrows.
  *
- *     client's track   |call pong .................................. |
- *                      |send|                                  resume^
- *                           \                                   /
- *     server's track          \ |serve ping .......... |reply| /
+ *     client's track   |call pong ................................................... |
+ *                      >send
+ *                      |enqueue|doorbell|wakeup|dispatch|service       |reply |resume|
+ *                       \                                                     /
+ *     server's track     `-------------------> |serve ping ......... |>reply-´
  *
  * The viewer draws an arrow from the end of the slice that it leaves to the start of the one where
- * it arrives. So arrows leave from the short slices `send` and `reply`, which end with the next
- * event of their CPU, and never after the other side has begun. Calls nest inside services on the
- * same track (a server that calls another), because a thread does one thing at a time.
+ * it arrives. So arrows leave from the instants `send` and `reply`, and never after the other side
+ * has begun. The answer's arrow arrives at the stage `resume`, or at an instant if that took no time.
+ * Calls nest inside services on the same track (a server that calls another), because a thread does
+ * one thing at a time.
+ *
+ * The stages of a message (model.h) are slices below its call's. They are written when it is done, and
+ * so are drawn once and never taken back; what took no time is left out.
  *
  * A caller that is set aside leaves its server's slice at the instant `set aside`; an arrow leads from
- * there to the short slice `reply` of whoever answers, and on to the client.
+ * there to the instant `reply` of whoever answers, and on to the client.
  *
  * What is sent one way arrives at an instant `receive`, and the sender's slice ends when it goes on.
  */
@@ -26,17 +31,17 @@
 
 static uint64_t call_flow(const struct message *message)
 {
-    return message->serial << 1;
+    return flow_id(FLOW_CALL, message->serial);
 }
 
 static uint64_t reply_flow(const struct message *message)
 {
-    return message->serial << 1 | 1;
+    return flow_id(FLOW_REPLY, message->serial);
 }
 
 static uint64_t save_flow(const struct message *message)
 {
-    return 1ull << 61 | message->serial;
+    return flow_id(FLOW_SAVE, message->serial);
 }
 
 static const char *path_name(uint8_t path)
@@ -44,88 +49,143 @@ static const char *path_name(uint8_t path)
     return path < TRACE_IPC_PATH_COUNT ? trace_ipc_path_names[path] : "?";
 }
 
-static void slice_end(struct convert *convert, uint32_t thread, uint64_t time)
+static void slice_begin(struct convert *convert, uint32_t thread, struct track_event *begin)
+{
+    begin->track = thread_track(convert, thread, TRACK_THREAD);
+    begin->type = TRACK_BEGIN;
+    begin->category = CATEGORY_IPC;
+    convert->threads[thread].border = begin->time;
+    track_write(convert, begin);
+}
+
+static void slice_end(struct convert *convert, uint32_t thread, uint64_t time, uint32_t server)
 {
     struct track_event end = {
-        .time = time, .track = thread_track(convert, thread, TRACK_THREAD), .type = TRACK_END};
+        .time = time,
+        .track = track_id(TRACK_THREAD, thread),
+        .type = TRACK_END,
+        .notes = {{.name = server ? NOTE_SERVER : 0, .value = server}},
+    };
 
+    convert->threads[thread].border = time;
     track_write(convert, &end);
+}
+
+static void instant_write(struct convert *convert, uint32_t thread, struct track_event *instant)
+{
+    instant->track = thread_track(convert, thread, TRACK_THREAD);
+    instant->type = TRACK_INSTANT;
+    instant->category = CATEGORY_IPC;
+    track_write(convert, instant);
+}
+
+/* ---- stages ------------------------------------------------------------------------------------ */
+
+/* The stage that a message is in when this is the last border that it has passed. */
+static unsigned next_stage(const struct message *message, unsigned stamp)
+{
+    if (message->path == TRACE_IPC_PATH_CROSS) {
+        return stamp;
+    }
+    return stamp == STAMP_CALL ? STAMP_TAKE : stamp == STAMP_REPLY ? STAMP_BACK : stamp;
+}
+
+static void stage_write(struct convert *convert, const struct message *message, unsigned stage,
+                        uint64_t from, uint64_t to)
+{
+    struct track_event slice = {
+        .time = from,
+        .track = track_id(TRACK_THREAD, message->client),
+        .type = TRACK_BEGIN,
+        .name = stage_word(stage),
+    };
+
+    if (stage == STAMP_BACK && message->answerer != ID_NONE) {
+        slice.ends[0] = reply_flow(message);
+    }
+    track_write(convert, &slice);
+    slice_end(convert, message->client, to, 0);
+}
+
+/* Slices for the stages of a message, as far as it has come. What an abort cut short keeps its name.
+ * Returns when the last of them ends. */
+static uint64_t stages_write(struct convert *convert, const struct message *message, uint64_t now)
+{
+    unsigned passed = STAMP_CALL;
+    uint64_t from = convert->threads[message->client].call_begin;
+
+    for (unsigned i = STAMP_CALL; i < STAMP_COUNT; i++) {
+        unsigned stage = i == STAMP_REPLY && message->aborted ? next_stage(message, passed) : i - 1;
+
+        if (!(message->seen & 1u << i)) {
+            continue;
+        }
+        passed = i;
+        if (message->stamps[i] > from) {
+            stage_write(convert, message, stage, from, message->stamps[i]);
+            from = message->stamps[i];
+        }
+    }
+    if (message->open && now > from) {
+        stage_write(convert, message, next_stage(message, passed), from, now);
+        from = now;
+    }
+    return from;
 }
 
 /* ---- closing ----------------------------------------------------------------------------------- */
 
-static void short_slice_begin(struct convert *convert, uint32_t cpu, uint32_t thread, bool is_reply)
-{
-    convert->shorts[cpu] = (struct short_slice){.thread = thread, .is_reply = is_reply};
-}
-
-void short_slice_end(struct convert *convert, uint32_t cpu, uint64_t time)
-{
-    struct short_slice slice = convert->shorts[cpu];
-
-    if (slice.thread == ID_NONE) {
-        return;
-    }
-    convert->shorts[cpu].thread = ID_NONE;
-    slice_end(convert, slice.thread, time);
-    if (slice.is_reply && convert->threads[slice.thread].serve_open) {
-        convert->threads[slice.thread].serve_open = false;
-        slice_end(convert, slice.thread, time);
-    }
-}
-
-/* Ends a short slice of this thread, wherever it was begun. */
-static void thread_short_end(struct convert *convert, uint32_t thread, uint64_t time)
-{
-    uint32_t cpu = model_thread(&convert->model, thread)->cpu;
-
-    if (cpu < CAPTURE_CPUS_MAX && convert->shorts[cpu].thread == thread) {
-        short_slice_end(convert, cpu, time);
-    }
-}
-
+/* Ends what was sent one way, a call that was not answered, and one whose answer's way was lost. */
 static void call_close(struct convert *convert, uint32_t thread, uint64_t time)
 {
-    struct convert_thread *state = convert_thread(convert, thread);
+    const struct message *message = &model_thread(&convert->model, thread)->message;
+    const struct convert_thread *state = convert_thread(convert, thread);
 
-    thread_short_end(convert, thread, time);
-    if (state->call_open) {
-        state->call_open = false;
-        slice_end(convert, thread, time);
-    }
-}
-
-/* Ends a call that was answered; its stages become arguments of its slice. */
-static void call_done(struct convert *convert, const struct message *message, uint64_t time)
-{
-    struct note stages[STAGE_COUNT + 1];
-    struct track_event end = {
-        .time = time, .type = TRACK_END, .more = stages, .more_count = STAGE_COUNT + 1};
-
-    thread_short_end(convert, message->client, time);
-    if (!convert_thread(convert, message->client)->call_open) {
+    if (!state->call) {
         return;
     }
-    convert->threads[message->client].call_open = false;
-    for (unsigned i = 0; i < STAGE_COUNT; i++) {
-        stages[i] = (struct note){.name = (enum note_name)(NOTE_STAGE + i),
-                                  .value = message->stamps[i + 1] - message->stamps[i]};
+    if (message->serial == state->call && (message->open || message->aborted)) {
+        stages_write(convert, message, time);
     }
-    stages[STAGE_COUNT] = (struct note){
-        .name = NOTE_SERVER,
-        .value = message->server == ID_NONE ? 0 : convert->names.threads[message->server].id};
-    end.track = thread_track(convert, message->client, TRACK_THREAD);
-    track_write(convert, &end);
+    convert->threads[thread].call = 0;
+    slice_end(convert, thread, time, state->receiver);
+}
+
+/* Ends a call whose client runs again. Only one with all its stages says who has served it. */
+static void call_done(struct convert *convert, const struct message *message, uint64_t time)
+{
+    uint32_t client = message->client;
+    bool whole = message->seen & 1u << STAMP_DELIVER;
+    struct track_event resume = {
+        .time = time,
+        .name = word(WORD_RESUME),
+        .ends = {message->answerer != ID_NONE ? reply_flow(message) : 0},
+    };
+
+    if (convert_thread(convert, client)->call != message->serial) {
+        return;
+    }
+    if (message->stamps[STAMP_RESUME] == message->stamps[STAMP_BACK]) {
+        instant_write(convert, client, &resume);
+    }
+    stages_write(convert, message, time);
+    convert->threads[client].call = 0;
+    slice_end(convert, client, time, whole ? convert->names.threads[message->server].id : 0);
+}
+
+static void serve_close(struct convert *convert, uint32_t thread, uint64_t time)
+{
+    if (convert_thread(convert, thread)->serve_open) {
+        convert->threads[thread].serve_open = false;
+        slice_end(convert, thread, time, 0);
+    }
 }
 
 /* Ends everything that is open on the thread's track. */
 void ipc_close(struct convert *convert, uint32_t thread, uint64_t time)
 {
     call_close(convert, thread, time);
-    if (convert->threads[thread].serve_open) {
-        convert->threads[thread].serve_open = false;
-        slice_end(convert, thread, time);
-    }
+    serve_close(convert, thread, time);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------- */
@@ -146,30 +206,37 @@ static uint64_t call_name(struct convert *convert, const struct message *message
     return intern(convert, kind, endpoint, "%s %s", verb, convert->names.processes[process].name);
 }
 
+/* When the client entered the kernel, unless its track has shown something else since. */
+static uint64_t call_time(const struct convert *convert, const struct message *message)
+{
+    uint64_t enter = message->stamps[STAMP_ENTER], call = message->stamps[STAMP_CALL];
+    bool told = message->seen & 1u << STAMP_ENTER &&
+                enter >= convert->threads[message->client].border && enter <= call;
+
+    return told ? enter : call;
+}
+
 static void call_event(struct convert *convert, const struct trace_event *event,
                        const struct message *message)
 {
     uint32_t client = message->client;
     struct track_event begin = {
-        .time = event->time,
-        .type = TRACK_BEGIN,
-        .category = CATEGORY_IPC,
         .name = call_name(convert, message),
-        .notes = {{.name = NOTE_MESSAGE, .value = message->id},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->serial},
                   {.name = NOTE_ENDPOINT, .value = message->endpoint},
                   {.name = NOTE_PATH, .text = path_name(message->path)}},
     };
+    struct track_event send = {
+        .time = event->time, .name = word(WORD_SEND), .flows = {call_flow(message)}};
 
     call_close(convert, client, event->time);
-    begin.track = thread_track(convert, client, TRACK_THREAD);
-    track_write(convert, &begin);
-    begin.name = word(convert, WORD_SEND);
-    begin.flows[0] = call_flow(message);
-    memset(begin.notes, 0, sizeof begin.notes);
-    track_write(convert, &begin);
-    convert->threads[client].call_open = true;
+    begin.time = call_time(convert, message);
+    slice_begin(convert, client, &begin);
+    instant_write(convert, client, &send);
+    convert->threads[client].call = message->serial;
+    convert->threads[client].call_begin = begin.time;
+    convert->threads[client].receiver = 0;
     convert->threads[client].faulted = false;
-    short_slice_begin(convert, event->cpu, client, false);
 }
 
 /* A one-way message has arrived. Its sender goes on at once, or when it runs the next time. */
@@ -178,18 +245,18 @@ static void receive_event(struct convert *convert, const struct trace_event *eve
 {
     struct track_event instant = {
         .time = event->time,
-        .type = TRACK_INSTANT,
-        .category = CATEGORY_IPC,
         .name = intern(convert, INTERN_RECEIVE, message->client, "receive from %s",
                        convert->names.threads[message->client].name),
         .ends = {call_flow(message)},
-        .notes = {{.name = NOTE_MESSAGE, .value = message->id}},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->serial}},
     };
 
-    thread_short_end(convert, message->client, event->time);
+    if (convert_thread(convert, message->client)->call == message->serial) {
+        stages_write(convert, message, event->time);
+        convert->threads[message->client].receiver = convert->names.threads[message->server].id;
+    }
     call_close(convert, message->server, event->time);
-    instant.track = thread_track(convert, message->server, TRACK_THREAD);
-    track_write(convert, &instant);
+    instant_write(convert, message->server, &instant);
     if (convert->model.cpus[event->cpu].current == message->client) {
         call_close(convert, message->client, event->time);
     }
@@ -201,18 +268,14 @@ static void deliver_event(struct convert *convert, const struct trace_event *eve
     uint32_t server = message->server;
     struct track_event begin = {
         .time = event->time,
-        .type = TRACK_BEGIN,
-        .category = CATEGORY_IPC,
         .name = intern(convert, INTERN_SERVE, message->client, "serve %s",
                        convert->names.threads[message->client].name),
         .ends = {call_flow(message)},
-        .notes = {{.name = NOTE_MESSAGE, .value = message->id}},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->serial}},
     };
 
-    thread_short_end(convert, message->client, event->time);
     ipc_close(convert, server, event->time);
-    begin.track = thread_track(convert, server, TRACK_THREAD);
-    track_write(convert, &begin);
+    slice_begin(convert, server, &begin);
     convert->threads[server].serve_open = true;
     if (event->small == TRACE_IPC_PATH_DIRECT) {
         sched_waking(convert, event->cpu, event->time, convert->model.cpus[event->cpu].current,
@@ -224,20 +287,19 @@ static void reply_event(struct convert *convert, const struct trace_event *event
                         const struct message *message)
 {
     uint32_t answerer = message->saved ? message->answerer : message->server;
-    struct track_event begin = {
+    struct track_event reply = {
         .time = event->time,
-        .type = TRACK_BEGIN,
-        .category = CATEGORY_IPC,
-        .name = word(convert, WORD_REPLY),
+        .name = word(WORD_REPLY),
         .flows = {reply_flow(message)},
         .ends = {message->saved ? save_flow(message) : 0},
     };
 
     if (answerer != ID_NONE && (message->saved || convert_thread(convert, answerer)->serve_open)) {
         call_close(convert, answerer, event->time);
-        begin.track = thread_track(convert, answerer, TRACK_THREAD);
-        track_write(convert, &begin);
-        short_slice_begin(convert, event->cpu, answerer, !message->saved);
+        instant_write(convert, answerer, &reply);
+        if (!message->saved) {
+            serve_close(convert, answerer, event->time);
+        }
     }
     if (event->small == TRACE_IPC_PATH_DIRECT) {
         sched_waking(convert, event->cpu, event->time, convert->model.cpus[event->cpu].current,
@@ -251,20 +313,16 @@ static void save_event(struct convert *convert, const struct trace_event *event,
 {
     struct track_event instant = {
         .time = event->time,
-        .type = TRACK_INSTANT,
-        .category = CATEGORY_IPC,
-        .name = word(convert, WORD_SAVE),
+        .name = word(WORD_SAVE),
         .flows = {save_flow(message)},
-        .notes = {{.name = NOTE_MESSAGE, .value = message->id},
+        .notes = {{.name = NOTE_MESSAGE, .value = message->serial},
                   {.name = NOTE_OBJECT, .value = event_b(event)}},
     };
 
     if (message->server == ID_NONE) {
         return;
     }
-    thread_short_end(convert, message->server, event->time);
-    instant.track = thread_track(convert, message->server, TRACK_THREAD);
-    track_write(convert, &instant);
+    instant_write(convert, message->server, &instant);
     if (convert->threads[message->server].serve_open) {
         ipc_close(convert, message->server, event->time);
     }
@@ -278,17 +336,16 @@ static void abort_event(struct convert *convert, const struct trace_event *event
                             : NULL;
     struct track_event instant = {
         .time = event->time,
-        .track = thread_track(convert, message->client, TRACK_THREAD),
-        .type = TRACK_INSTANT,
-        .category = CATEGORY_IPC,
-        .name = word(convert, WORD_ABORTED),
+        .name = word(WORD_ABORTED),
         .notes = {{.name = NOTE_STATUS, .value = event->small, .text = error}},
     };
 
-    track_write(convert, &instant);
-    if (message->server != ID_NONE && !message->saved &&
-        convert_thread(convert, message->server)->serve_open) {
-        ipc_close(convert, message->server, event->time);
+    instant_write(convert, message->client, &instant);
+    if (message->server != ID_NONE && !message->saved) {
+        convert_thread(convert, message->server);
+        if (convert->threads[message->server].serve_open) {
+            ipc_close(convert, message->server, event->time);
+        }
     }
     if (!message->open) { /* it has failed at once */
         call_close(convert, message->client, event->time);
@@ -333,26 +390,8 @@ void ipc_switched(struct convert *convert, const struct trace_event *event,
     if (!message && convert->model.threads[change->other].message.open) {
         return;
     }
-    if (message && message->server != ID_NONE) {
-        thread_short_end(convert, message->server, event->time);
-    }
-    if (message && message->answerer != ID_NONE) {
-        thread_short_end(convert, message->answerer, event->time);
-    }
-    if (message && !message->aborted) {
-        struct track_event resume = {
-            .time = event->time,
-            .track = thread_track(convert, change->other, TRACK_THREAD),
-            .type = TRACK_INSTANT,
-            .category = CATEGORY_IPC,
-            .name = word(convert, WORD_RESUME),
-            .ends = {message->answerer != ID_NONE ? reply_flow(message) : 0},
-        };
-        track_write(convert, &resume);
-    }
     if (message && !message->aborted) {
         call_done(convert, message, event->time);
-    } else {
-        call_close(convert, change->other, event->time);
     }
+    call_close(convert, change->other, event->time);
 }

@@ -22,7 +22,7 @@ static void process_exit(struct convert *convert, const struct trace_event *even
     static const enum word causes[] = {WORD_PROCESS_EXIT, WORD_PROCESS_FAULT, WORD_PROCESS_KILLED};
     struct track_event instant = {
         .track = process_track(convert, event_a(event)),
-        .name = word(convert, causes[event->small < TRACE_EXIT_CAUSE_COUNT ? event->small : 0]),
+        .name = word(causes[event->small < TRACE_EXIT_CAUSE_COUNT ? event->small : 0]),
         .notes = {{.name = NOTE_STATUS, .value = (uint64_t)(int64_t)(int32_t)event_b(event)}},
     };
 
@@ -40,7 +40,7 @@ static void thread_exit(struct convert *convert, const struct trace_event *event
     user_close(convert, thread, event->time);
     rest_close(convert, thread, event->time);
     instant.track = thread_track(convert, thread, TRACK_THREAD);
-    instant.name = word(convert, WORD_THREAD_EXIT);
+    instant.name = word(WORD_THREAD_EXIT);
     instant_write(convert, &instant, event->time);
     if (model_thread(&convert->model, thread)->running) {
         convert->threads[thread].exiting = true;
@@ -53,7 +53,7 @@ static void process_create(struct convert *convert, const struct trace_event *ev
 {
     struct track_event instant = {
         .track = process_track(convert, event_a(event)),
-        .name = word(convert, WORD_PROCESS_CREATE),
+        .name = word(WORD_PROCESS_CREATE),
     };
 
     instant_write(convert, &instant, event->time);
@@ -128,7 +128,7 @@ static void rest_begin(struct convert *convert, uint32_t thread, uint64_t time, 
 
     rest_close(convert, thread, time);
     begin.track = thread_track(convert, thread, TRACK_RESTS);
-    begin.name = word(convert, why);
+    begin.name = word(why);
     track_write(convert, &begin);
     convert->threads[thread].rest_open = true;
 }

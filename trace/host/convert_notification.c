@@ -38,7 +38,7 @@ static void signal_event(struct convert *convert, const struct trace_event *even
 {
     uint32_t id = event_a(event);
     struct convert_object *object = convert_object(convert, id);
-    uint64_t flow = ++convert->model.serials << 1;
+    uint64_t flow = flow_id(FLOW_SIGNAL, ++convert->signals);
     struct track_event instant = {
         .time = event->time,
         .type = TRACK_INSTANT,
@@ -70,7 +70,7 @@ static void notified_write(struct convert *convert, uint32_t thread, uint64_t ti
         .track = thread_track(convert, thread, TRACK_THREAD),
         .type = TRACK_INSTANT,
         .category = CATEGORY_IPC,
-        .name = word(convert, WORD_NOTIFIED),
+        .name = word(WORD_NOTIFIED),
     };
     struct convert_thread *state = &convert->threads[thread];
 
@@ -97,7 +97,7 @@ static uint64_t interrupt_track(struct convert *convert, uint32_t id)
     struct convert_object *object = convert_object(convert, id);
 
     if (object->described) {
-        return (uint64_t)TRACK_DEVICE << 32 | id;
+        return track_id(TRACK_DEVICE, id);
     }
     object->described = true;
     return device_track(convert, id);
@@ -124,18 +124,18 @@ void interrupt_event(struct convert *convert, const struct trace_event *event)
         thread = names_thread(&convert->names, event_b(event));
         slice.type = TRACK_INSTANT;
         slice.track = thread_track(convert, thread, TRACK_THREAD);
-        slice.name = word(convert, WORD_ACKNOWLEDGE);
+        slice.name = word(WORD_ACKNOWLEDGE);
         slice.notes[0] = (struct note){.name = NOTE_OBJECT, .value = id};
     } else {
         slice.type = TRACK_BEGIN;
         slice.track = interrupt_track(convert, id);
-        slice.name = word(convert, WORD_PENDING);
+        slice.name = word(WORD_PENDING);
         slice.notes[0] = (struct note){.name = NOTE_VECTOR, .value = event->small};
         convert_object(convert, id)->open = true;
         track_write(convert, &slice);
         slice.type = TRACK_INSTANT; /* an arrow would leave from the slice's end */
-        slice.name = word(convert, WORD_INTERRUPT);
-        slice.flows[0] = ++convert->model.serials << 1;
+        slice.name = word(WORD_INTERRUPT);
+        slice.flows[0] = flow_id(FLOW_SIGNAL, ++convert->signals);
         convert->bundles[event->cpu].interrupt = slice.flows[0];
     }
     track_write(convert, &slice);

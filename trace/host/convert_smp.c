@@ -14,10 +14,9 @@ static const char *why_name(uint32_t why)
     return why < TRACE_TRAVEL_COUNT ? trace_travel_names[why] : "?";
 }
 
-/* Flows of journeys live in a range of their own beside those of messages. */
 static uint64_t travel_flow(const struct travel *travel)
 {
-    return 1ull << 62 | travel->serial;
+    return flow_id(FLOW_TRAVEL, travel->serial);
 }
 
 static void journey(struct convert *convert, const struct trace_event *event,
@@ -67,19 +66,19 @@ void smp_event(struct convert *convert, const struct trace_event *event,
                               "no doorbell to cpu %u", event->small);
         break;
     case TRACE_EVENT_DOORBELL_RECEIVE:
-        instant.name = word(convert, WORD_DOORBELL_RECEIVE);
+        instant.name = word(WORD_DOORBELL_RECEIVE);
         break;
     case TRACE_EVENT_TIMER:
-        instant.name = word(convert, WORD_TIMER);
+        instant.name = word(WORD_TIMER);
         instant.notes[0] = (struct note){.name = NOTE_ENDED, .value = event_a(event)};
         instant.notes[1] = (struct note){.name = NOTE_SLICE_ENDED, .value = event_b(event)};
         break;
     case TRACE_EVENT_MASK:
-        instant.name = word(convert, WORD_MASK);
+        instant.name = word(WORD_MASK);
         instant.notes[0] = (struct note){.name = NOTE_BITS, .value = event->small};
         break;
     default:
-        instant.name = word(convert, WORD_HALT);
+        instant.name = word(WORD_HALT);
         instant.notes[0] = (struct note){.name = NOTE_POLLED, .value = event_a(event)};
         break;
     }

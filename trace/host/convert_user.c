@@ -122,7 +122,7 @@ void fault_event(struct convert *convert, const struct trace_event *event, uint3
     instant.track = thread_track(convert, thread, TRACK_THREAD);
     convert->threads[thread].faulted = true;
     if (event->id == TRACE_EVENT_PAGE_FAULT) {
-        instant.name = word(convert, WORD_PAGE_FAULT);
+        instant.name = word(WORD_PAGE_FAULT);
         instant.notes[1] = (struct note){.name = NOTE_STATUS, .value = event->small};
     } else {
         instant.name =
