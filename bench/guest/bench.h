@@ -78,6 +78,11 @@ void bench_correct(struct bench_loop *loop, uint64_t operations);
  * (`"cpu":0`) and may be empty; the common ones are added. */
 void bench_report(const char *name, struct bench_loop *loop, const char *params);
 
+/* Writes what a loop of calls measured into the trace, in the order of the calls and not corrected:
+ * behind the loop, so that it costs the figures nothing. The host holds it against the messages that
+ * the trace shows. */
+void bench_trace_samples(const struct bench_loop *loop);
+
 /* Says how many messages a client sent, for whoever counts them elsewhere. */
 void bench_report_calls(const char *name, const struct bench_loop *loop, uint32_t client_cpu,
                         uint32_t server_cpu);

@@ -58,6 +58,7 @@ void call_measure(const char *name, struct call_server *server, uint32_t client_
     char params[80];
     struct bench_loop loop = {.handles = {server->endpoint}};
     bench_measure(&loop, name, client_cpu, samples, call_loop);
+    bench_trace_samples(&loop);
     bench_correct(&loop, 1);
     weft_format(params, sizeof(params), "\"client_cpu\":%u,\"server_cpu\":%u,\"server_thread\":%u",
                 client_cpu, server->cpu, server->partner.thread_id);

@@ -130,6 +130,9 @@ void bench_ipc_call_pairs(void)
         };
     }
     measure_all();
+    for (uint32_t i = 0; i < pair_count && bench_options.batch == 1; i++) {
+        bench_trace_samples(&pairs[i].loop);
+    }
     report_all("ipc.call.pairs", room + pair_count * total, bench_options.batch);
     report_all("ipc.call.pairs.share", room + pair_count * total, pair_count * bench_options.batch);
     for (uint32_t i = 0; i < pair_count; i++) {

@@ -8,9 +8,14 @@
 
 #include "weft/print.h"
 #include "weft/startup.h"
+#include "weft/thread.h"
 
 #define DETAIL_FINEST 7
 #define DETAIL_COARSEST -3
+
+/* Name ids in the trace; bench/host/weft/bench/agreement.py knows the numbers, too. */
+#define TRACE_SAMPLES_OF 2
+#define TRACE_SAMPLE 3
 
 static _Bool add_statistics(struct weft_line *line, const char *name, const uint64_t *sorted,
                             uint64_t count)
@@ -71,4 +76,15 @@ void bench_report_calls(const char *name, const struct bench_loop *loop, uint32_
     weft_print("@weft {\"record\":\"counts\",\"name\":\"%s\",\"thread\":%u,\"calls\":%lu,"
                "\"client_cpu\":%u,\"server_cpu\":%u}\n",
                name, loop->thread_id, loop->total, client_cpu, server_cpu);
+}
+
+void bench_trace_samples(const struct bench_loop *loop)
+{
+    struct weft_name first = weft_name_pack("samples of"), each = weft_name_pack("sample");
+    (void)weft_trace_name(TRACE_SAMPLES_OF, first.words[0], first.words[1]);
+    (void)weft_trace_name(TRACE_SAMPLE, each.words[0], each.words[1]);
+    (void)weft_trace_user(TRACE_KIND_INSTANT, TRACE_SAMPLES_OF, loop->thread_id);
+    for (uint64_t i = 0; i < loop->total; i++) {
+        (void)weft_trace_user(TRACE_KIND_COUNTER, TRACE_SAMPLE, loop->samples[i]);
+    }
 }

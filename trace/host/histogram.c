@@ -175,11 +175,12 @@ void histogram_json(const struct histogram *histogram, struct output *output)
 {
     output_print(output,
                  "\"n\":%" PRIu64 ",\"min\":%" PRId64 ",\"p50\":%" PRId64 ",\"p90\":%" PRId64
-                 ",\"p99\":%" PRId64 ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"mean\":%.1f",
+                 ",\"p99\":%" PRId64 ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"sum\":%" PRId64
+                 ",\"mean\":%.1f",
                  histogram->count, histogram->count ? histogram->min : 0,
                  histogram_percentile(histogram, 500), histogram_percentile(histogram, 900),
                  histogram_percentile(histogram, 990), histogram_percentile(histogram, 999),
-                 histogram->count ? histogram->max : 0, histogram_mean(histogram));
+                 histogram->count ? histogram->max : 0, histogram->sum, histogram_mean(histogram));
 }
 
 static double histogram_deviation(const struct histogram *histogram)

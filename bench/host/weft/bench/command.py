@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.bench import table
+from weft.bench import agreement, table
 from weft.bench.catalogue import MODES, Catalogue, Suite
 from weft.bench.documentation import document
 from weft.bench.environment import commit_of, describe_host
@@ -206,12 +206,15 @@ def _make_room(out: Path) -> None:
 
 
 def _evaluate(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
-    """A Perfetto trace beside each capture, and what the capture says about the stages of calls."""
+    """A Perfetto trace beside each capture, what the capture says about the stages of calls, and whether
+    that agrees with what the guest measured."""
     for run in details["runs"]:
         if run["capture"]:
             capture = out / run["capture"]
             launcher.convert(capture, capture.with_suffix(".pftrace"))
-            run["stages"] = collect(launcher.latency(capture), run["figures"], run["others"])
+            latency = launcher.latency(capture)
+            run["stages"] = collect(latency, run["figures"], run["others"])
+            run["agreement"] = agreement.compare(launcher, capture, latency, run)
 
 
 def _count_streams(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
@@ -256,6 +259,9 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
         print(
             "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
         )
+    for run in details["runs"]:
+        if run.get("agreement"):
+            print(f"\n{agreement.table_of(run['accel'], run['agreement'])}")
     print(f"\nreport    {shown(out / 'report.html')}")
     print(f"results   {shown(out / 'results.json')}")
     for run in details["runs"]:

@@ -15,7 +15,8 @@ import json
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from weft import build
 from weft.accel import resolve_accel
 from weft.bench import linux
 from weft.bench.errors import BenchError
+from weft.bench.rows import rows_of
 from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
 from weft.paths import BUILD
 from weft.stream import Stream
@@ -90,6 +92,9 @@ class Launcher(Protocol):
 
     def stat(self, capture: Path) -> dict[str, Any]:
         """What CPUs and threads did: what weft-trace stat says."""
+
+    def table(self, capture: Path, name: str, columns: Sequence[str]) -> Iterator[tuple[int, ...]]:
+        """Some columns of a table of what happened: weft-trace table."""
 
 
 class QemuLauncher:
@@ -177,6 +182,13 @@ class QemuLauncher:
     def stat(self, capture: Path) -> dict[str, Any]:
         """What CPUs and threads did: what weft-trace stat says."""
         return self._answer("stat", capture)
+
+    def table(self, capture: Path, name: str, columns: Sequence[str]) -> Iterator[tuple[int, ...]]:
+        """Some columns of a table of what happened: weft-trace table."""
+        with tempfile.TemporaryDirectory(prefix="weft-table-") as folder:
+            out = Path(folder) / "table.npy"
+            self._trace_tool("table", str(capture), "--name", name, "-o", str(out))
+            return rows_of(out.read_bytes(), columns)
 
     def _answer(self, command: str, capture: Path) -> dict[str, Any]:
         try:

@@ -41,7 +41,7 @@ def render_run(run: dict[str, Any], catalogue: Catalogue, notes: list[str]) -> s
     ]
     rows = [_row(result, catalogue, references) for result in _shown(run["results"], catalogue)]
     title = f"{run['accel']}: {run['cpus']} CPUs, {run['profile']} kernel, QEMU {run['qemu']}, -cpu {run['cpu_model']}"
-    lines = [title, f"  {MODE_TEXT[run['accel']]}", "", *_align([header, *rows])]
+    lines = [title, f"  {MODE_TEXT[run['accel']]}", "", *aligned([header, *rows])]
     lines += [f"  {note}" for note in notes]
     return "\n".join(lines)
 
@@ -89,19 +89,20 @@ def render_ratios(ratios: list[dict[str, Any]], baseline: dict[str, Any]) -> str
             for row in rows
         ]
         rounds = f"{rows[0]['rounds']} interleaved rounds" if rows[0]["rounds"] > 1 else "one round"
-        lines += [title, f"  {rows[0]['unit']}, medians; {rounds}", "", *_align([header, *cells]), ""]
+        lines += [title, f"  {rows[0]['unit']}, medians; {rounds}", "", *aligned([header, *cells]), ""]
     low, high = baseline["loads"]
     lines.append(f"  {baseline['system']} ({baseline['package']}); load of the host {low:.2f} to {high:.2f}")
     lines += [f"  {label}: {words}" for label, words in baseline["command_lines"].items()]
     return "\n".join(lines)
 
 
-def _align(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]], words: int = 2) -> list[str]:
+    """Lines of columns as wide as they must be; the first ones are words, the others numbers."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for index, row in enumerate(rows):
         cells = [
-            cell.ljust(width) if column < 2 else cell.rjust(width)
+            cell.ljust(width) if column < words else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  " + "  ".join(cells).rstrip())
