@@ -47,6 +47,7 @@ TOOLS = (
     Tool("sanitizers", "libclang-rt-dev", "test", file="libclang_rt.asan-x86_64.a"),
     Tool("clang-format", "clang-format", "test", (14,)),
     Tool("clang-tidy", "clang-tidy", "test", (14,)),
+    Tool("babeltrace2", "babeltrace2", "test", (2, 0)),
     Tool("node", "nodejs", "node", (18,)),
     Tool("npm", "npm", "node"),
     Tool("chromium", "chromium", "test"),

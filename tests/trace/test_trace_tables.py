@@ -6,8 +6,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 
+import duckdb
 import numpy as np
+import pandas
 import pytest
 import stories
 import weft.trace
@@ -101,8 +104,6 @@ def test_an_unknown_table_is_refused(capture, tool, tmp_path):
 
 
 def test_frames_have_names_and_parquet_holds_them(capture, tmp_path):
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
     loaded = capture(stories.whole(10))
     messages = loaded.frame("messages")
     stages = messages[list(weft.trace.STAGES)].sum(axis=1)
@@ -113,14 +114,40 @@ def test_frames_have_names_and_parquet_holds_them(capture, tmp_path):
     assert {"running", "blocked_call"} <= set(loaded.frame("states")["state"])
     paths = loaded.to_parquet(tmp_path / "tables")
     assert [path.stem for path in paths] == list(weft.trace.TABLES)
-    assert pd.read_parquet(paths[2])["total"].tolist() == messages["total"].tolist()
+    assert pandas.read_parquet(paths[2])["total"].tolist() == messages["total"].tolist()
+
+
+def test_the_files_are_read_by_others(capture, tmp_path):
+    """DuckDB brings a reader of its own: the rows, types and names that it finds are those of the frames."""
+    loaded = capture(stories.whole(10))
+    for path in loaded.to_parquet(tmp_path / "tables"):
+        frame = loaded.frame(path.stem)
+        relation = duckdb.sql(f"SELECT * FROM '{path}'")
+        assert relation.columns == list(frame.columns)
+        assert relation.fetchall() == [tuple(row) for row in frame.astype(object).itertuples(index=False)]
+    (slowest,) = duckdb.sql(f"SELECT path, max(total) AS longest FROM '{tmp_path}/tables/messages.parquet' "
+                            "WHERE client_name = 'ping' GROUP BY path ORDER BY longest DESC LIMIT 1").fetchall()
+    messages = loaded.frame("messages")
+    row = messages.loc[messages["total"].idxmax()]
+    assert slowest == (row["path"], row["total"])
+
+
+@pytest.mark.parametrize("package, use", [
+    ("pandas", lambda loaded, folder: loaded.frame("messages")),
+    ("pyarrow", lambda loaded, folder: loaded.to_parquet(folder)),
+])
+def test_a_missing_package_is_named_in_one_line(capture, tmp_path, monkeypatch, package, use):
+    loaded = capture(Story())
+    monkeypatch.setitem(sys.modules, package, None)  # what import then makes of it: not found
+    with pytest.raises(weft.trace.TableError, match=f"^{package} is not installed .*weft setup"):
+        use(loaded, tmp_path / "tables")
+    assert not (tmp_path / "tables").exists()
 
 
 @pytest.fixture
 def babeltrace():
     reader = shutil.which("babeltrace2")
-    if reader is None:
-        pytest.skip("babeltrace2 is not installed (apt-get install babeltrace2)")
+    assert reader is not None, "babeltrace2 is not installed (./weft setup)"
 
     def read(folder) -> list[str]:
         done = subprocess.run([reader, "--no-delta", "--clock-cycles", folder], capture_output=True,

@@ -17,6 +17,7 @@ A frame has these columns and more: durations, the stages of messages, and names
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import tempfile
@@ -40,7 +41,15 @@ TOOL = Path(__file__).resolve().parents[4] / "build" / "host" / "weft-trace"
 
 
 class TableError(Exception):
-    """There is no such table, or weft-trace could not make it; the text says why."""
+    """There is no such table, weft-trace could not make it, or a package is missing; the text says why."""
+
+
+def _package(name: str) -> Any:
+    """A package that only frames and files need."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise TableError(f"{error.name} is not installed (./weft setup puts it into .venv)") from error
 
 
 def read_table(path: Path, name: str) -> np.ndarray:
@@ -87,8 +96,7 @@ def _strings(capture: Capture, rows: np.ndarray) -> list[str]:
 
 def make_frame(capture: Capture, name: str) -> pd.DataFrame:
     """A table with names and durations, as a pandas DataFrame."""
-    import pandas as pd
-
+    pd = _package("pandas")
     rows = capture.table(name)
     frame = pd.DataFrame({column: np.ascontiguousarray(rows[column]) for column in rows.dtype.names})
     if "end" in frame:
@@ -114,6 +122,7 @@ def make_frame(capture: Capture, name: str) -> pd.DataFrame:
 
 def write_parquet(capture: Capture, folder: Path) -> list[Path]:
     """Every table as a file; returns their paths."""
+    _package("pyarrow")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name in TABLES:
