@@ -71,6 +71,14 @@ def command_fuzz(arguments: argparse.Namespace) -> int:
     return fuzz.fuzz(request)
 
 
+def command_fuzz_trace(arguments: argparse.Namespace) -> int:
+    from weft import fuzz_trace, setup
+
+    request = fuzz_trace.check(arguments)
+    setup.setup("fuzz")
+    return fuzz_trace.fuzz_trace(request)
+
+
 def command_bench(arguments: argparse.Namespace) -> int:
     from weft import setup
 
@@ -147,6 +155,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_explore(commands)
     _add_fuzz(commands)
+    _add_fuzz_trace(commands)
     _add_view(commands)
     _add_forwarding(commands)
     loc = commands.add_parser("loc", help="count the kernel's lines of code")
@@ -243,6 +252,27 @@ def _add_fuzz(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     fuzz.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/fuzz)")
     fuzz.set_defaults(function=command_fuzz)
+
+
+def _add_fuzz_trace(commands: argparse._SubParsersAction[Parser]) -> None:
+    fuzz = commands.add_parser(
+        "fuzz-trace",
+        help="give broken captures to the trace tools by the million, under sanitizers",
+        epilog="example: ./weft fuzz-trace --inputs 10000000; then, if an input failed:"
+        " ./weft fuzz-trace --input out/fuzz-trace/trace_reader_fuzz-crash-...",
+    )
+    fuzz.add_argument("--inputs", metavar="N", help="so many of them (default: 1000000)")
+    fuzz.add_argument("--input", metavar="FILE", help="only this one, which was kept because it failed")
+    fuzz.add_argument("--seed", default="1", metavar="S", help="of the mutations (default: 1)")
+    fuzz.add_argument("--jobs", metavar="N", help="processes at a time (default: the host's cores)")
+    fuzz.add_argument(
+        "--timeout", default="10", metavar="SECONDS", help="an input that takes longer hangs (default: 10)"
+    )
+    fuzz.add_argument("--failures", default="10", metavar="N", help="end after so many (default: 10)")
+    fuzz.add_argument(
+        "--out", metavar="DIR", help="folder for what failed and for the corpus (default: out/fuzz-trace)"
+    )
+    fuzz.set_defaults(function=command_fuzz_trace)
 
 
 def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Weft needs on a machine: the tables that set-up works from.
 
-Three levels, each containing the one before: `run` builds and boots, `bench` also evaluates, `test`
-also runs the suite with sanitizers, the real trace processor and a browser. `view` stands beside
-them: it needs the offline viewer's npm packages only.
+Levels. Each of three contains the one before: `run` builds and boots, `bench` also evaluates, `test`
+also runs the suite with sanitizers, the real trace processor and a browser. Three stand beside them: `view`
+needs the offline viewer's npm packages only, `fuzz` the sanitizers, `compare` another reader of traces to
+measure ours against.
 
 To add a system tool add a `Tool`; Python packages stand with exact versions in
 cli/requirements.txt (bench) and cli/requirements-test.txt; npm packages in tests/perfetto/.
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 
 from weft.paths import ROOT
 
-LEVELS = ("run", "bench", "test", "view")
+LEVELS = ("run", "bench", "test", "view", "fuzz", "compare")
 IN_LEVEL = {
     "run": {"run"},
     "bench": {"run", "bench"},
-    "test": {"run", "bench", "test", "node"},
+    "test": {"run", "bench", "test", "node", "fuzz", "compare"},
     "view": {"node"},
+    "fuzz": {"run", "fuzz"},
+    "compare": {"run", "bench", "compare"},
 }
 
 
@@ -44,12 +47,13 @@ TOOLS = (
     Tool("ninja", "ninja-build", "run", (1, 10)),
     Tool("qemu-system-x86_64", "qemu-system-x86", "run", (7, 2)),
     Tool("C library headers", "libc6-dev", "run", file="crt1.o"),
-    Tool("sanitizers", "libclang-rt-dev", "test", file="libclang_rt.asan-x86_64.a"),
+    Tool("sanitizers", "libclang-rt-dev", "fuzz", file="libclang_rt.asan-x86_64.a"),
     Tool("clang-format", "clang-format", "test", (14,)),
     Tool("clang-tidy", "clang-tidy", "test", (14,)),
     Tool("babeltrace2", "babeltrace2", "test", (2, 0)),
     Tool("node", "nodejs", "node", (18,)),
     Tool("npm", "npm", "node"),
+    Tool("babeltrace2", "babeltrace2", "compare", (2,)),
     Tool("chromium", "chromium", "test"),
 )
 

@@ -8,7 +8,7 @@ import pytest
 
 from weft import debian, node, python_environment, setup, tools
 from weft.failure import Failure
-from weft.needs import NPM_FOLDER, REQUIREMENTS, TOOLS, Tool
+from weft.needs import LEVELS, NPM_FOLDER, REQUIREMENTS, TOOLS, Tool
 
 
 class Machine:
@@ -140,7 +140,7 @@ def test_a_failed_installation_says_where_the_log_is(
 
 def test_nothing_is_missing_here_and_that_is_quick() -> None:
     """This very machine has been set up, or the test would not run."""
-    for level in ("run", "bench", "test", "view"):
+    for level in LEVELS:
         assert not setup.missing(level), setup.missing(level).reports
 
 

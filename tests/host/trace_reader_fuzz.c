@@ -1,58 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzing of everything that reads captures: check, convert, stat, latency and dump on bytes in
- * memory, under AddressSanitizer and UndefinedBehaviorSanitizer. Whatever the bytes are, each must
- * end with an answer or an error.
+ * Fuzzing of everything that reads captures, on bytes in memory, under AddressSanitizer and
+ * UndefinedBehaviorSanitizer. Whatever the bytes are, each tool must end with an answer or an error.
  *
- * The first byte of an input chooses what the rest is:
+ * Every input is read by check and convert, and by one more tool, which its head chooses: stat, latency,
+ * dump, table, path, diff or ctf. What follows the head is, as the head says,
  *
- *     even   a file: its first HEAD_BYTES go to the beginning of the header page, the others behind
- *            it; the size field and the schema hash, which no mutation guesses, are put right
- *     odd    the records only: they are cut into sections, their PAGE records and event ids are put
- *            right and their ids made small, so that threads and messages meet again. This leads
- *            deep into the tools instead of being refused at the door.
+ *     a list of items (fuzz_items.h)  each becomes one record of the CPU and at the time that it names;
+ *            pages are laid out as the kernel does, with a gap where an item's flags say so. This leads
+ *            deep into the tools.
+ *     a file  the first FILE_HEAD bytes go to the beginning of the header page, the others behind it; the
+ *            size field and the schema hash, which no mutation guesses, are put right.
  *
- * Run by tests/trace/test_fuzz.py; by hand: build/host/tests/trace_reader_fuzz -runs=1000000 CORPUS
+ * Nothing is allocated for a capture, and few inputs make a tool write files. What lies between the sections is
+ * poisoned, so that a tool that reads beyond the end of one is found out.
+ *
+ * Run by `weft fuzz-trace` and tests/trace/test_trace_fuzz.py.
  */
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
+#include "fuzz_items.h"
 #include "weft/trace_events.h"
 #include "weft/trace_schema.h"
 
-#define SECTIONS 4u
-#define HEAD_BYTES (sizeof(struct capture_header) + SECTIONS * sizeof(struct capture_section))
+#define CPUS 4u
+#define SECTIONS (2 * CPUS)
 #define PAGE_RECORDS (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE)
+#define SECTION_RECORDS (4 * PAGE_RECORDS)
+#define SECTION_BYTES (SECTION_RECORDS * TRACE_RECORD_SIZE)
+#define CAPTURE_BYTES (CAPTURE_ALIGNMENT + SECTIONS * SECTION_BYTES)
+#define FILE_HEAD (sizeof(struct capture_header) + 4 * sizeof(struct capture_section))
 
-static void run_tools(const void *bytes, size_t size, bool json)
+/* An item's flags count only together with this one, so that most of their values mean nothing. */
+enum item_flags {
+    ITEM_SPECIAL = 0x80,
+    ITEM_BACKWARDS = 0x01,
+    ITEM_LONG = 0x02,      /* the step is 2^16 times as long */
+    ITEM_GAP = 0x04,       /* pages are missing before this record */
+    ITEM_ANY_ID = 0x08,    /* the id is taken as it is */
+    ITEM_OTHER_RING = 0x10 /* of the CPU's two */
+};
+
+static struct output nowhere;
+static _Alignas(CAPTURE_ALIGNMENT) unsigned char capture[CAPTURE_BYTES];
+
+/* ---- the tools --------------------------------------------------------------------------------- */
+
+/* Against the same capture with fewer sections. */
+static void run_diff(const struct trace_file *file, bool json)
 {
-    const struct latency_options latency = {.json = json, .slowest = 4};
-    const struct path_options path = {.json = json};
-    static const char *const tables[] = {"schedule",   "states", "messages",
-                                         "interrupts", "slices", "marks"};
+    static _Alignas(16) unsigned char bytes[CAPTURE_ALIGNMENT];
+    struct capture_header *header = (struct capture_header *)bytes;
+    struct trace_file second = *file;
     struct trace_error error;
-    struct trace_file file = {0};
-    struct output output;
-    uint64_t violations;
 
-    if (!trace_file_check(&file, bytes, size, &error)) {
-        return;
+    if (file->header->header_size <= sizeof bytes) {
+        memcpy(header, file->header, file->header->header_size);
+        header->section_count = (header->section_count + 1) / 2;
+        second.header = header;
     }
-    output_open_null(&output);
-    check_capture(&file, &output, &violations, &error);
-    convert_capture(&file, &output, &error);
-    stat_capture(&file, json, &output, &error);
-    latency_capture(&file, &latency, &output, &error);
-    dump_capture(&file, json, &output, &error);
-    path_capture(&file, &path, &output, &error);
-    diff_captures(&file, &file, json, &output, &error);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        table_capture(&file, tables[i], &output, &error);
+    diff_captures(file, &second, json, &nowhere, &error);
+}
+
+/* What writes into a folder of its own: the Common Trace Format, and percentile files. */
+static void run_folder(const struct trace_file *file, bool ctf)
+{
+    const char *temporary = getenv("TMPDIR");
+    struct trace_error error;
+    char folder[256];
+
+    snprintf(folder, sizeof folder, "%s/weft-fuzz-%d", temporary ? temporary : "/tmp",
+             (int)getpid());
+    if (ctf) {
+        ctf_capture(file, folder, &error);
+    } else {
+        const struct latency_options options = {.hgrm = folder};
+
+        latency_capture(file, &options, &nowhere, &error);
     }
 }
 
-/* The next id after `id` that the schema knows and that is no PAGE. */
+static void run_path(const struct trace_file *file, const struct fuzz_head *head, bool json)
+{
+    struct path_options options = {.json = json};
+    struct trace_error error;
+
+    if (head->bytes[0] & 1) {
+        options.thread = head->bytes[1] ? head->bytes[1] : 1;
+        options.from = head->bytes[2] * 100u;
+        options.to = head->bytes[3] == 0xff ? UINT64_MAX : options.from + head->bytes[3] * 100u;
+    } else {
+        options.message = head->bytes[1];
+        options.from = head->bytes[2];
+    }
+    path_capture(file, &options, &nowhere, &error);
+}
+
+static void run_tool(const struct trace_file *file, const struct fuzz_head *head)
+{
+    static const char *const tables[] = {"schedule",   "states", "messages",
+                                         "interrupts", "slices", "marks"};
+    const struct latency_options latency = {.json = head->tool & 1, .slowest = head->bytes[0] % 8u};
+    bool json = head->tool & 1;
+    struct trace_error error;
+
+    switch (head->tool >> 1) {
+    case 0 ... 19:
+        stat_capture(file, json, &nowhere, &error);
+        break;
+    case 20 ... 39:
+        latency_capture(file, &latency, &nowhere, &error);
+        break;
+    case 40 ... 59:
+        run_path(file, head, json);
+        break;
+    case 60 ... 79:
+        dump_capture(file, json, &nowhere, &error);
+        break;
+    case 80 ... 120:
+        table_capture(file, tables[(head->tool >> 1) % 6], &nowhere, &error);
+        break;
+    case 121 ... 126:
+        run_diff(file, json);
+        break;
+    default:
+        run_folder(file, head->tool & 1);
+    }
+}
+
+static void run_tools(size_t size, const struct fuzz_head *head)
+{
+    struct trace_file file = {0};
+    struct trace_error error;
+    uint64_t violations;
+
+    if (trace_file_check(&file, capture, size, &error)) {
+        check_capture(&file, &nowhere, &violations, &error);
+        convert_capture(&file, &nowhere, &error);
+        run_tool(&file, head);
+    }
+}
+
+/* ---- from items to a capture ------------------------------------------------------------------- */
+
+struct lane {
+    struct trace_record *records;
+    size_t used;
+    uint64_t sequence; /* of the next page */
+    uint32_t running;
+};
+
+static struct trace_record record_make(uint8_t id, uint8_t small, uint64_t time, uint32_t a,
+                                       uint32_t b)
+{
+    return (struct trace_record){.word0 = time << 16 | (uint64_t)small << 8 | id,
+                                 .payload = (uint64_t)b << 32 | a};
+}
+
+/* The next id from `id` on that the schema knows and that is no PAGE. */
 static uint8_t event_id(uint8_t id)
 {
     while (id == TRACE_EVENT_PAGE || !trace_events[id].name) {
@@ -61,96 +170,154 @@ static uint8_t event_id(uint8_t id)
     return id;
 }
 
-/* Makes a record of two input words: a known event whose time goes forwards mostly. */
-static struct trace_record record_of(const unsigned char *from, uint64_t *time)
+/* Appends a record, opening a page where one begins. False: the section is full. */
+static bool lane_add(struct lane *lane, struct trace_record record, uint64_t time)
 {
-    struct trace_record record;
-    uint64_t step;
-
-    memcpy(&record, from, sizeof record);
-    step = record.word0 >> 16;
-    *time += (step & 0xff) == 0xff ? step : step & 0xfff;
-    record.word0 = *time << 16 | (record.word0 & 0xff00) | event_id((uint8_t)record.word0);
-    if (record.payload >> 63) {
-        record.payload &= 0x0000000f0000000full;
+    if (lane->used + 2 > SECTION_RECORDS) {
+        return false;
     }
-    return record;
+    if (lane->used % PAGE_RECORDS == 0) {
+        lane->records[lane->used++] =
+            record_make(TRACE_EVENT_PAGE, 0, time, (uint32_t)lane->sequence, 0);
+        lane->sequence++;
+    }
+    lane->records[lane->used++] = record;
+    return true;
 }
 
-static size_t section_fill(struct trace_record *records, size_t count, const unsigned char *from)
+/* Fills the page up and leaves out the next ones. */
+static void lane_gap(struct lane *lane, uint32_t pages, uint64_t time)
 {
-    uint64_t time = 0, sequence = from[0] & 3;
-    size_t used = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (used % PAGE_RECORDS == 0) {
-            records[used++] = (struct trace_record){.word0 = TRACE_EVENT_PAGE, .payload = sequence};
-            sequence += (from[i * 16] & 0x3f) ? 1 : 3;
-        }
-        records[used++] = record_of(from + i * 16, &time);
+    while (lane->used % PAGE_RECORDS &&
+           lane_add(lane, record_make(TRACE_EVENT_TIMER, 0, time, 0, 0), time)) {
     }
-    return used;
+    lane->sequence += pages;
 }
 
-static void run_records(const unsigned char *data, size_t size)
+static void item_add(struct lane *lanes, const struct fuzz_item *item, uint64_t *now)
 {
-    size_t count = size / 16, part = (count + SECTIONS - 1) / SECTIONS;
-    size_t room = part + part / (PAGE_RECORDS - 1) + 2;
-    size_t stride = (room * 16 + CAPTURE_ALIGNMENT - 1) / CAPTURE_ALIGNMENT * CAPTURE_ALIGNMENT;
-    size_t total = CAPTURE_ALIGNMENT + SECTIONS * stride;
-    unsigned char *bytes = calloc(1, total);
-    struct capture_header *header = (struct capture_header *)bytes;
+    unsigned flags = item->flags & ITEM_SPECIAL ? item->flags : 0;
+    uint8_t id = flags & ITEM_ANY_ID ? item->kind : event_id(item->kind);
+    const char *category = trace_events[id].category;
+    bool life = (category && strcmp(category, "life") == 0) ^ !!(flags & ITEM_OTHER_RING);
+    struct lane *lane = &lanes[item->place % CPUS * 2 + life];
+    uint64_t step = (uint64_t)item->step << (flags & ITEM_LONG ? 16 : 0), time;
 
+    *now += flags & ITEM_BACKWARDS ? 0 : step;
+    time = *now - (flags & ITEM_BACKWARDS ? step : 0);
+    if (flags & ITEM_GAP) {
+        lane_gap(lane, item->small & 3, time);
+    }
+    lane_add(lane, record_make(id, item->small, time, item->a, item->b), time);
+    if (id == TRACE_EVENT_SWITCH) {
+        lanes[item->place % CPUS * 2].running = lanes[item->place % CPUS * 2 + 1].running = item->b;
+    }
+}
+
+static void run_items(const struct fuzz_head *head, const struct fuzz_item *items, size_t count)
+{
+    static const uint64_t clocks[] = {0, 1000000, 1000000000, 2400000000, 1000000000000};
+    struct capture_header *header = (struct capture_header *)capture;
+    uint64_t now = head->bytes[4] & 1 ? (1ull << 48) - 2000 : 1000;
+    struct lane lanes[SECTIONS] = {0};
+
+    ASAN_UNPOISON_MEMORY_REGION(capture, sizeof capture);
+    memset(capture, 0, CAPTURE_ALIGNMENT);
     memcpy(header->magic, CAPTURE_MAGIC, sizeof header->magic);
     header->header_size = CAPTURE_ALIGNMENT;
     header->record_size = TRACE_RECORD_SIZE;
     header->schema_hash = TRACE_SCHEMA_HASH;
-    header->clock_hz = size % 3 == 0 ? 0 : size % 3 == 1 ? 1000000000 : 2400000000;
-    header->cpu_count = 3;
+    header->clock_hz = clocks[head->bytes[5] % (sizeof clocks / sizeof *clocks)];
+    header->cpu_count = CPUS;
     header->section_count = SECTIONS;
-    header->file_size = total;
+    header->file_size = CAPTURE_BYTES;
     for (uint32_t i = 0; i < SECTIONS; i++) {
-        size_t first = i * part < count ? i * part : count;
-        size_t here = count - first < part ? count - first : part;
         struct capture_section *section = &header->sections[i];
 
-        section->kind = i == 3 ? CAPTURE_SECTION_LIFE : CAPTURE_SECTION_EVENTS;
-        section->cpu = i % 3;
-        section->offset = CAPTURE_ALIGNMENT + i * stride;
-        if (here) {
-            section->first_sequence = data[first * 16] & 3;
-            section->lost = section->first_sequence * 255;
-            section->bytes = 16 * section_fill((struct trace_record *)(bytes + section->offset),
-                                               here, data + first * 16);
-        }
+        section->kind = i % 2 ? CAPTURE_SECTION_LIFE : CAPTURE_SECTION_EVENTS;
+        section->cpu = i / 2;
+        section->offset = CAPTURE_ALIGNMENT + i * SECTION_BYTES;
+        section->first_sequence = head->bytes[6 + i] == 1;
+        section->lost = section->first_sequence * 255;
+        lanes[i].records = (struct trace_record *)(void *)(capture + section->offset);
+        lanes[i].sequence = section->first_sequence;
     }
-    run_tools(bytes, total, data[0] & 1);
-    free(bytes);
+    for (size_t i = 0; i < count; i++) {
+        item_add(lanes, &items[i], &now);
+    }
+    for (uint32_t i = 0; i < SECTIONS; i++) {
+        struct capture_section *section = &header->sections[i];
+
+        section->bytes = lanes[i].used * TRACE_RECORD_SIZE;
+        ASAN_POISON_MEMORY_REGION(capture + section->offset + section->bytes,
+                                  SECTION_BYTES - section->bytes);
+    }
+    run_tools(CAPTURE_BYTES, head);
 }
 
-static void run_file(const unsigned char *data, size_t size, bool json)
+static void run_file(const struct fuzz_head *head, const unsigned char *data, size_t size)
 {
-    size_t head = size < HEAD_BYTES ? size : HEAD_BYTES, total = CAPTURE_ALIGNMENT + size - head;
-    unsigned char *bytes = calloc(1, total);
-    struct capture_header *header = (struct capture_header *)bytes;
+    size_t first = size < FILE_HEAD ? size : FILE_HEAD;
+    size_t rest = size - first < CAPTURE_BYTES - CAPTURE_ALIGNMENT
+                      ? size - first
+                      : CAPTURE_BYTES - CAPTURE_ALIGNMENT;
+    struct capture_header *header = (struct capture_header *)capture;
 
-    memcpy(bytes, data, head);
-    memcpy(bytes + CAPTURE_ALIGNMENT, data + head, size - head);
-    header->file_size = total;
+    ASAN_UNPOISON_MEMORY_REGION(capture, sizeof capture);
+    memset(capture, 0, CAPTURE_ALIGNMENT);
+    memcpy(capture, data, first);
+    memcpy(capture + CAPTURE_ALIGNMENT, data + first, rest);
+    header->file_size = CAPTURE_ALIGNMENT + rest;
     header->schema_hash = TRACE_SCHEMA_HASH;
-    run_tools(bytes, total, json);
-    free(bytes);
+    ASAN_POISON_MEMORY_REGION(capture + header->file_size, CAPTURE_BYTES - header->file_size);
+    run_tools(header->file_size, head);
+}
+
+/* ---- what libFuzzer calls ---------------------------------------------------------------------- */
+
+int LLVMFuzzerInitialize(int *count, char ***arguments)
+{
+    struct trace_error error;
+
+    (void)count;
+    (void)arguments;
+    if (!output_open(&nowhere, "/dev/null", &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        exit(1);
+    }
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    if (size < 32) {
+    struct fuzz_head head;
+
+    if (size < 2 * ITEM_SIZE) {
         return 0;
     }
-    if (data[0] & 1) {
-        run_records(data + 1, size - 1);
+    memcpy(&head, data, sizeof head);
+    if (head.mode & HEAD_RAW) {
+        run_file(&head, data + ITEM_SIZE, size - ITEM_SIZE);
     } else {
-        run_file(data + 1, size - 1, data[0] & 2);
+        run_items(&head, (const struct fuzz_item *)(const void *)(data + ITEM_SIZE),
+                  size / ITEM_SIZE - 1);
     }
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
+{
+    return items_mutate(data, size, most, seed);
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *left, size_t left_size, const uint8_t *right,
+                                 size_t right_size, uint8_t *out, size_t most, unsigned seed)
+{
+    return items_cross(left, left_size, right, right_size, out, most, seed);
+}
+
+/* Little is kept of what was freed: memory that is used again at once is much faster than new pages. */
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=4:malloc_context_size=2:allocator_release_to_os_interval_ms=-1";
 }

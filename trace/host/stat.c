@@ -238,7 +238,7 @@ static void count_all(struct statistics *stat, struct reader *reader)
         phase_set(stat, i, PHASE_UNKNOWN, end);
         histogram_finish(&thread->waits);
     }
-    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+    for (uint32_t i = 0; i < stat->model.cpu_count; i++) {
         histogram_finish(&stat->cpus[i].waits);
     }
 }
@@ -248,9 +248,10 @@ void stat_free(struct statistics *stat)
     for (size_t i = 0; i < stat->thread_capacity; i++) {
         histogram_free(&stat->threads[i].waits);
     }
-    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+    for (uint32_t i = 0; i < stat->model.cpu_count; i++) {
         histogram_free(&stat->cpus[i].waits);
     }
+    free(stat->cpus);
     free(stat->threads);
     model_free(&stat->model);
     names_free(&stat->names);
@@ -265,6 +266,7 @@ bool stat_collect(struct statistics *stat, const struct trace_file *file, struct
     if (!model_start(&stat->model, file, &stat->names, error)) {
         return false;
     }
+    stat->cpus = memory_new(stat->model.cpu_count * sizeof *stat->cpus);
     if (reader_start(&reader, file, READER_ALL, error)) {
         count_all(stat, &reader);
         done = !reader.failed;

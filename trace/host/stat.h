@@ -36,7 +36,7 @@ struct thread_stat {
 struct statistics {
     struct model model;
     struct names names;
-    struct cpu_stat cpus[CAPTURE_CPUS_MAX];
+    struct cpu_stat *cpus;       /* as many as the capture has */
     struct thread_stat *threads; /* parallel to names.threads */
     size_t thread_capacity;
     uint64_t counts[256]; /* per event id */
