@@ -77,6 +77,7 @@ def read_packets(trace: Path) -> Counter:
         if packet.HasField("track_event"):
             counts["slices"] += packet.track_event.type in (BEGIN, INSTANT)
             counts["values"] += packet.track_event.type == COUNTER
+            counts["values"] += len(packet.track_event.extra_counter_values)
             counts["flow_ends"] += len(packet.track_event.terminating_flow_ids)
     return counts
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import stories
 from clean import STATS, stat_problems, trace_problems
-from stories import PANG, PING, PONG, Story
+from stories import NOTIFICATION, PANG, PING, PONG, Story
 from synthetic import Capture
 
 
@@ -230,6 +230,52 @@ def test_a_gap_is_marked_where_it_is(convert, trace_processor):
     assert any(tid == 0 and dur > 5000 for _, dur, tid in runs)
 
 
+LOST = ("select k.name, s.name, s.ts, s.dur, extract_arg(s.arg_set_id, 'debug.lost') from slice s"
+        " join track k on k.id = s.track_id where s.category = 'lost'")
+
+
+def test_a_slice_says_how_many_events_a_gap_has_cost(convert, trace_processor):
+    story = gap_story()
+    marks, runs, ready = trace_processor(convert(story), [
+        LOST, "select ts, dur from sched join thread using (utid) where cpu = 1 and tid = 0 and dur > 5000",
+        READY % 1])
+    ((ts, dur),) = runs
+    assert marks == [("cpu 1 lost events", "events lost", ts, dur, 255)]
+    assert ready[-1][1] == 0
+
+
+READY = ("select ts, value from counter c join track k on k.id = c.track_id where k.name = 'cpu %d run queue'"
+         " order by ts, c.id")
+DEPTH = READY.replace("run queue", "mailbox depth")
+
+
+def test_the_run_queue_holds_who_is_ready_and_does_not_run(convert, trace_processor):
+    story = Story()
+    start = story.now
+    stories.timer(story)  # pang is woken, and then ping preempted for it
+    story.at(0, "wakeup", priority=20, thread=PONG, cause=0)
+    story.at(0, "thread_suspend", resting=1, thread=PONG)
+    rows, = trace_processor(convert(story), [READY % 0])
+    assert [row for row in rows if row[0] > start] == [
+        (start + 300, 1), (start + 500, 0), (start + 500, 1), (start + 800, 0),
+        (start + 900, 1), (start + 1000, 0)]
+
+
+def test_a_mailbox_is_as_deep_as_what_was_not_taken(convert, trace_processor):
+    story = Story()
+    start = story.now
+    story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
+    story.at(0, "mailbox_push", to=1, traveller=NOTIFICATION, why="signal")
+    story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
+    story.at(1, "mailbox_take", traveller=NOTIFICATION, why="signal")
+    story.at(1, "mailbox_take", traveller=PONG, why="start")  # its push was lost
+    trace = convert(story)
+    rows, = trace_processor(trace, [DEPTH % 1])
+    assert [(ts - start, value) for ts, value in rows] == [
+        (100, 1), (200, 2), (300, 1), (400, 0), (500, 0)]
+    assert trace_problems(trace, trace_processor) == []
+
+
 def test_a_late_beginning_is_no_gap(convert, trace_processor):
     story = Story(capture=Capture(cpus=2))
     ring = story.capture.rings[(1, 0)]
@@ -239,8 +285,10 @@ def test_a_late_beginning_is_no_gap(convert, trace_processor):
     stories.cross_call(story)
     stories.cross_call(story)
     trace = convert(story)
-    stats, = trace_processor(trace, [STATS])
+    stats, marks = trace_processor(trace, [STATS, LOST])
     assert stat_problems(stats) == []
+    assert [row[:2] + row[4:] for row in marks] == [
+        ("cpu 1 lost events", "earlier events overwritten", 5 * 255)]
 
 
 def test_a_thread_that_gave_itself_away_is_never_on_two_cpus(convert, trace_processor):

@@ -21,6 +21,7 @@ static void convert_switch(struct convert *convert, const struct trace_event *ev
     convert->bundles[event->cpu].given_away = 0;
     sched_switch(convert, event->cpu, event->time, previous, change->other, event->small);
     ipc_switched(convert, event, change);
+    run_queue_switched(convert, event, change);
     rest_close(convert, change->other, event->time);
     convert->threads[change->other].faulted = false;
     if (convert_thread(convert, change->thread)->exiting) {
@@ -35,6 +36,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     switch (event->id) {
     case READER_GAP:
         sched_gap(convert, event);
+        lost_event(convert, event);
         break;
     case TRACE_EVENT_MASK:
         sched_gap(convert, event);
@@ -45,6 +47,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
         break;
     case TRACE_EVENT_WAKEUP:
         sched_wakeup(convert, event, change);
+        run_queue_woken(convert, event, change->other);
         break;
     case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_IPC_ABORT:
     case TRACE_EVENT_IPC_SEND:
@@ -141,6 +144,9 @@ static void convert_finish(struct convert *convert)
         ipc_close(convert, i, convert->end);
         user_close(convert, i, convert->end);
         rest_close(convert, i, convert->end);
+    }
+    for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+        lost_close(convert, i, convert->end);
     }
     interrupts_close(convert, convert->end);
     sched_finish(convert);

@@ -61,9 +61,12 @@ enum track_kind {
     TRACK_SYSCALLS,   /* its system calls */
     TRACK_RESTS,      /* when it may not run: suspended, out of budget */
     TRACK_PROCESS,
-    TRACK_MAILBOX, /* of a CPU */
-    TRACK_COUNTER, /* of a user string */
-    TRACK_DEVICE,  /* of an interrupt object */
+    TRACK_MAILBOX,   /* of a CPU: what crosses */
+    TRACK_DEPTH,     /* of a CPU: how much lies in its mailbox */
+    TRACK_RUN_QUEUE, /* of a CPU: how many threads are ready */
+    TRACK_LOST,      /* of a CPU: where its events are missing */
+    TRACK_COUNTER,   /* of a user string */
+    TRACK_DEVICE,    /* of an interrupt object */
     TRACK_KINDS,
 };
 
@@ -76,6 +79,7 @@ enum category {
     CATEGORY_SYSCALL,
     CATEGORY_FAULT,
     CATEGORY_LIFE,
+    CATEGORY_LOST,
     CATEGORY_COUNT
 };
 
@@ -97,6 +101,7 @@ enum note_name {
     NOTE_SERVER,
     NOTE_VECTOR,
     NOTE_SHARE,
+    NOTE_LOST,
     NOTE_COUNT
 };
 
@@ -117,7 +122,9 @@ struct track_event {
     uint64_t flows[FLOWS_MAX]; /* leaving this event */
     uint64_t ends[FLOWS_MAX];  /* arriving at it */
     struct note notes[NOTES_MAX];
-    int64_t value; /* of a counter */
+    int64_t value;        /* of a counter */
+    uint64_t extra_track; /* of a counter that changes here, too, or 0 */
+    int64_t extra_value;
 };
 
 struct bundle {
@@ -138,6 +145,7 @@ struct convert_thread {
     struct sequence sequence;
     uint64_t call;       /* serial of the message whose slice is open, or 0 */
     uint64_t call_begin; /* when that slice begins */
+    uint32_t ready_on;   /* 1 + number of the CPU in whose run queue it is, or 0 */
     uint32_t receiver;   /* thread id of who has got what was sent one way, or 0 */
     uint64_t border;     /* where the last slice of its own track began or ended */
     bool declared;       /* in a process tree */
@@ -152,7 +160,10 @@ struct convert_thread {
 
 struct convert_cpu {
     struct sequence sequence;
-    bool described; /* its mailbox's track */
+    uint32_t described; /* of its tracks, a bit each */
+    uint32_t ready;     /* threads in its run queue */
+    uint32_t depth;     /* of its mailbox */
+    bool lost_open;     /* its events are missing here */
 };
 
 struct convert_object {
@@ -200,7 +211,7 @@ struct convert_thread *convert_thread(struct convert *convert, uint32_t thread);
 void thread_declare(struct convert *convert, uint32_t thread);
 uint64_t thread_track(struct convert *convert, uint32_t thread, enum track_kind kind);
 uint64_t process_track(struct convert *convert, uint32_t process);
-uint64_t mailbox_track(struct convert *convert, uint32_t cpu);
+uint64_t cpu_track(struct convert *convert, uint32_t cpu, enum track_kind kind);
 uint64_t device_track(struct convert *convert, uint32_t interrupt);
 uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
                        const char *name);
@@ -258,6 +269,7 @@ enum word {
     WORD_OUT_OF_BUDGET,
     WORD_THREAD_EXIT,
     WORD_LOST,
+    WORD_OVERWRITTEN,
     WORD_COUNT
 };
 uint64_t word(enum word which);
@@ -307,3 +319,14 @@ void user_close(struct convert *convert, uint32_t thread, uint64_t time);
 /* convert_smp.c */
 void smp_event(struct convert *convert, const struct trace_event *event,
                const struct model_change *change);
+
+/* convert_counters.c */
+void run_queue_leave(struct convert *convert, uint32_t thread, uint64_t time);
+void run_queue_woken(struct convert *convert, const struct trace_event *event, uint32_t thread);
+void run_queue_switched(struct convert *convert, const struct trace_event *event,
+                        const struct model_change *change);
+/* Counts a push or take, and lets its mark tell how deep the mailbox is now. */
+void mailbox_depth(struct convert *convert, const struct trace_event *event,
+                   const struct travel *travel, struct track_event *instant);
+void lost_event(struct convert *convert, const struct trace_event *event);
+void lost_close(struct convert *convert, uint32_t cpu, uint64_t time);

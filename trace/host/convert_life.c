@@ -39,6 +39,7 @@ static void thread_exit(struct convert *convert, const struct trace_event *event
     ipc_close(convert, thread, event->time);
     user_close(convert, thread, event->time);
     rest_close(convert, thread, event->time);
+    run_queue_leave(convert, thread, event->time);
     instant.track = thread_track(convert, thread, TRACK_THREAD);
     instant.name = word(WORD_THREAD_EXIT);
     instant_write(convert, &instant, event->time);
@@ -106,6 +107,7 @@ static void migrate(struct convert *convert, const struct trace_event *event)
     uint32_t thread = names_thread(&convert->names, event_a(event));
     struct track_event instant = {.track = thread_track(convert, thread, TRACK_THREAD)};
 
+    run_queue_leave(convert, thread, event->time);
     instant.name = intern(convert, INTERN_MIGRATE, event->small, "migrate to cpu %u", event->small);
     instant_write(convert, &instant, event->time);
 }
@@ -127,6 +129,7 @@ static void rest_begin(struct convert *convert, uint32_t thread, uint64_t time, 
     struct track_event begin = {.time = time, .type = TRACK_BEGIN, .category = CATEGORY_LIFE};
 
     rest_close(convert, thread, time);
+    run_queue_leave(convert, thread, time);
     begin.track = thread_track(convert, thread, TRACK_RESTS);
     begin.name = word(why);
     track_write(convert, &begin);
@@ -222,7 +225,7 @@ void other_event(struct convert *convert, const struct trace_event *event, uint3
 {
     const struct trace_event_info *info = &trace_events[event->id];
     struct track_event instant = {
-        .track = thread == ID_NONE ? mailbox_track(convert, event->cpu)
+        .track = thread == ID_NONE ? cpu_track(convert, event->cpu, TRACK_MAILBOX)
                                    : thread_track(convert, thread, TRACK_THREAD),
         .name = intern(convert, INTERN_EVENT, event->id, "%s", info->name),
     };

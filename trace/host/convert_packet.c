@@ -28,6 +28,7 @@ enum interned_field { INTERNED_CATEGORY = 1, INTERNED_NAME = 2, INTERNED_NOTE = 
 static const char *const category_names[CATEGORY_COUNT] = {
     [CATEGORY_IPC] = "ipc",         [CATEGORY_SMP] = "smp",     [CATEGORY_USER] = "user",
     [CATEGORY_SYSCALL] = "syscall", [CATEGORY_FAULT] = "fault", [CATEGORY_LIFE] = "life",
+    [CATEGORY_LOST] = "lost",
 };
 
 static const char *const note_names[NOTE_COUNT] = {
@@ -48,6 +49,7 @@ static const char *const note_names[NOTE_COUNT] = {
     [NOTE_SERVER] = "server",
     [NOTE_VECTOR] = "vector",
     [NOTE_SHARE] = "share",
+    [NOTE_LOST] = "lost",
 };
 
 static const char *const words[] = {
@@ -73,6 +75,7 @@ static const char *const words[] = {
     [WORD_MASK] = "categories switched",
     [WORD_THREAD_EXIT] = "thread exited",
     [WORD_LOST] = "events lost",
+    [WORD_OVERWRITTEN] = "earlier events overwritten",
 };
 
 _Static_assert(WORD_COUNT + STAGE_COUNT < NAME_FIRST, "the fixed names have the ids below");
@@ -178,7 +181,10 @@ static struct sequence *track_sequence(struct convert *convert, uint64_t track,
         *default_track = track_id(TRACK_THREAD, (uint32_t)whose);
         return &convert->threads[whose].sequence;
     case TRACK_MAILBOX:
-        *default_track = track;
+    case TRACK_DEPTH:
+    case TRACK_RUN_QUEUE:
+    case TRACK_LOST:
+        *default_track = track_id(TRACK_MAILBOX, (uint32_t)whose);
         return &convert->cpus[whose].sequence;
     default:
         *default_track = 0;
@@ -283,6 +289,10 @@ static uint8_t *event_put(struct convert *convert, struct sequence *sequence, ui
     }
     if (event->type == TRACK_VALUE) {
         at = proto_uint(at, 30, (uint64_t)event->value);
+    }
+    if (event->extra_track) {
+        at = proto_uint(at, 31, event->extra_track);
+        at = proto_uint(at, 12, (uint64_t)event->extra_value);
     }
     at = flows_put(at, event->flows, 47, 36);
     at = flows_put(at, event->ends, 48, 42);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What crosses between CPUs: one track per CPU with the pushes and doorbells that it sends and the
- * journeys that arrive, an arrow from each push to its take. The CPU's timer, its halts and what it
- * records are told there, too.
+ * journeys that arrive, an arrow from each push to its take, and how deep the mailbox is then. The CPU's
+ * timer, its halts and what it records are told there, too.
  */
 #include "convert.h"
 
@@ -26,7 +26,7 @@ static void journey(struct convert *convert, const struct trace_event *event,
     bool push = event->id == TRACE_EVENT_MAILBOX_PUSH;
     struct track_event instant = {
         .time = event->time,
-        .track = mailbox_track(convert, event->cpu),
+        .track = cpu_track(convert, event->cpu, TRACK_MAILBOX),
         .type = TRACK_INSTANT,
         .category = CATEGORY_SMP,
     };
@@ -39,6 +39,7 @@ static void journey(struct convert *convert, const struct trace_event *event,
         instant.name = intern(convert, INTERN_TAKE, why, "take %s", why_name(why));
         instant.ends[0] = travel->cpu != ID_NONE ? travel_flow(travel) : 0;
     }
+    mailbox_depth(convert, event, travel, &instant);
     track_write(convert, &instant);
 }
 
@@ -47,7 +48,7 @@ void smp_event(struct convert *convert, const struct trace_event *event,
 {
     struct track_event instant = {
         .time = event->time,
-        .track = mailbox_track(convert, event->cpu),
+        .track = cpu_track(convert, event->cpu, TRACK_MAILBOX),
         .type = TRACK_INSTANT,
         .category = CATEGORY_SMP,
     };

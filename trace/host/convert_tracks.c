@@ -151,14 +151,22 @@ uint64_t process_track(struct convert *convert, uint32_t process)
     return descriptor.track;
 }
 
-uint64_t mailbox_track(struct convert *convert, uint32_t cpu)
+uint64_t cpu_track(struct convert *convert, uint32_t cpu, enum track_kind kind)
 {
     char name[32];
-    struct descriptor descriptor = {.track = track_id(TRACK_MAILBOX, cpu), .name = name};
+    struct descriptor descriptor = {
+        .track = track_id(kind, cpu),
+        .name = name,
+        .counter = kind == TRACK_DEPTH || kind == TRACK_RUN_QUEUE,
+    };
 
-    if (!convert->cpus[cpu].described) {
-        convert->cpus[cpu].described = true;
-        snprintf(name, sizeof name, "cpu %u mailbox", cpu);
+    if (!(convert->cpus[cpu].described >> kind & 1)) {
+        convert->cpus[cpu].described |= 1u << kind;
+        snprintf(name, sizeof name, "cpu %u %s", cpu,
+                 kind == TRACK_MAILBOX     ? "mailbox"
+                 : kind == TRACK_DEPTH     ? "mailbox depth"
+                 : kind == TRACK_RUN_QUEUE ? "run queue"
+                                           : "lost events");
         descriptor_write(convert, &descriptor);
     }
     return descriptor.track;
