@@ -2,9 +2,9 @@
 """Show a timeline in Perfetto's UI: what `weft view` does.
 
 Without --offline the trace is served on 127.0.0.1:9001, the one local address from which Perfetto's
-own page takes files, and the link that opens it there is printed. With --offline the page is served
-too: an older fork of the UI from npm, with an index page written here, and a content policy that
-keeps it from reaching for the network.
+own page takes files, and the link that opens it there is printed. With --offline, or when Perfetto's
+page cannot be reached, a page is served too: the offline viewer, see offline.py. With --screenshot that
+page is drawn into a file instead, see screenshot.py.
 
 `make_server` is the part that tests use: it serves a converted trace until it is shut down. The
 server answers on the loopback address only, and only for the files in its table.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -21,17 +22,16 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from weft import build, setup
+from weft import build, offline as offline_page, setup
 from weft.failure import Failure
-from weft.needs import NPM_FOLDER
 from weft.paths import OUT
 
 HOST = "127.0.0.1"
 PORT = 9001
 UI_ORIGIN = "https://ui.perfetto.dev"
-UI_FOLDER = NPM_FOLDER / "node_modules" / "@pinpoint-apm" / "perfetto-ui"
 TRACE_PATH = "/trace.pftrace"
 CHUNK = 1 << 20
+REACH_SECONDS = 3.0
 
 TYPES = {
     ".css": "text/css",
@@ -41,39 +41,6 @@ TYPES = {
     ".wasm": "application/wasm",
     ".woff2": "font/woff2",
 }
-
-# The fork takes the trace's address (a complete one) from one element and draws into the other.
-INDEX = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>Weft timeline</title>
-<link rel="icon" href="data:,">
-<style>html, body, #timeline_main { height: 100%; margin: 0; }</style>
-</head>
-<body>
-<div id="timeline_data_source" hidden>@TRACE@</div>
-<div id="timeline_main"></div>
-<script src="/quiet.js"></script>
-<script src="/frontend_bundle.js"></script>
-</body>
-</html>
-"""
-
-# The fork asks port 9001 for a native trace processor. There is none; say so without a request, as
-# a failed one would stand in the browser's console as an error.
-QUIET = """\
-const fetchAnything = window.fetch;
-window.fetch = (resource, options) => String(resource).endsWith(":9001/status")
-    ? Promise.reject(new Error("no native trace processor"))
-    : fetchAnything(resource, options);
-"""
-
-# WebAssembly and the UI's own code generation need unsafe-eval; no other origin is allowed.
-POLICY = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-eval' blob:;"
-    " style-src 'self' 'unsafe-inline'; object-src 'none'"
-)
 
 
 @dataclass(frozen=True)
@@ -88,9 +55,9 @@ def make_server(trace: Path, offline: bool = False, port: int = PORT) -> Threadi
     """A server for a .pftrace, not yet serving; port 0 takes any. Raises Failure if it is taken."""
     resources = {TRACE_PATH: Resource(trace, "application/octet-stream")}
     if offline:
-        for path in sorted(UI_FOLDER.rglob("*")):
+        for path in sorted(offline_page.FOLDER.rglob("*")):
             if path.suffix in TYPES:
-                name = "/" + path.relative_to(UI_FOLDER).as_posix()
+                name = "/" + path.relative_to(offline_page.FOLDER).as_posix()
                 resources[name] = Resource(path, TYPES[path.suffix])
 
     class Bound(_Handler):
@@ -102,9 +69,10 @@ def make_server(trace: Path, offline: bool = False, port: int = PORT) -> Threadi
         raise Failure(f"cannot serve on {HOST}:{port}: {error.strerror}") from error
     if offline:
         address = f"http://{HOST}:{server.server_port}{TRACE_PATH}"
-        page = INDEX.replace("@TRACE@", address)
+        page = offline_page.INDEX.replace("@TRACE@", address)
         resources["/"] = Resource(page.encode(), TYPES[".html"])
-        resources["/quiet.js"] = Resource(QUIET.encode(), TYPES[".js"])
+        resources["/quiet.js"] = Resource(offline_page.QUIET.encode(), TYPES[".js"])
+        resources["/labels.js"] = Resource(offline_page.LABELS.encode(), TYPES[".js"])
     return server
 
 
@@ -136,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", resource.kind)
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", offline_page.POLICY)
         self._end(size)
         if body:
             with contextlib.suppress(ConnectionError):  # a browser may change its mind
@@ -165,19 +133,46 @@ def main(arguments: argparse.Namespace) -> int:
     source = Path(arguments.file) if arguments.file else _newest()
     if not source.is_file():
         raise Failure(f"no file {source}", code=2)
-    if arguments.offline:
+    offline = arguments.offline or arguments.screenshot is not None or not _online()
+    if offline:
         setup.setup("view")
     with tempfile.TemporaryDirectory(prefix="weft-view-") as folder:
         trace = _converted(source, Path(folder))
-        with make_server(trace, arguments.offline) as server:
-            page = f"http://{HOST}:{PORT}/"
-            link = page if arguments.offline else f"{UI_ORIGIN}/#!/?url=http://{HOST}:{PORT}{TRACE_PATH}"
-            print(f"{source}: open {link}", flush=True)
-            print("Ctrl-C ends", flush=True)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                print()
+        if arguments.screenshot is not None:
+            return _screenshot(trace, arguments)
+        return _serve(source, trace, offline)
+
+
+def _online() -> bool:
+    """Whether Perfetto's own page can be reached from here."""
+    try:
+        socket.create_connection((UI_ORIGIN.removeprefix("https://"), 443), REACH_SECONDS).close()
+    except OSError:
+        print("Perfetto's own page cannot be reached: the offline viewer is used", flush=True)
+        return False
+    return True
+
+
+def _screenshot(trace: Path, arguments: argparse.Namespace) -> int:
+    from weft import screenshot
+
+    tracks = tuple(filter(None, (name.strip() for name in (arguments.tracks or "").split(","))))
+    wish = screenshot.Wish(arguments.start, arguments.end, tracks)
+    screenshot.take(trace, Path(arguments.screenshot), wish)
+    print(f"wrote {arguments.screenshot}")
+    return 0
+
+
+def _serve(source: Path, trace: Path, offline: bool) -> int:
+    with make_server(trace, offline) as server:
+        page = f"http://{HOST}:{PORT}/"
+        link = page if offline else f"{UI_ORIGIN}/#!/?url=http://{HOST}:{PORT}{TRACE_PATH}"
+        print(f"{source}: open {link}", flush=True)
+        print("Ctrl-C ends", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
     return 0
 
 

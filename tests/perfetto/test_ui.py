@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browser, Page
 
 from weft import view
+from weft.browser import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CPUS = 4

@@ -268,11 +268,12 @@ def test_a_mailbox_is_as_deep_as_what_was_not_taken(convert, trace_processor):
     story.at(0, "mailbox_push", to=1, traveller=NOTIFICATION, why="signal")
     story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
     story.at(1, "mailbox_take", traveller=NOTIFICATION, why="signal")
-    story.at(1, "mailbox_take", traveller=PONG, why="start")  # its push was lost
+    story.at(1, "mailbox_take", traveller=PONG, why="start")  # it was quicker than who pushed it
+    story.at(0, "mailbox_push", to=1, traveller=PONG, why="start")
     trace = convert(story)
     rows, = trace_processor(trace, [DEPTH % 1])
     assert [(ts - start, value) for ts, value in rows] == [
-        (100, 1), (200, 2), (300, 1), (400, 0), (500, 0)]
+        (100, 1), (200, 2), (300, 1), (400, 0), (500, 0), (600, 0)]
     assert trace_problems(trace, trace_processor) == []
 
 

@@ -162,7 +162,7 @@ struct convert_cpu {
     struct sequence sequence;
     uint32_t described; /* of its tracks, a bit each */
     uint32_t ready;     /* threads in its run queue */
-    uint32_t depth;     /* of its mailbox */
+    int32_t depth;      /* of its mailbox */
     bool lost_open;     /* its events are missing here */
 };
 
@@ -190,6 +190,7 @@ struct convert {
     size_t *name_start;         /* where each begins */
     size_t name_text_used, name_text_capacity, name_start_capacity;
     uint32_t name_count;
+    bool lost;        /* records are missing somewhere */
     uint64_t signals; /* so far, for their flows */
     uint64_t start;   /* time of the first event */
     uint64_t end;     /* time of the last one */
@@ -327,6 +328,6 @@ void run_queue_switched(struct convert *convert, const struct trace_event *event
                         const struct model_change *change);
 /* Counts a push or take, and lets its mark tell how deep the mailbox is now. */
 void mailbox_depth(struct convert *convert, const struct trace_event *event,
-                   const struct travel *travel, struct track_event *instant);
+                   struct track_event *instant);
 void lost_event(struct convert *convert, const struct trace_event *event);
 void lost_close(struct convert *convert, uint32_t cpu, uint64_t time);

@@ -7,7 +7,8 @@
  * that what was lost can make the counter late and never wrong for good: a gap empties the queue.
  *
  * Mailbox depth: what was pushed to a CPU and is not yet taken. Its values ride on the marks of the
- * pushes and takes.
+ * pushes and takes. A take may come before its push, as each CPU tells its part in its own time; only
+ * where records are missing, a take without a push is of something pushed before.
  */
 #include "convert.h"
 
@@ -71,7 +72,7 @@ void run_queue_switched(struct convert *convert, const struct trace_event *event
 /* ---- mailboxes --------------------------------------------------------------------------------- */
 
 void mailbox_depth(struct convert *convert, const struct trace_event *event,
-                   const struct travel *travel, struct track_event *instant)
+                   struct track_event *instant)
 {
     bool push = event->id == TRACE_EVENT_MAILBOX_PUSH;
     uint32_t cpu = push ? event->small : event->cpu;
@@ -83,11 +84,11 @@ void mailbox_depth(struct convert *convert, const struct trace_event *event,
     state = &convert->cpus[cpu];
     if (push) {
         state->depth++;
-    } else if (state->depth && travel->cpu != ID_NONE) {
+    } else if (state->depth > 0 || !convert->lost) {
         state->depth--;
     }
     instant->extra_track = cpu_track(convert, cpu, TRACK_DEPTH);
-    instant->extra_value = state->depth;
+    instant->extra_value = state->depth > 0 ? state->depth : 0;
 }
 
 /* ---- gaps -------------------------------------------------------------------------------------- */
@@ -146,6 +147,7 @@ void lost_event(struct convert *convert, const struct trace_event *event)
     if (event->life) {
         return; /* names are not a gap in time */
     }
+    convert->lost = true;
     if (event->small == GAP_BEGIN) {
         lost_close(convert, event->cpu, event->time);
         lost_begin(convert, event->cpu, event->time, WORD_LOST);

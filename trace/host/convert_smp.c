@@ -39,7 +39,7 @@ static void journey(struct convert *convert, const struct trace_event *event,
         instant.name = intern(convert, INTERN_TAKE, why, "take %s", why_name(why));
         instant.ends[0] = travel->cpu != ID_NONE ? travel_flow(travel) : 0;
     }
-    mailbox_depth(convert, event, travel, &instant);
+    mailbox_depth(convert, event, &instant);
     track_write(convert, &instant);
 }
 

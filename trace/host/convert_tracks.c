@@ -81,7 +81,8 @@ void thread_declare(struct convert *convert, uint32_t index)
 struct descriptor {
     uint64_t track, parent;
     const char *name;
-    uint32_t pid, tid; /* a track of this thread (both set) or process (pid only) */
+    uint32_t pid, tid;        /* a track of this thread (both set) or process (pid only) */
+    const char *process_name; /* for readers that do not know the process tree */
     bool counter;
 };
 
@@ -102,7 +103,8 @@ static void descriptor_write(struct convert *convert, const struct descriptor *d
     if (descriptor->pid) {
         inner = proto_open(at, descriptor->tid ? 4 : 3);
         at = proto_uint(inner, 1, descriptor->pid);
-        at = descriptor->tid ? proto_uint(at, 2, descriptor->tid) : at;
+        at = descriptor->tid ? proto_uint(at, 2, descriptor->tid)
+                             : proto_string(at, 6, descriptor->process_name);
         at = proto_close(inner, at);
     }
     if (descriptor->counter) {
@@ -146,6 +148,8 @@ uint64_t process_track(struct convert *convert, uint32_t process)
     if (id_table_get(&convert->process_described, process) == ID_NONE) {
         id_table_put(&convert->process_described, process, 0);
         process_declare(convert, process);
+        descriptor.process_name =
+            convert->names.processes[names_process(&convert->names, process)].name;
         descriptor_write(convert, &descriptor);
     }
     return descriptor.track;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A headless Chromium that tests can drive: open a page, ask it questions, take a picture.
+"""A headless Chromium to drive: open a page, ask it questions, take a picture.
 
     with Browser() as browser:
         page = browser.open("http://127.0.0.1:1234/")
@@ -203,9 +203,10 @@ class Page:
             raise BrowserError(f"not true within {seconds:g} s: {expression}")
         return value
 
-    def screenshot(self, path: Path) -> Path:
-        """What the page shows, as a PNG file."""
-        data = self.call("Page.captureScreenshot", {"format": "png"})["data"]
+    def screenshot(self, path: Path, clip: dict[str, float] | None = None) -> Path:
+        """What the page shows, or a part of it (x, y, width, height, scale), as a PNG file."""
+        part = {"clip": clip, "captureBeyondViewport": True} if clip else {}
+        data = self.call("Page.captureScreenshot", {"format": "png", **part})["data"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(data))
         return path
