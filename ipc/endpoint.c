@@ -86,10 +86,8 @@ status_t sys_ipc_call(uint64_t handle, uint64_t word0, uint64_t word1, uint64_t 
     server->frame.r10 = word2;
     server->frame.r8 = word3;
     if (CONFIG_TRACE) {
-        client->message = trace_message_id();
-        trace_ipc_call(TRACE_IPC_PATH_DIRECT, client->message, endpoint->object.id);
-        trace_ipc_deliver(TRACE_IPC_PATH_DIRECT, client->message, server->id);
-        switch_trace(TRACE_THREAD_STATE_BLOCKED_CALL, server->id);
+        switch_trace_message(TRACE_EVENT_IPC_CALL_DIRECT, TRACE_THREAD_STATE_BLOCKED_CALL,
+                             server->id, endpoint->object.id);
     }
     switch_current(server);
     return STATUS_OK; /* the server's status: it is current now */
@@ -138,8 +136,8 @@ status_t sys_ipc_reply_receive(uint64_t handle, uint64_t word0, uint64_t word1, 
     client->frame.r10 = word2;
     client->frame.r8 = word3;
     if (CONFIG_TRACE) {
-        trace_ipc_reply(TRACE_IPC_PATH_DIRECT, client->message, client->id);
-        switch_trace(TRACE_THREAD_STATE_BLOCKED_RECEIVE, client->id);
+        switch_trace_message(TRACE_EVENT_IPC_REPLY_DIRECT, TRACE_THREAD_STATE_BLOCKED_RECEIVE,
+                             client->id, 0);
     }
     switch_current(client);
     return STATUS_OK; /* the client's status: it is current now */

@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) status_t deliver(struct thread *ser
 
     arch_copy_message(&server->frame, &client->frame);
     arch_set_badge(&server->frame, client->badge);
-    trace_ipc_deliver(path_of(client, server->home), client->message, server->id);
+    trace_ipc_deliver(path_of(client, server->home), client->id, server->id);
     if ((client->ipc_flags & IPC_ONE_WAY) == 0) {
         hold(server, client);
     }
@@ -65,7 +65,7 @@ status_t rendezvous_answer(struct thread *server, struct thread *client)
     status_t status = transfer(server, client);
 
     arch_copy_message(&client->frame, &server->frame);
-    trace_ipc_reply(path_of(client, percpu(id)), client->message, client->id);
+    trace_ipc_reply(path_of(client, percpu(id)), client->id);
     return status;
 }
 
@@ -127,7 +127,7 @@ status_t endpoint_call(struct thread *client, struct object *object)
     status = wait_in(&endpoint->callers, client, endpoint,
                      one_way ? TRACE_THREAD_STATE_BLOCKED_SEND : TRACE_THREAD_STATE_BLOCKED_CALL);
     if (status != STATUS_BLOCKED) {
-        trace_ipc_abort((uint8_t)-status, client->message, client->id);
+        trace_ipc_abort((uint8_t)-status, client->id);
     }
     return status;
 }
@@ -141,13 +141,10 @@ static inline __attribute__((always_inline)) status_t call(struct object *endpoi
     percpu(statistics.messages)++;
     client->badge = badge;
     client->server = NULL;
-    if (CONFIG_TRACE) {
-        client->message = trace_message_id();
-    }
     if ((client->ipc_flags & IPC_ONE_WAY) == 0) {
-        trace_ipc_call(path, client->message, endpoint->id);
+        trace_ipc_call(path, client->id, endpoint->id);
     } else {
-        trace_ipc_send(path, client->message, endpoint->id);
+        trace_ipc_send(path, client->id, endpoint->id);
     }
     return object_invoke_as(endpoint, endpoint_call, TRACE_TRAVEL_IPC_CALL);
 }

@@ -27,7 +27,7 @@ static bool reply_orphaned(struct object *object)
     reply->orphaned = true; /* the client may still be on its way here */
     if (client != NULL) {
         reply->client = NULL;
-        trace_ipc_abort(-STATUS_DEAD, client->message, client->id);
+        trace_ipc_abort(-STATUS_DEAD, client->id);
         caller_go_on(client, 0, STATUS_DEAD);
     }
     return true;
@@ -60,7 +60,7 @@ static status_t reply_fill(struct thread *server, struct object *object)
     } else if (server->caller != NULL) {
         reply->client = caller_take(server);
         reply->client->waits_on = object;
-        trace_ipc_save(reply->client->message, object->id);
+        trace_ipc_save(reply->client->id, object->id);
     }
     return STATUS_OK;
 }

@@ -19,11 +19,10 @@ struct ring {
 };
 
 static struct ring rings[CAPTURED_CPUS_MAX][2];
+static uint32_t running[CAPTURED_CPUS_MAX]; /* ids of threads */
 
-static void append(struct ring *ring, uint64_t word0, uint64_t payload)
+static void append(struct ring *ring, const struct trace_record *record)
 {
-    struct trace_record record = {word0, payload};
-
     if (ring->used == ring->room) {
         ring->room = ring->room == 0 ? BLOCK : 2 * ring->room;
         ring->bytes = realloc(ring->bytes, ring->room);
@@ -32,23 +31,32 @@ static void append(struct ring *ring, uint64_t word0, uint64_t payload)
             exit(1);
         }
     }
-    memcpy(ring->bytes + ring->used, &record, sizeof(record));
-    ring->used += sizeof(record);
+    memcpy(ring->bytes + ring->used, record, sizeof(*record));
+    ring->used += sizeof(*record);
 }
 
 void capture_event(uint32_t cpu, bool life, uint64_t time, uint8_t id, uint8_t small, uint32_t a,
                    uint32_t b)
 {
+    struct trace_record record = {(uint32_t)time, (uint16_t)(time >> 32), id, small, a, b};
+    struct trace_record page = record;
     struct ring *ring;
 
     if (cpu >= CAPTURED_CPUS_MAX) {
         return;
     }
+    page.id = TRACE_EVENT_PAGE;
+    page.small = 0;
+    page.b = running[cpu];
     ring = &rings[cpu][life ? TRACE_RING_LIFE : TRACE_RING_EVENTS];
     if (ring->used % TRACE_PAGE_SIZE == 0) {
-        append(ring, time << 16 | TRACE_EVENT_PAGE, ring->used / TRACE_PAGE_SIZE);
+        page.a = (uint32_t)(ring->used / TRACE_PAGE_SIZE);
+        append(ring, &page);
     }
-    append(ring, time << 16 | (uint64_t)small << 8 | id, (uint64_t)b << 32 | a);
+    append(ring, &record);
+    if (id == TRACE_EVENT_SWITCH) {
+        running[cpu] = b;
+    }
 }
 
 void capture_name(uint32_t cpu, uint8_t kind, uint32_t id, const char *name)

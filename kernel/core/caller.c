@@ -71,13 +71,13 @@ void caller_arrived(struct thread *server)
     wait_begin(client);
     /* Relaxed: as in thread_arrived(), which ends it: its kill order may have been here before it. */
     if (load_relaxed(&client->killed)) {
-        trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
+        trace_ipc_abort(-STATUS_CANCELLED, client->id);
         server->caller = NULL;
         server->run.sc = &server->own;
         wait_over(client);
         (void)!thread_arrived(client);
     } else if (load_relaxed(&client->stop)) { /* Relaxed: the same. */
-        trace_ipc_abort(-STATUS_CANCELLED, client->message, client->id);
+        trace_ipc_abort(-STATUS_CANCELLED, client->id);
         caller_release(server, STATUS_CANCELLED);
     }
 }
@@ -98,7 +98,7 @@ void caller_follows(struct thread *server, cpu_t cpu)
 void caller_bereaved(struct thread *server)
 {
     if (server->caller != NULL) {
-        trace_ipc_abort(-STATUS_DEAD, server->caller->message, server->caller->id);
+        trace_ipc_abort(-STATUS_DEAD, server->caller->id);
         caller_release(server, STATUS_DEAD);
     }
 }

@@ -104,11 +104,8 @@ _Noreturn void fault_current(uint64_t cause, uint64_t address, uint64_t instruct
     thread->server = NULL;
     thread->ipc = 0;
     thread->ipc_flags = 0;
-    if (CONFIG_TRACE) {
-        thread->message = trace_message_id();
-    }
     trace_ipc_call(cap.object->cpu == percpu(id) ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
-                   thread->message, cap.object->id);
+                   thread->id, cap.object->id);
     (void)object_invoke_as(cap.object, cap.object->class->call, TRACE_TRAVEL_IPC_CALL);
     /* It is here still: nobody can answer. */
     fault_forget(thread);

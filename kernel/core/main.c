@@ -71,7 +71,7 @@ static void cpu_begin(void)
     idle_init(cpu);
     trace_thread_idle((uint8_t)cpu->id, cpu->idle.id, kernel_process.object.id);
     trace_write_name(TRACE_NAME_KIND_THREAD, cpu->idle.id, cpu->idle.name);
-    trace_mask(options.trace_mask);
+    trace_mask(options.trace_mask, cpu->idle.id);
 }
 
 void kernel_main(void)

@@ -98,7 +98,7 @@ bool order_cancels(struct thread *thread)
         return false;
     }
     if (thread->mail.travel == TRACE_TRAVEL_IPC_CALL) { /* it was on its way with a message */
-        trace_ipc_abort((uint8_t)-STATUS_CANCELLED, thread->message, thread->id);
+        trace_ipc_abort((uint8_t)-STATUS_CANCELLED, thread->id);
     }
     thread_drop_references(thread);
     thread_set_status(thread, STATUS_CANCELLED);

@@ -229,8 +229,8 @@ status_t sys_trace_user(uint64_t kind, uint64_t name, uint64_t value)
     if (unlikely(kind > TRACE_KIND_COUNTER)) {
         return STATUS_BAD_ARGUMENT;
     }
-    TRACE_EMIT(TRACE_CATEGORY_USER, (uint16_t)(TRACE_EVENT_USER_INSTANT + kind),
-               value << 32 | (uint32_t)name);
+    TRACE_EMIT(TRACE_CATEGORY_USER, (uint8_t)(TRACE_EVENT_USER_INSTANT + kind), 0, (uint32_t)name,
+               (uint32_t)value);
     return STATUS_OK;
 }
 

@@ -53,7 +53,7 @@ bool wait_cancel(struct thread *thread, status_t status)
         break;
     case TRACE_THREAD_STATE_BLOCKED_CALL:
     case TRACE_THREAD_STATE_BLOCKED_SEND:
-        trace_ipc_abort((uint8_t)-status, thread->message, thread->id);
+        trace_ipc_abort((uint8_t)-status, thread->id);
         /* fall through */
     case TRACE_THREAD_STATE_BLOCKED_RECEIVE:
     case TRACE_THREAD_STATE_BLOCKED_NOTIFICATION:

@@ -25,9 +25,27 @@ static inline __attribute__((always_inline)) void switch_current(struct thread *
 /* The event for it, if it is a change: who runs now, and in which state the last one was left. */
 static inline void switch_trace(uint8_t left_state, uint32_t next)
 {
-    if (CONFIG_TRACE && next != percpu(running_id)) {
-        trace_switch(left_state, percpu(running_id), next);
-        percpu(running_id) = next;
+    uint32_t previous = percpu(running_id);
+
+    if (CONFIG_TRACE && next != previous) {
+        percpu(running_id) = next; /* first: the record may open a page, which tells it */
+        trace_switch(left_state, previous, next);
+    }
+}
+
+/* The same for a message that goes straight from the current thread to `next`: one record tells of both. */
+static inline void switch_trace_message(uint8_t event, uint8_t left_state, uint32_t next,
+                                        uint32_t endpoint)
+{
+    uint32_t previous = percpu(running_id);
+
+    percpu(running_id) = next;
+    if (unlikely(percpu(trace.mask) & (TRACE_CATEGORY_IPC | TRACE_CATEGORY_SCHED))) {
+        if (percpu(trace.mask) & TRACE_CATEGORY_IPC) {
+            TRACE_EMIT(TRACE_CATEGORY_IPC, event, 0, next, endpoint);
+        } else {
+            trace_switch(left_state, previous, next);
+        }
     }
 }
 

@@ -58,8 +58,7 @@ static struct trace_ring *ring_state(unsigned index)
 static struct trace_record record_make(uint8_t id, uint8_t small, uint64_t time, uint32_t a,
                                        uint32_t b)
 {
-    return (struct trace_record){.word0 = time << 16 | (uint64_t)small << 8 | id,
-                                 .payload = (uint64_t)b << 32 | a};
+    return (struct trace_record){(uint32_t)time, (uint16_t)(time >> 32), id, small, a, b};
 }
 
 /* As the kernel does it, but within the memory whatever the state has become. */

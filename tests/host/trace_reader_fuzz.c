@@ -157,8 +157,7 @@ struct lane {
 static struct trace_record record_make(uint8_t id, uint8_t small, uint64_t time, uint32_t a,
                                        uint32_t b)
 {
-    return (struct trace_record){.word0 = time << 16 | (uint64_t)small << 8 | id,
-                                 .payload = (uint64_t)b << 32 | a};
+    return (struct trace_record){(uint32_t)time, (uint16_t)(time >> 32), id, small, a, b};
 }
 
 /* The next id from `id` on that the schema knows and that is no PAGE. */
@@ -178,7 +177,7 @@ static bool lane_add(struct lane *lane, struct trace_record record, uint64_t tim
     }
     if (lane->used % PAGE_RECORDS == 0) {
         lane->records[lane->used++] =
-            record_make(TRACE_EVENT_PAGE, 0, time, (uint32_t)lane->sequence, 0);
+            record_make(TRACE_EVENT_PAGE, 0, time, (uint32_t)lane->sequence, lane->running);
         lane->sequence++;
     }
     lane->records[lane->used++] = record;
@@ -209,9 +208,7 @@ static void item_add(struct lane *lanes, const struct fuzz_item *item, uint64_t 
         lane_gap(lane, item->small & 3, time);
     }
     lane_add(lane, record_make(id, item->small, time, item->a, item->b), time);
-    if (id == TRACE_EVENT_SWITCH) {
-        lanes[item->place % CPUS * 2].running = lanes[item->place % CPUS * 2 + 1].running = item->b;
-    }
+    lane->running = running_after(id, item->a, item->b, lane->running);
 }
 
 static void run_items(const struct fuzz_head *head, const struct fuzz_item *items, size_t count)

@@ -4,8 +4,7 @@
     python tests/trace/bulk.py OUT.weft [MILLIONS]
 
 A body of messages of all kinds, signals, interrupts and user events is laid behind itself on four CPUs
-(two pairs of the cast in stories.py, each pair in processes of its own), with times and message ids that
-go on. The records are made by NumPy and written piece by piece, so 30 million take seconds and little
+(two pairs of the cast in stories.py, each pair in processes of its own), with times that go on. The records are made by NumPy and written piece by piece, so 30 million take seconds and little
 memory. `write_bulk` returns what the capture holds.
 """
 
@@ -26,8 +25,7 @@ PAIRS = 2
 OFFSET = 1000  # from the ids of one pair to those of the next
 ROUNDS = 8  # in a body
 TILES = 256  # bodies that are made at a time
-MESSAGES_OF_CPU = 1 << 24
-FIELDS = {"thread": OFFSET, "process": OFFSET, "object": OFFSET, "cpu": 2, "message": MESSAGES_OF_CPU}
+FIELDS = {"thread": OFFSET, "process": OFFSET, "object": OFFSET, "cpu": 2}
 TRAVELLERS = {"mailbox_push", "mailbox_take"}
 
 
@@ -40,10 +38,14 @@ class Bulk:
     calls: int
 
 
+def _ids(words: np.ndarray) -> np.ndarray:
+    return words[:, 0] >> np.uint64(48) & np.uint64(0xFF)
+
+
 def _records(ring) -> np.ndarray:
     """A ring's records as pairs of words, without those that open pages."""
     words = np.frombuffer(ring.bytes, np.uint64).reshape(-1, 2)
-    return words[words[:, 0] & np.uint64(0xFF) != schema.EVENTS["page"]["id"]].copy()
+    return words[_ids(words) != schema.EVENTS["page"]["id"]].copy()
 
 
 def _tell() -> tuple[Story, dict[tuple[int, int], int], int]:
@@ -66,7 +68,7 @@ def _tell() -> tuple[Story, dict[tuple[int, int], int], int]:
 def _shifted(words: np.ndarray, pair: int) -> np.ndarray:
     """The same records with the ids of another pair. Names are handled by their kind."""
     words = words.copy()
-    ids = words[:, 0] & np.uint64(0xFF)
+    ids = _ids(words)
     for name, event in schema.EVENTS.items():
         rows = ids == event["id"]
         for slot, (field, type_) in event["fields"].items():
@@ -74,23 +76,18 @@ def _shifted(words: np.ndarray, pair: int) -> np.ndarray:
             if name == "name" and slot == "a":
                 step = OFFSET * pair
             if slot == "small":
-                words[rows, 0] += np.uint64(step << 8)
+                words[rows, 0] += np.uint64(step << 56)
             elif slot in ("a", "b"):
                 half = words[rows, 1] >> np.uint64(32 if slot == "b" else 0) & np.uint64(0xFFFFFFFF)
                 words[rows, 1] += np.where(half, np.uint64(step << (32 if slot == "b" else 0)), np.uint64(0))
     return words
 
 
-def _tiles(body: np.ndarray, first: int, count: int, period: int, messages: int) -> np.ndarray:
+def _tiles(body: np.ndarray, first: int, count: int, period: int) -> np.ndarray:
     """`count` copies of the body, from number `first` on."""
     out = np.tile(body, (count, 1))
     turn = np.repeat(np.arange(first, first + count, dtype=np.uint64), len(body))
-    out[:, 0] += turn * np.uint64(period) << np.uint64(16)
-    has_message = np.zeros(256, bool)
-    for event in schema.EVENTS.values():
-        has_message[event["id"]] = event["fields"].get("a", ("", ""))[1] == "message"
-    rows = has_message[out[:, 0] & np.uint64(0xFF)]
-    out[rows, 1] += turn[rows] * np.uint64(messages)
+    out[:, 0] += turn * np.uint64(period)
     return out
 
 
@@ -110,7 +107,8 @@ class _Pages:
 
     def _write(self, pages: np.ndarray) -> None:
         heads = np.empty((len(pages), 1, 2), np.uint64)
-        heads[:, 0, 0] = pages[:, 0, 0] & ~np.uint64(0xFFFF) | np.uint64(schema.EVENTS["page"]["id"])
+        heads[:, 0, 0] = (pages[:, 0, 0] & np.uint64(schema.TIME_MASK)
+                          | np.uint64(schema.EVENTS["page"]["id"] << 48))
         heads[:, 0, 1] = np.arange(self.sequence, self.sequence + len(pages), dtype=np.uint64)
         self.sequence += len(pages)
         self.file.write(np.concatenate([heads, pages], axis=1).tobytes())
@@ -146,7 +144,7 @@ def write_bulk(path: Path, events: int) -> Bulk:
             pages = _Pages(file)
             pages.add(words[:first])
             for turn in range(0, turns, TILES):
-                pages.add(_tiles(words[first:], turn, min(TILES, turns - turn), period, story.messages))
+                pages.add(_tiles(words[first:], turn, min(TILES, turns - turn), period))
             pages.add(words[:0], last=True)
             file.write(bytes(-file.tell() % PAGE))
     total = sum(setting.values()) * PAIRS + body * turns

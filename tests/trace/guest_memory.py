@@ -36,7 +36,7 @@ class GuestMemory:
     def __post_init__(self) -> None:
         self.memory = bytearray(self.size)
         count = self.cpus * 2
-        header = struct.pack("<QIIQQIIII64s", AREA_MAGIC, 1, self.cpus, schema.SCHEMA_HASH,
+        header = struct.pack("<QIIQQIIII64s", AREA_MAGIC, 2, self.cpus, schema.SCHEMA_HASH,
                              self.clock_hz, 16, PAGE, count, 0, b"by hand")
         self.memory[AREA:AREA + len(header)] = header
         self.entries = AREA + len(header)
@@ -69,7 +69,7 @@ class GuestMemory:
         self.store(cpu, kind, next_ + 16, base, size, paddr, sequence)
 
     def _open_page(self, cpu: int, kind: int, time: int = 0) -> None:
-        self._put(cpu, kind, time << 16 | PAGE_ID, self.load(cpu, kind)[4])
+        self._put(cpu, kind, time | PAGE_ID << 48, self.load(cpu, kind)[4])
 
     def append(self, cpu: int, kind: int, word0: int, payload: int) -> None:
         self._put(cpu, kind, word0, payload)
@@ -77,12 +77,12 @@ class GuestMemory:
         if next_ % PAGE == 0:
             self.store(cpu, kind, base if next_ == base + size else next_, base, size, paddr,
                        sequence + 1)
-            self._open_page(cpu, kind, word0 >> 16)
+            self._open_page(cpu, kind, word0 & schema.TIME_MASK)
 
     def event(self, cpu: int, time: int, value: int) -> None:
         """A user_instant with a value."""
         id_ = schema.EVENTS["user_instant"]["id"]
-        self.append(cpu, 0, time << 16 | id_, value << 32 | 1)
+        self.append(cpu, 0, time | id_ << 48, value << 32 | 1)
 
     def write(self, ram: Path, kernel: Path) -> None:
         ram.write_bytes(self.memory)

@@ -77,7 +77,7 @@ def cross_call(story: Story, doorbell: bool = True, service: int = 700, stays: b
     """
     message = story.message()
     story.cross += 1
-    story.at(0, "ipc_call", path="cross", message=message, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
     story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
     if stayed:
         story.at(1, "switch", after=0, state="blocked_receive", previous=PONG,
@@ -92,10 +92,10 @@ def cross_call(story: Story, doorbell: bool = True, service: int = 700, stays: b
         story.at(1, "doorbell_receive")
         story.at(1, "irq_exit", vector=0x21)
     story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
-    story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", after=service, path="cross", message=message, client=PING)
+    story.at(1, "ipc_reply", after=service, path="cross", client=PING)
     story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
     story.at(1, "doorbell_elide", to=0)
     story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
@@ -110,12 +110,12 @@ def delayed_call(story: Story, delay: int = 5000, in_service: bool = False) -> i
     """A cross-core call in whose way `intruder` (thread 13, of the highest priority) wakes up on the
     server's CPU: before pong gets to run, or while it serves."""
     message = story.message()
-    story.at(0, "ipc_call", path="cross", message=message, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
     story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
     story.at(0, "doorbell_elide", to=1)
     story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
     story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
-    story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
     if in_service:
         story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
@@ -123,7 +123,7 @@ def delayed_call(story: Story, delay: int = 5000, in_service: bool = False) -> i
     story.at(1, "switch", state="runnable", previous=PONG if in_service else Capture.idle(1),
              next=INTRUDER)
     story.at(1, "switch", after=delay, state="sleeping", previous=INTRUDER, next=PONG)
-    story.at(1, "ipc_reply", after=700, path="cross", message=message, client=PING)
+    story.at(1, "ipc_reply", after=700, path="cross", client=PING)
     story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
     story.at(1, "doorbell_elide", to=0)
     story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
@@ -136,10 +136,10 @@ def delayed_call(story: Story, delay: int = 5000, in_service: bool = False) -> i
 def direct_call(story: Story) -> int:
     """ping calls pang on its own CPU, by direct switches both ways."""
     message = story.message()
-    story.at(0, "ipc_call", path="direct", message=message, endpoint=PANG_ENDPOINT)
-    story.at(0, "ipc_deliver", after=5, path="direct", message=message, server=PANG)
+    story.at(0, "ipc_call", path="direct", client=PING, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", after=5, path="direct", client=PING, server=PANG)
     story.at(0, "switch", after=5, state="blocked_call", previous=PING, next=PANG)
-    story.at(0, "ipc_reply", after=200, path="direct", message=message, client=PING)
+    story.at(0, "ipc_reply", after=200, path="direct", client=PING)
     story.at(0, "switch", after=5, state="blocked_receive", previous=PANG, next=PING)
     return message
 
@@ -147,12 +147,12 @@ def direct_call(story: Story) -> int:
 def one_way(story: Story) -> int:
     """ping sends to pong on the other CPU, which waits, and goes on when it is home again."""
     message = story.message()
-    story.at(0, "ipc_send", path="cross", message=message, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_send", path="cross", client=PING, endpoint=PONG_ENDPOINT)
     story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
     story.at(0, "doorbell_elide", to=1)
     story.at(0, "switch", state="travelling", previous=PING, next=Capture.idle(0))
     story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
-    story.at(1, "ipc_deliver", path="cross", message=message, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
     story.at(1, "mailbox_push", to=0, traveller=PING, why="return_home")
     story.at(1, "doorbell_elide", to=0)
@@ -167,8 +167,8 @@ def one_way(story: Story) -> int:
 def one_way_here(story: Story) -> int:
     """ping sends to pang on its own CPU, which waits; ping goes on at once, pang runs later."""
     message = story.message()
-    story.at(0, "ipc_send", path="queued", message=message, endpoint=PANG_ENDPOINT)
-    story.at(0, "ipc_deliver", path="queued", message=message, server=PANG)
+    story.at(0, "ipc_send", path="queued", client=PING, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", path="queued", client=PING, server=PANG)
     story.at(0, "wakeup", priority=30, thread=PANG, cause=PING)
     story.at(0, "switch", after=500, state="runnable", previous=PING, next=PANG)
     story.at(0, "switch", state="blocked_receive", previous=PANG, next=PING)
@@ -180,11 +180,11 @@ def saved_call(story: Story) -> int:
     system call travels to CPU 0, where the object lives, and goes on there while the CPU is idle."""
     message = story.message()
     reply = story.reply()
-    story.at(0, "ipc_call", path="direct", message=message, endpoint=PANG_ENDPOINT)
-    story.at(0, "ipc_deliver", after=5, path="direct", message=message, server=PANG)
+    story.at(0, "ipc_call", path="direct", client=PING, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", after=5, path="direct", client=PING, server=PANG)
     story.at(0, "switch", after=5, state="blocked_call", previous=PING, next=PANG)
     story.at(0, "object_create", kind="reply", object=reply, process=SERVER)
-    story.at(0, "ipc_save", message=message, reply=reply)
+    story.at(0, "ipc_save", client=PING, reply=reply)
     story.at(0, "switch", state="blocked_receive", previous=PANG, next=Capture.idle(0))
     story.at(1, "wakeup", priority=30, thread=PONG, cause=0)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
@@ -192,7 +192,7 @@ def saved_call(story: Story) -> int:
     story.at(1, "doorbell_elide", to=0)
     story.at(1, "switch", state="travelling", previous=PONG, next=Capture.idle(1))
     story.at(0, "mailbox_take", traveller=PONG, why="remote_call")
-    story.at(0, "ipc_reply", path="queued", message=message, client=PING)
+    story.at(0, "ipc_reply", path="queued", client=PING)
     story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
     story.at(0, "mailbox_push", to=1, traveller=PONG, why="return_home")
     story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
@@ -206,8 +206,8 @@ def saved_call(story: Story) -> int:
 def failed_call(story: Story) -> int:
     """ping calls where nobody waits and does not want to wait itself."""
     message = story.message()
-    story.at(0, "ipc_call", path="queued", message=message, endpoint=PANG_ENDPOINT)
-    story.at(0, "ipc_abort", error=14, message=message, client=PING)
+    story.at(0, "ipc_call", path="queued", client=PING, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_abort", error=14, client=PING)
     return message
 
 

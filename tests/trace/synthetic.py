@@ -26,6 +26,12 @@ EVENTS, LIFE, METADATA = 0, 1, 2
 KERNEL_PROCESS = 1
 
 
+def record(time: int, id_: int, small: int = 0, a: int = 0, b: int = 0) -> bytes:
+    """The 16 bytes of a record."""
+    word0 = time & schema.TIME_MASK | id_ << 48 | small << 56
+    return struct.pack("<QII", word0, a & 0xFFFFFFFF, b & 0xFFFFFFFF)
+
+
 @dataclass
 class Ring:
     """The records of one CPU and kind, in pages."""
@@ -34,26 +40,44 @@ class Ring:
     sequences: list[int] = field(default_factory=list)
     next_sequence: int = 0
 
-    def add(self, record: bytes, time: int) -> None:
+    def add(self, written: bytes, time: int) -> None:
         if not self.pages or len(self.pages[-1]) == PAGE or self.next_sequence > self.sequences[-1] + 1:
-            header = struct.pack("<QQ", time << 16 & (1 << 64) - 1 | schema.EVENTS["page"]["id"],
-                                 self.next_sequence)
+            header = record(time, schema.EVENTS["page"]["id"], a=self.next_sequence)
             self.pages.append(bytearray(header))
             self.sequences.append(self.next_sequence)
             self.next_sequence += 1
-        self.pages[-1] += record
+        self.pages[-1] += written
 
     def lose(self, pages: int) -> None:
         """Leaves out pages. The last page is filled up with timer events at its last time."""
         if self.pages:
-            time = struct.unpack_from("<Q", self.pages[-1], len(self.pages[-1]) - 16)[0] >> 16
-            filler = struct.pack("<QQ", time << 16 | schema.EVENTS["timer"]["id"], 0)
+            time = struct.unpack_from("<Q", self.pages[-1], len(self.pages[-1]) - 16)[0]
+            filler = record(time, schema.EVENTS["timer"]["id"])
             self.pages[-1] += filler * ((PAGE - len(self.pages[-1])) // 16)
         self.next_sequence += pages
 
     @property
     def bytes(self) -> bytes:
+        running = 0
+        for page in self.pages:
+            running = self._name_running(page, running)
         return b"".join(self.pages)
+
+    @staticmethod
+    def _name_running(page: bytearray, running: int) -> int:
+        """Lets the page's first record say who runs: its first switch tells, or what came before.
+        Returns who runs at its end."""
+        first = running
+        told = False
+        for offset in range(16, len(page), 16):
+            id_, a, b = struct.unpack_from("<6xBxII", page, offset)
+            if id_ == schema.EVENTS["switch"]["id"]:
+                first = first if told else a
+                running, told = b, True
+            elif id_ in (schema.EVENTS["ipc_call_direct"]["id"], schema.EVENTS["ipc_reply_direct"]["id"]):
+                running, told = a, True
+        struct.pack_into("<I", page, 12, first)
+        return running
 
 
 @dataclass
@@ -84,18 +108,17 @@ class Capture:
         """Adds one event; fields by their names in the schema, enums by value or name."""
         event = schema.EVENTS[name]
         kind = LIFE if event["category"] == "life" else EVENTS
-        slots = {"small": 0, "a": 0, "b": 0, "wide": None}
+        slots = {"small": 0, "a": 0, "b": 0}
         for slot, (field_name, type_) in event["fields"].items():
             value = values.pop(field_name, 0)
             if isinstance(value, str):
                 value = schema.ENUMS[type_.removeprefix("enum ")][value]
             slots[slot] = value
         assert not values, f"{name} has no field {next(iter(values))}"
-        payload = slots["wide"]
-        if payload is None:
-            payload = (slots["b"] & 0xFFFFFFFF) << 32 | slots["a"] & 0xFFFFFFFF
-        word0 = (time & (1 << 48) - 1) << 16 | slots["small"] << 8 | event["id"]
-        self.ring(cpu, kind).add(struct.pack("<QQ", word0, payload), time)
+        if "wide" in slots:
+            wide = slots.pop("wide")
+            slots["a"], slots["b"] = wide & 0xFFFFFFFF, wide >> 32
+        self.ring(cpu, kind).add(record(time, event["id"], **slots), time)
 
     def name(self, kind: str, id_: int, text: str, cpu: int = 0, process: int | None = None,
              time: int = 0) -> None:

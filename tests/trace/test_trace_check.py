@@ -92,63 +92,62 @@ def idles_elsewhere(story: Story) -> None:
 
 
 def delivers_without_call(story: Story) -> None:
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
 
 
 def replies_without_delivery(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_reply", path="cross", client=PING)
 
 
 def replies_without_call(story: Story) -> None:
-    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+    story.at(1, "ipc_reply", path="cross", client=PING)
 
 
 def delivers_twice(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
 
 
 def replies_to_another(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", path="cross", message=77, client=PANG)
+    story.at(1, "ipc_reply", path="cross", client=PANG)
 
 
 def another_replies(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PANG)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PANG)
     story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
+    story.at(1, "ipc_reply", path="cross", client=PING)
 
 
 def calls_twice(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(0, "ipc_call", path="cross", message=78, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
 
 
-def uses_an_id_twice(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
+def calls_without_running(story: Story) -> None:
+    story.at(0, "ipc_call", path="cross", client=PANG, endpoint=PONG_ENDPOINT)
 
 
 def runs_before_the_answer(story: Story) -> None:
-    story.at(0, "ipc_call", path="queued", message=77, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="queued", client=PING, endpoint=PONG_ENDPOINT)
     story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
     story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
 
 
 def aborts_an_answered_call(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(1, "wakeup", priority=1, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", path="cross", message=77, client=PING)
-    story.at(1, "ipc_abort", error=9, message=77, client=PING)
+    story.at(1, "ipc_reply", path="cross", client=PING)
+    story.at(1, "ipc_abort", error=9, client=PING)
 
 
 def notifies_without_signal(story: Story) -> None:
@@ -205,33 +204,33 @@ def system_call_of_who_does_not_run(story: Story) -> None:
 
 def answers_what_was_sent_one_way(story: Story) -> None:
     message = stories.one_way(story)
-    story.at(1, "ipc_reply", path="cross", message=message, client=PING)
+    story.at(1, "ipc_reply", path="cross", client=PING)
 
 
 def runs_before_its_message_was_taken(story: Story) -> None:
-    story.at(0, "ipc_send", path="queued", message=77, endpoint=PONG_ENDPOINT)
+    story.at(0, "ipc_send", path="queued", client=PING, endpoint=PONG_ENDPOINT)
     story.at(0, "switch", state="blocked_send", previous=PING, next=Capture.idle(0))
     story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
 
 
 def saves_what_was_not_delivered(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_save", message=77, reply=500)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_save", client=PING, reply=500)
 
 
 def saves_twice_in_one_object(story: Story) -> None:
     stories.saved_call(story)
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
-    story.at(1, "ipc_save", message=77, reply=stories.FIRST_REPLY + 1)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
+    story.at(1, "ipc_save", client=PING, reply=stories.FIRST_REPLY + 1)
 
 
 def holds_two_callers(story: Story) -> None:
-    story.at(0, "ipc_call", path="cross", message=77, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=77, server=PONG)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(0, "switch", state="blocked_call", previous=PING, next=PANG)
-    story.at(0, "ipc_call", path="cross", message=78, endpoint=PONG_ENDPOINT)
-    story.at(1, "ipc_deliver", path="cross", message=78, server=PONG)
+    story.at(0, "ipc_call", path="cross", client=PANG, endpoint=PONG_ENDPOINT)
+    story.at(1, "ipc_deliver", path="cross", client=PANG, server=PONG)
 
 
 def creates_an_object_twice(story: Story) -> None:
@@ -265,21 +264,21 @@ LIES = {
     wakes_a_running_thread: "thread 10 (ping) is woken while it runs on CPU 0",
     wakes_twice: "thread 11 (pong) is woken while it is runnable",
     idles_elsewhere: "the idle thread of CPU 1 runs here",
-    delivers_without_call: "message 0x4d: delivered without a call",
-    replies_without_delivery: "message 0x4d: answered, but it was only sent",
-    replies_without_call: "message 0x4d: answered without a call",
-    delivers_twice: "message 0x4d: delivered, but it was delivered already",
-    replies_to_another: "message 0x4d: answered to thread 12 (pang), which did not send it",
-    another_replies: "message 0x4d: delivered to thread 12 (pang), answered by 11 (pong)",
-    calls_twice: "message 0x4e: thread 10 (ping) still waits for message 0x4d",
-    uses_an_id_twice: "message 0x4d: its id is in use",
-    runs_before_the_answer: "thread 10 (ping) runs before message 0x4d was answered",
-    aborts_an_answered_call: "message 0x4d: aborted after it was answered",
+    delivers_without_call: "thread 10 (ping): its message is delivered without a call",
+    replies_without_delivery: "thread 10 (ping): its message, which was sent, is answered",
+    replies_without_call: "thread 10 (ping): its message is answered without a call",
+    delivers_twice: "thread 10 (ping): its message, which was delivered, is delivered",
+    replies_to_another: "thread 12 (pang): its message is answered without a call",
+    another_replies: "its message was delivered to 12 (pang), answered by 11 (pong)",
+    calls_twice: "thread 10 (ping): it calls, but its last message is only sent",
+    calls_without_running: "thread 12 (pang): it calls, but thread 10 (ping) runs",
+    runs_before_the_answer: "thread 10 (ping) runs before its message was answered",
+    aborts_an_answered_call: "thread 10 (ping): its message, which was answered, is aborted",
     answers_what_was_sent_one_way: "answered without a call",
-    runs_before_its_message_was_taken: "thread 10 (ping) runs before message 0x4d was delivered",
-    saves_what_was_not_delivered: "message 0x4d: saved, but it was only sent",
-    saves_twice_in_one_object: "message 0x4d: saved in object 1001, which was used before",
-    holds_two_callers: "message 0x4e: delivered to thread 11 (pong), which still holds 0x4d",
+    runs_before_its_message_was_taken: "thread 10 (ping) runs before its message was delivered",
+    saves_what_was_not_delivered: "thread 10 (ping): its message, which was sent, is saved",
+    saves_twice_in_one_object: "thread 10: its message is saved in object 1001, which was used before",
+    holds_two_callers: "thread 12 (pang): its message is delivered to 11 (pong), which still holds ping",
     creates_an_object_twice: "object 30 is created, but its id was used before",
     ends_a_process_twice: "process 5 ends twice",
     signals_what_is_held: "interrupt object 999 signals before it was acknowledged",

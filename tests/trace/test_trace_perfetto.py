@@ -149,7 +149,7 @@ def test_every_event_of_the_schema_is_drawn_or_named(convert, trace_processor):
         fields = [field for field, _ in event["fields"].values()]
         values = {"thread": PING, "message": 1, "server": PONG, "client": PING, "resting": 1}
         if name in ("ipc_deliver", "ipc_reply", "ipc_abort", "ipc_save"):
-            story.at(0, "ipc_call", path="direct", message=1, endpoint=stories.PONG_ENDPOINT)
+            story.at(0, "ipc_call", path="direct", client=PING, endpoint=stories.PONG_ENDPOINT)
         before = convert(story).stat().st_size
         if name == "switch":
             values = {"previous": PING, "next": PANG}
@@ -309,7 +309,7 @@ def test_slices_that_are_open_at_the_end_are_closed(convert, trace_processor):
     story.at(0, "user_begin", name=2, value=0)
     story.at(0, "syscall_entry", number=1, thread=PING)
     story.at(0, "irq_entry", vector=0x20)
-    story.at(0, "ipc_call", path="cross", message=9, endpoint=stories.PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=stories.PONG_ENDPOINT)
     story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
     rows, = trace_processor(convert(story), ["select count(*) from slice where dur < 0"])
     assert rows == [(0,)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import stories
+from stories import PANG, PANG_ENDPOINT, PING, Story
 from synthetic import RECORDS_PER_PAGE, Capture
 
 READERS = ("check", "stat", "latency", "dump")
@@ -208,3 +209,65 @@ def test_missing_files_are_named(tool, path):
 def test_a_full_disk_is_an_error(tool, tmp_path):
     path = stories.whole(200).capture.write(tmp_path / "a.weft")
     assert "/dev/full" in tool.refuses("convert", path, "-o", "/dev/full")
+
+
+def told_directly() -> tuple[Story, Story]:
+    """The same calls twice: as the events of a direct call, and in the two records that stand for them."""
+    plainly, shortly = Story(), Story()
+    for story in (plainly, shortly):
+        for _ in range(200):
+            begin, end = story.now + 100, story.now + 400
+            if story is plainly:
+                story.at(0, "ipc_call", path="direct", client=PING, endpoint=PANG_ENDPOINT)
+                story.at(0, "ipc_deliver", after=0, path="direct", client=PING, server=PANG)
+                story.at(0, "switch", after=0, state="blocked_call", previous=PING, next=PANG)
+                story.at(0, "ipc_reply", after=300, path="direct", client=PING)
+                story.at(0, "switch", after=0, state="blocked_receive", previous=PANG, next=PING)
+            else:
+                story.at(0, "ipc_call_direct", server=PANG, endpoint=PANG_ENDPOINT)
+                story.at(0, "ipc_reply_direct", after=300, client=PING)
+            assert story.now == end and end == begin + 300
+            stories.cross_call(story)
+    return plainly, shortly
+
+
+@pytest.mark.parametrize("command", ["latency", "stat", "path"])
+def test_a_record_that_stands_for_several_events_tells_the_same(tool, tmp_path, command):
+    told = [tool.json(command, story.capture.write(tmp_path / f"{index}.weft"))
+            for index, story in enumerate(told_directly())]
+    if command == "stat":
+        for side in told:
+            for cpu in side["cpus"]:
+                assert cpu.pop("events") > 0
+    assert told[0] == told[1]
+
+
+def test_direct_records_are_dumped_as_they_are(tool, tmp_path):
+    _, story = told_directly()
+    lines = tool.ok("dump", story.capture.write(tmp_path / "a.weft")).splitlines()
+    assert sum("ipc_call_direct server=12(pang) endpoint=21" in line for line in lines) == 200
+    assert sum("ipc_reply_direct client=10(ping)" in line for line in lines) == 200
+    assert tool("check", tmp_path / "a.weft").returncode == 0
+
+
+def test_a_direct_call_behind_a_gap_is_the_running_threads(tool, tmp_path):
+    """The page behind the gap says who runs, so its first record needs no switch before it."""
+    story = Story()
+    for _ in range(300):
+        stories.cross_call(story)
+    story.capture.rings[0, 0].lose(3)
+    story.at(0, "ipc_call_direct", server=PANG, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_reply_direct", after=300, client=PING)
+    result = tool.json("latency", story.capture.write(tmp_path / "a.weft"))
+    (row,) = [path for path in result["paths"] if path["path"] == "direct"]
+    assert row["n"] == 1 and (row["client"]["name"], row["server"]["name"]) == ("ping", "pang")
+
+
+def test_without_switches_a_direct_call_tells_of_messages_only(tool, tmp_path):
+    story = Story()
+    story.at(0, "mask", mask=0x7E, running=PING)
+    story.at(0, "ipc_call_direct", server=PANG, endpoint=PANG_ENDPOINT)
+    story.at(0, "ipc_reply_direct", after=300, client=PING)
+    stat = tool.json("stat", story.capture.write(tmp_path / "a.weft"))
+    assert stat["cpus"][0]["messages"] == 1
+    assert [thread["running"] for thread in stat["threads"] if thread["name"] == "pang"] == [100]

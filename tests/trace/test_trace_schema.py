@@ -107,8 +107,8 @@ def test_writers_put_fields_where_readers_look(schema_generator, tmp_path):
     source = tmp_path / "write.c"
     source.write_text(
         '#include <stdio.h>\n#include <stdint.h>\n'
-        '#define TRACE_EMIT(category, low16, payload) '
-        'printf("%u %u %llu\\n", (unsigned)(category), (unsigned)(low16), (unsigned long long)(payload))\n'
+        '#define TRACE_EMIT(category, id, small, a, b) '
+        'printf("%u %u %u %u %u\\n", (category), (unsigned)(id), (small), (a), (b))\n'
         '#include "weft/trace_writers.h"\nint main(void)\n{\n' + "\n".join(calls)
         + "\nreturn 0;\n}\n")
     program = tmp_path / "write"
@@ -116,13 +116,13 @@ def test_writers_put_fields_where_readers_look(schema_generator, tmp_path):
                     "-o", program], check=True)
     rows = subprocess.run([program], capture_output=True, text=True).stdout.splitlines()
     for event, row in zip(schema.events, rows, strict=True):
-        category, low16, payload = map(int, row.split())
+        category, id_, small, a, b = map(int, row.split())
         slots = {field.slot for field in event.fields}
         assert category == 1 << schema.categories[event.category]["bit"]
-        assert low16 == event.id | (marks["small"] << 8 if "small" in slots else 0)
+        assert (id_, small) == (event.id, marks["small"] if "small" in slots else 0)
         wanted = marks["wide"] if "wide" in slots else (
             (marks["a"] if "a" in slots else 0) | (marks["b"] << 32 if "b" in slots else 0))
-        assert payload == wanted, event.name
+        assert a | b << 32 == wanted, event.name
 
 
 def test_the_documentation_names_every_event(schema_generator, tmp_path):

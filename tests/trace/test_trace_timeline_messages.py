@@ -56,22 +56,22 @@ def test_the_way_into_the_kernel_is_a_stage_when_it_is_known(convert, trace_proc
 
 def test_stages_of_a_call_inside_a_service_are_below_that_call(convert, trace_processor):
     story = Story()
-    story.at(0, "ipc_call", path="direct", message=501, endpoint=stories.PANG_ENDPOINT)
-    story.at(0, "ipc_deliver", path="direct", message=501, server=PANG)
+    story.at(0, "ipc_call", path="direct", client=PING, endpoint=stories.PANG_ENDPOINT)
+    story.at(0, "ipc_deliver", path="direct", client=PING, server=PANG)
     story.at(0, "switch", state="blocked_call", previous=PING, next=PANG)
-    story.at(0, "ipc_call", path="cross", message=502, endpoint=stories.PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PANG, endpoint=stories.PONG_ENDPOINT)
     story.at(0, "mailbox_push", to=1, traveller=PANG, why="ipc_call")
     story.at(0, "switch", state="blocked_call", previous=PANG, next=Capture.idle(0))
     story.at(1, "mailbox_take", traveller=PANG, why="ipc_call")
-    story.at(1, "ipc_deliver", path="cross", message=502, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PANG, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PANG)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", path="cross", message=502, client=PANG)
+    story.at(1, "ipc_reply", path="cross", client=PANG)
     story.at(1, "mailbox_push", to=0, traveller=PANG, why="ipc_reply")
     story.at(0, "mailbox_take", traveller=PANG, why="ipc_reply")
     story.at(0, "wakeup", priority=20, thread=PANG, cause=PONG)
     story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PANG)
-    story.at(0, "ipc_reply", path="direct", message=501, client=PING)
+    story.at(0, "ipc_reply", path="direct", client=PING)
     story.at(0, "switch", state="blocked_receive", previous=PANG, next=PING)
     trace = convert(story)
     depths, = trace_processor(trace, [
@@ -89,11 +89,11 @@ def test_stages_of_a_call_inside_a_service_are_below_that_call(convert, trace_pr
     (7, [("enqueue", 100), ("doorbell", 200), ("wakeup", 100), ("dispatch", 200), ("service", 400)])])
 def test_a_call_without_an_answer_shows_how_far_it_came(convert, trace_processor, events, stages):
     story = Story()
-    told = [(0, "ipc_call", {"path": "cross", "message": 1, "endpoint": stories.PONG_ENDPOINT}),
+    told = [(0, "ipc_call", {"path": "cross", "client": PING, "endpoint": stories.PONG_ENDPOINT}),
             (0, "mailbox_push", {"to": 1, "traveller": PING, "why": "ipc_call"}),
             (0, "switch", {"state": "blocked_call", "previous": PING, "next": Capture.idle(0)}),
             (1, "mailbox_take", {"traveller": PING, "why": "ipc_call"}),
-            (1, "ipc_deliver", {"path": "cross", "message": 1, "server": PONG}),
+            (1, "ipc_deliver", {"path": "cross", "client": PING, "server": PONG}),
             (1, "wakeup", {"priority": 30, "thread": PONG, "cause": PING}),
             (1, "switch", {"state": "runnable", "previous": Capture.idle(1), "next": PONG})]
     for cpu, name, fields in told[:events]:
@@ -109,15 +109,15 @@ def test_a_call_without_an_answer_shows_how_far_it_came(convert, trace_processor
 def test_what_happens_to_a_client_while_it_waits_does_not_break_its_stages(convert, trace_processor):
     """A mark that is written before the stages that began earlier."""
     story = Story()
-    story.at(0, "ipc_call", path="cross", message=1, endpoint=stories.PONG_ENDPOINT)
+    story.at(0, "ipc_call", path="cross", client=PING, endpoint=stories.PONG_ENDPOINT)
     story.at(0, "mailbox_push", to=1, traveller=PING, why="ipc_call")
     story.at(0, "switch", state="blocked_call", previous=PING, next=Capture.idle(0))
     story.at(0, "schedule", priority=9, thread=PING, share=0)
     story.at(1, "mailbox_take", traveller=PING, why="ipc_call")
-    story.at(1, "ipc_deliver", path="cross", message=1, server=PONG)
+    story.at(1, "ipc_deliver", path="cross", client=PING, server=PONG)
     story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
     story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
-    story.at(1, "ipc_reply", path="cross", message=1, client=PING)
+    story.at(1, "ipc_reply", path="cross", client=PING)
     story.at(1, "mailbox_push", to=0, traveller=PING, why="ipc_reply")
     story.at(0, "mailbox_take", traveller=PING, why="ipc_reply")
     story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)

@@ -30,7 +30,7 @@ static uint64_t newest_time(const struct guest *guest, const struct trace_ring *
     static struct trace_record records[PAGE_RECORDS];
     unsigned count = guest_page(guest, ring, ring->sequence, records);
 
-    return count ? records[count - 1].word0 >> TIME_SHIFT << TIME_SHIFT : 0;
+    return count ? record_time(&records[count - 1]) << TIME_SHIFT : 0;
 }
 
 static struct window window_of(const struct guest *guest, uint64_t milliseconds)

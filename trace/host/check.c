@@ -68,7 +68,6 @@ static void forget(struct check *check)
         check->cpus[i].irq_known = false;
         check->cpus[i].irq_depth = 0;
     }
-    id_table_free(&check->messages);
     id_table_free(&check->travels);
 }
 
@@ -222,7 +221,6 @@ bool check_capture(const struct trace_file *file, struct output *output, uint64_
     *violations = check->violations;
     free(check->threads);
     free(check->objects);
-    id_table_free(&check->messages);
     id_table_free(&check->travels);
     id_table_free(&check->lives);
     names_free(&check->names);

@@ -30,7 +30,6 @@ struct check_thread {
     bool handed_over;             /* a direct switch to it may follow without a wake-up */
     uint32_t travels;             /* pushes of this thread that were not taken yet */
     enum check_progress progress; /* of the message that it waits for */
-    uint32_t message;
     uint32_t server; /* thread index, of a delivered message; ID_NONE: anybody may answer */
     bool one_way;    /* the message ends with its delivery */
     uint32_t holds;  /* index + 1 of the client whose message it has to answer; 0: nobody */
@@ -68,9 +67,8 @@ struct check {
     struct check_object *objects; /* parallel to names.objects */
     size_t object_capacity;
     struct check_cpu cpus[CAPTURE_CPUS_MAX];
-    struct id_table messages; /* id -> thread index of the client */
-    struct id_table travels;  /* traveller, reason, target -> how many are on the way */
-    struct id_table lives;    /* id of a thread, process or object -> enum check_life */
+    struct id_table travels; /* traveller, reason, target -> how many are on the way */
+    struct id_table lives;   /* id of a thread, process or object -> enum check_life */
     uint64_t violations, events, lost;
     uint32_t cpu_count;
     uint8_t sighted; /* categories that all CPUs record at this moment */

@@ -2,11 +2,11 @@
  *
  * Rules about messages and notifications:
  *
- * 1. A message is sent by a thread that waits for no other answer, under an id that is not in use.
+ * 1. A message is sent by the thread that runs, which waits for no other answer. So the client's id says
+ *    which message is meant.
  * 2. It is delivered once, after its call; answered or aborted once; an answer comes after the
- *    delivery, from the server that got it (unless that has saved the caller for anybody to answer),
- *    and names the client that called. One that is sent one way ends with its delivery. A server
- *    gets no second caller before it has answered the first or set it aside, in a reply object that
+ *    delivery, from the server that got it (unless that has saved the caller for anybody to answer).
+ *    One that is sent one way ends with its delivery. A server gets no second caller before it has answered the first or set it aside, in a reply object that
  *    nobody was saved in before.
  * 3. A notification is not delivered more often than it was signalled. (Signals may merge. One that is
  *    recorded between another CPU's taking of the bits and its record of the delivery belongs to the
@@ -32,44 +32,53 @@ static const char *progress_name(enum check_progress progress)
 
 static void check_call(struct check *check, const struct trace_event *event)
 {
-    uint32_t client = check->cpus[event->cpu].current;
-    struct check_thread *thread;
+    uint32_t client = check_thread_of(check, event_a(event));
+    uint32_t current = check->cpus[event->cpu].current;
+    struct check_thread *thread = &check->threads[client];
 
-    if (id_table_get(&check->messages, event_a(event)) != ID_NONE) {
-        violation(check, event, "message 0x%x: its id is in use", event_a(event));
+    if (current != ID_NONE && current != client) {
+        violation(check, event, "thread %u (%s): it calls, but thread %u (%s) runs", event_a(event),
+                  check_name(check, client), check->names.threads[current].id,
+                  check_name(check, current));
     }
-    if (client == ID_NONE) {
-        return;
-    }
-    thread = &check->threads[client];
-    if (thread->progress == PROGRESS_ANSWERED) { /* and it has not even stopped running */
-        id_table_remove(&check->messages, thread->message);
-    } else if (thread->progress != PROGRESS_NONE) {
-        violation(check, event, "message 0x%x: thread %u (%s) still waits for message 0x%x",
-                  event_a(event), check->names.threads[client].id, check_name(check, client),
-                  thread->message);
-        id_table_remove(&check->messages, thread->message);
+    /* If it was answered it has not even stopped running. */
+    if (thread->progress != PROGRESS_NONE && thread->progress != PROGRESS_ANSWERED) {
+        violation(check, event, "thread %u (%s): it calls, but its last message is only %s",
+                  event_a(event), check_name(check, client), progress_name(thread->progress));
     }
     thread->progress = PROGRESS_CALLED;
-    thread->message = event_a(event);
     thread->server = ID_NONE;
     thread->one_way = event->id == TRACE_EVENT_IPC_SEND;
-    id_table_put(&check->messages, event_a(event), client);
 }
 
-/* The client of a message, or null with a report if that cannot be. */
+/* The client of a message under way, or null with a report if there cannot be one. */
 static struct check_thread *client_of(struct check *check, const struct trace_event *event,
                                       const char *what)
 {
-    uint32_t client = id_table_get(&check->messages, event_a(event));
+    uint32_t client = check_thread_of(check, event_a(event));
+    struct check_thread *thread = &check->threads[client];
 
-    if (client != ID_NONE) {
-        return &check->threads[client];
+    if (thread->progress != PROGRESS_NONE) {
+        return thread;
     }
     if (!check->incomplete) {
-        violation(check, event, "message 0x%x: %s without a call", event_a(event), what);
+        violation(check, event, "thread %u (%s): its message is %s without a call", event_a(event),
+                  check_name(check, client), what);
     }
     return NULL;
+}
+
+/* Its message should have been `expected` by now. */
+static bool check_progress(struct check *check, const struct trace_event *event,
+                           const struct check_thread *client, enum check_progress expected,
+                           const char *what)
+{
+    if (client && client->progress != expected) {
+        violation(check, event, "thread %u (%s): its message, which was %s, is %s", event_a(event),
+                  check_name(check, (uint32_t)(client - check->threads)),
+                  progress_name(client->progress), what);
+    }
+    return client && client->progress == expected;
 }
 
 /* The server has a caller to answer. */
@@ -80,9 +89,10 @@ static void hold(struct check *check, const struct trace_event *event, uint32_t 
 
     if (held && check->threads[held - 1].progress == PROGRESS_DELIVERED &&
         check->threads[held - 1].server == server) {
-        violation(check, event, "message 0x%x: delivered to thread %u (%s), which still holds 0x%x",
-                  event_a(event), check->names.threads[server].id, check_name(check, server),
-                  check->threads[held - 1].message);
+        violation(check, event,
+                  "thread %u (%s): its message is delivered to %u (%s), which still holds %s",
+                  event_a(event), check_name(check, client), check->names.threads[server].id,
+                  check_name(check, server), check_name(check, held - 1));
     }
     check->threads[server].holds = client + 1;
 }
@@ -92,58 +102,48 @@ static void check_deliver(struct check *check, const struct trace_event *event)
     uint32_t server = check_thread_of(check, event_b(event));
     struct check_thread *client = client_of(check, event, "delivered");
 
-    if (client && client->progress != PROGRESS_CALLED) {
-        violation(check, event, "message 0x%x: delivered, but it was %s already", event_a(event),
-                  progress_name(client->progress));
-    } else if (client && client->one_way) {
-        client->progress = PROGRESS_NONE;
-        id_table_remove(&check->messages, client->message);
-    } else if (client) {
-        hold(check, event, server, (uint32_t)(client - check->threads));
-        client->progress = PROGRESS_DELIVERED;
-        client->server = server;
+    if (check_progress(check, event, client, PROGRESS_CALLED, "delivered")) {
+        if (client->one_way) {
+            client->progress = PROGRESS_NONE;
+        } else {
+            hold(check, event, server, (uint32_t)(client - check->threads));
+            client->progress = PROGRESS_DELIVERED;
+            client->server = server;
+        }
     }
     if (event->small == TRACE_IPC_PATH_DIRECT) {
-        check_thread(check, server)->handed_over = true;
+        check->threads[server].handed_over = true;
     }
 }
 
 static void check_reply(struct check *check, const struct trace_event *event)
 {
-    uint32_t client_index = check_thread_of(check, event_b(event));
     struct check_thread *client = client_of(check, event, "answered");
     uint32_t current = check->cpus[event->cpu].current;
 
     if (event->small == TRACE_IPC_PATH_DIRECT) {
-        check->threads[client_index].handed_over = true;
+        check->threads[check_thread_of(check, event_a(event))].handed_over = true;
     }
     if (!client) {
         return;
     }
-    if (client != &check->threads[client_index]) {
-        violation(check, event, "message 0x%x: answered to thread %u (%s), which did not send it",
-                  event_a(event), event_b(event), check_name(check, client_index));
-    }
-    if (client->progress != PROGRESS_DELIVERED) {
-        violation(check, event, "message 0x%x: answered, but it was only %s", event_a(event),
-                  progress_name(client->progress));
-    } else if (current != ID_NONE && client->server != ID_NONE && client->server != current) {
-        violation(check, event, "message 0x%x: delivered to thread %u (%s), answered by %u (%s)",
-                  event_a(event), check->names.threads[client->server].id,
-                  check_name(check, client->server), check->names.threads[current].id,
-                  check_name(check, current));
+    if (check_progress(check, event, client, PROGRESS_DELIVERED, "answered") &&
+        current != ID_NONE && client->server != ID_NONE && client->server != current) {
+        violation(check, event,
+                  "thread %u (%s): its message was delivered to %u (%s), answered by %u (%s)",
+                  event_a(event), check_name(check, (uint32_t)(client - check->threads)),
+                  check->names.threads[client->server].id, check_name(check, client->server),
+                  check->names.threads[current].id, check_name(check, current));
     }
     client->progress = PROGRESS_ANSWERED;
 }
 
 static void check_abort(struct check *check, const struct trace_event *event)
 {
-    struct check_thread *client;
+    struct check_thread *client = client_of(check, event, "aborted");
 
-    check_thread_of(check, event_b(event));
-    client = client_of(check, event, "aborted");
     if (client && client->progress == PROGRESS_ANSWERED) {
-        violation(check, event, "message 0x%x: aborted after it was answered", event_a(event));
+        check_progress(check, event, client, PROGRESS_DELIVERED, "aborted");
     } else if (client) {
         client->progress = PROGRESS_ANSWERED;
     }
@@ -163,14 +163,12 @@ static void check_save(struct check *check, const struct trace_event *event)
     struct check_thread *client = client_of(check, event, "saved");
     struct check_object *object = check_object(check, event_b(event));
 
-    if (client && client->progress != PROGRESS_DELIVERED) {
-        violation(check, event, "message 0x%x: saved, but it was only %s", event_a(event),
-                  progress_name(client->progress));
-    } else if (client) {
+    if (check_progress(check, event, client, PROGRESS_DELIVERED, "saved")) {
         client->server = ID_NONE;
     }
     if (object->used) {
-        violation(check, event, "message 0x%x: saved in object %u, which was used before",
+        violation(check, event,
+                  "thread %u: its message is saved in object %u, which was used before",
                   event_a(event), event_b(event));
     }
     object->used = true;

@@ -85,12 +85,10 @@ static void check_next(struct check *check, const struct trace_event *event, uin
         if (thread->state == CHECK_BLOCKED &&
             (thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_CALL ||
              thread->blocked_as == TRACE_THREAD_STATE_BLOCKED_SEND)) {
-            violation(check, event, "thread %u (%s) runs before message 0x%x was %s", id,
-                      check_name(check, next), thread->message,
-                      thread->one_way ? "delivered" : "answered");
+            violation(check, event, "thread %u (%s) runs before its message was %s", id,
+                      check_name(check, next), thread->one_way ? "delivered" : "answered");
         }
     } else if (thread->progress == PROGRESS_ANSWERED) {
-        id_table_remove(&check->messages, thread->message);
         thread->progress = PROGRESS_NONE;
     }
     thread->state = CHECK_RUNNING;

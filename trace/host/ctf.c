@@ -70,7 +70,7 @@ static void field_write(struct output *output, const struct trace_field_info *fi
     output_print(output, "        ");
     if (field->type == TRACE_FIELD_ENUM && field->value_count) {
         enum_write(output, field, bits);
-    } else if (field->type == TRACE_FIELD_HEX || field->type == TRACE_FIELD_MESSAGE) {
+    } else if (field->type == TRACE_FIELD_HEX) {
         output_print(output, "integer { size = %u; align = 8; signed = false; base = 16; }", bits);
     } else {
         output_print(output, "%sint%u_t", field->type == TRACE_FIELD_SIGNED ? "" : "u", bits);

@@ -47,7 +47,7 @@ static void dump_value(struct dump *dump, const struct trace_field_info *field, 
         output_print(dump->output, dump->json ? "\"%s\"" : "%s", field->values[value]);
     } else if (field->type == TRACE_FIELD_SIGNED) {
         output_print(dump->output, "%" PRId32, (int32_t)value);
-    } else if (field->type == TRACE_FIELD_HEX || field->type == TRACE_FIELD_MESSAGE) {
+    } else if (field->type == TRACE_FIELD_HEX) {
         output_print(dump->output, dump->json ? "%" PRIu64 : "0x%" PRIx64, value);
     } else if (field->type == TRACE_FIELD_CHARACTERS) {
         dump_characters(dump, value);
@@ -103,7 +103,7 @@ bool dump_capture(const struct trace_file *file, bool json, struct output *outpu
     if (!names_load(&dump.names, file, error)) {
         return false;
     }
-    if (reader_start(&reader, file, READER_ALL, error)) {
+    if (reader_start(&reader, file, READER_ALL | READER_AS_WRITTEN, error)) {
         while (reader_next(&reader, &event)) {
             dump_event(&dump, &event);
         }

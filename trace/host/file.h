@@ -69,3 +69,14 @@ static inline const struct trace_record *section_records(const struct trace_file
 {
     return (const struct trace_record *)(const void *)(file->data + section->offset);
 }
+
+/* The low 48 bits of the clock. */
+static inline uint64_t record_time(const struct trace_record *record)
+{
+    return record->time_low | (uint64_t)record->time_high << 32;
+}
+
+static inline uint64_t record_payload(const struct trace_record *record)
+{
+    return record->a | (uint64_t)record->b << 32;
+}

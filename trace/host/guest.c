@@ -114,10 +114,10 @@ bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, u
     struct trace_record record;
 
     if (!ram_read(&guest->ram, page_address(ring, sequence), &record, sizeof record) ||
-        (record.word0 & 0xff) != TRACE_EVENT_PAGE || record.payload != sequence) {
+        record.id != TRACE_EVENT_PAGE || record.a != (uint32_t)sequence) {
         return false;
     }
-    *ticks = record.word0 >> 16;
+    *ticks = record_time(&record);
     return true;
 }
 
@@ -137,7 +137,7 @@ unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, ui
         !guest_page_time(guest, ring, sequence, &ticks)) {
         return 0;
     }
-    for (count = 1; count < limit && records[count].word0 & 0xff; count++) {
+    for (count = 1; count < limit && records[count].id; count++) {
     }
     return count < limit || limit < 1 ? count : limit;
 }

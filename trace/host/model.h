@@ -51,7 +51,7 @@ extern const char *const stage_names[STAGE_COUNT];
 struct message {
     uint64_t stamps[STAMP_COUNT];
     uint64_t serial;   /* unique in the capture, from 1; 0: no message yet */
-    uint32_t id;       /* the kernel's */
+    uint32_t id;       /* its number, counted from 1 in the order of the calls */
     uint32_t client;   /* thread index */
     uint32_t server;   /* thread index, ID_NONE before DELIVER */
     uint32_t answerer; /* thread index of who answered, ID_NONE before REPLY */
@@ -100,12 +100,12 @@ struct model {
     size_t thread_capacity;
     struct model_cpu cpus[CAPTURE_CPUS_MAX];
     uint32_t cpu_count;
-    struct id_table messages; /* message id -> thread index of its client, while open */
-    struct id_table travels;  /* traveller, reason and target -> slot in travel_slots */
+    struct id_table travels; /* traveller, reason and target -> slot in travel_slots */
     struct travel *travel_slots;
     size_t travel_capacity, travel_used;
     uint32_t travel_free; /* a slot that is free again, linked through `cpu`; ID_NONE */
     uint64_t serials;
+    uint32_t message_count;
 };
 
 struct model_change {

@@ -12,30 +12,23 @@ void message_stamp(struct message *message, enum stamp which, uint64_t time)
     message->seen |= (uint16_t)(1u << which);
 }
 
-static struct message *message_find(struct model *model, uint32_t id)
+/* The message whose answer the thread waits for, or null. */
+static struct message *message_find(struct model *model, uint32_t client)
 {
-    uint32_t client = id_table_get(&model->messages, id);
+    struct message *message = &model->threads[model_thread_of(model, client)].message;
 
-    return client == ID_NONE ? NULL : &model->threads[client].message;
+    return message->open ? message : NULL;
 }
 
 struct message *message_call(struct model *model, const struct trace_event *event)
 {
-    uint32_t client = model->cpus[event->cpu].current;
-    struct model_thread *thread;
-    struct message *message;
+    uint32_t client = model_thread_of(model, event_a(event));
+    struct model_thread *thread = &model->threads[client];
+    struct message *message = &thread->message;
 
-    if (client == ID_NONE) {
-        return NULL;
-    }
-    thread = model_thread(model, client);
-    message = &thread->message;
-    if (message->open) {
-        id_table_remove(&model->messages, message->id);
-    }
     *message = (struct message){
         .serial = ++model->serials,
-        .id = event_a(event),
+        .id = ++model->message_count,
         .client = client,
         .server = ID_NONE,
         .answerer = ID_NONE,
@@ -50,12 +43,11 @@ struct message *message_call(struct model *model, const struct trace_event *even
     if (thread->in_syscall && thread->syscall_time <= event->time) {
         message_stamp(message, STAMP_ENTER, thread->syscall_time);
     }
-    id_table_put(&model->messages, message->id, client);
     return message;
 }
 
 /* The message is done. Borders that it had not take the time of the one before. */
-static void message_end(struct model *model, struct message *message)
+static void message_end(struct message *message)
 {
     if (!(message->seen & 1u << STAMP_ENTER)) {
         message->stamps[STAMP_ENTER] = message->stamps[STAMP_CALL];
@@ -66,7 +58,6 @@ static void message_end(struct model *model, struct message *message)
         }
     }
     message->open = false;
-    id_table_remove(&model->messages, message->id);
 }
 
 void message_deliver(struct model *model, const struct trace_event *event,
@@ -84,7 +75,7 @@ void message_deliver(struct model *model, const struct trace_event *event,
     message->server_cpu = event->cpu;
     message_stamp(message, STAMP_DELIVER, event->time);
     if (message->one_way) {
-        message_end(model, message);
+        message_end(message);
         change->completed = true;
         return;
     }
@@ -107,7 +98,7 @@ void message_reply(struct model *model, const struct trace_event *event,
 {
     struct message *message;
 
-    change->other = model_thread_of(model, event_b(event));
+    change->other = model_thread_of(model, event_a(event));
     message = change->message = message_find(model, event_a(event));
     if (!message) {
         return;
@@ -121,7 +112,7 @@ void message_reply(struct model *model, const struct trace_event *event,
     message->aborted = true;
     if (change->thread == message->client) { /* it has failed at once, and its client goes on */
         message_stamp(message, STAMP_RESUME, event->time);
-        message_end(model, message);
+        message_end(message);
         change->completed = true;
     }
 }
@@ -146,6 +137,6 @@ struct message *message_resume(struct model *model, uint32_t client, uint64_t ti
         return NULL;
     }
     message_stamp(message, STAMP_RESUME, time);
-    message_end(model, message);
+    message_end(message);
     return message;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the model knows before the first event. Who runs on a CPU before its first switch is told by
- * that switch itself: so the first one of every CPU is looked up here. A CPU that never switches runs
- * its idle thread, and whose that is, is told by the records of life or, where these were lost, by the
+ * What the model knows before the first event. Who runs on a CPU is told by the record that opens its
+ * first page; at the boot it is the idle thread, and whose that is, is told by the records of life or, where these were lost, by the
  * first halt.
  */
 #include "model.h"
@@ -12,22 +11,18 @@
 
 #include "weft/trace_events.h"
 
-/* The thread that ran when the CPU's records begin: the first switch's previous one. */
+/* The thread that ran when the CPU's records begin, if that was not right after the boot. */
 static void find_first_thread(struct model *model, const struct trace_file *file,
                               const struct capture_section *section)
 {
-    const struct trace_record *records = section_records(file, section);
-    uint64_t count = section->bytes / TRACE_RECORD_SIZE;
+    uint32_t running = section->bytes ? section_records(file, section)->b : 0;
 
-    for (uint64_t i = 0; i < count; i++) {
-        if ((records[i].word0 & 0xff) == TRACE_EVENT_SWITCH) {
-            uint32_t thread = model_thread_of(model, (uint32_t)records[i].payload);
+    if (running) {
+        uint32_t thread = model_thread_of(model, running);
 
-            model->cpus[section->cpu].current = thread;
-            model->threads[thread].running = true;
-            model->threads[thread].cpu = section->cpu;
-            return;
-        }
+        model->cpus[section->cpu].current = thread;
+        model->threads[thread].running = true;
+        model->threads[thread].cpu = section->cpu;
     }
 }
 
@@ -40,11 +35,8 @@ static void find_idle_thread(struct model *model, const struct trace_file *file,
     uint32_t running = 0;
 
     for (uint64_t i = 0; i < count; i++) {
-        uint8_t id = (uint8_t)records[i].word0;
-
-        if (id == TRACE_EVENT_SWITCH) {
-            running = (uint32_t)(records[i].payload >> 32);
-        } else if (id == TRACE_EVENT_IDLE_HALT && running) {
+        running = running_after(records[i].id, records[i].a, records[i].b, running);
+        if (records[i].id == TRACE_EVENT_IDLE_HALT && running) {
             model->cpus[section->cpu].idle = model_thread_of(model, running);
             names_idle(model->names, running, section->cpu);
             return;
@@ -95,7 +87,6 @@ void model_free(struct model *model)
 {
     free(model->threads);
     free(model->travel_slots);
-    id_table_free(&model->messages);
     id_table_free(&model->travels);
     memset(model, 0, sizeof *model);
 }

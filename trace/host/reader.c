@@ -17,19 +17,15 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "memory.h"
 #include "weft/trace_events.h"
 #include "weft/trace_schema.h"
 
 #define TIME_BITS 48
-#define TIME_MASK ((1ull << TIME_BITS) - 1)
+#define TIME_RANGE (1ull << TIME_BITS)
 #define PAGE_RECORDS (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE)
-
-static uint64_t record_ticks(const struct trace_record *record)
-{
-    return record->word0 >> 16;
-}
 
 /* The step from one 48-bit time to another: less than half the range either way. */
 static int64_t ticks_step(uint64_t from, uint64_t to)
@@ -66,21 +62,20 @@ static bool cursor_open_page(struct reader *reader, struct cursor *cursor)
 {
     const struct trace_record *record = &cursor->records[cursor->next];
 
-    if ((record->word0 & 0xff) != TRACE_EVENT_PAGE) {
+    if (record->id != TRACE_EVENT_PAGE) {
         return cursor_fail(reader, cursor, "a page begins without its page record");
     }
-    if (cursor->next == 0 && record->payload != cursor->sequence) {
+    if (cursor->next == 0 && record->a != cursor->sequence) {
         return cursor_fail(reader, cursor, "the first page is not the one that the header names");
     } else if (cursor->next == 0) {
         cursor->gap_at_start = cursor->gap != 0;
-    } else if (record->payload <= cursor->sequence) {
+    } else if (record->a <= cursor->sequence) {
         return cursor_fail(reader, cursor, "a page is out of order");
-    } else if (record->payload - cursor->sequence - 1 > UINT64_MAX / 512) {
-        return cursor_fail(reader, cursor, "a page has an impossible number");
     } else {
-        cursor->gap += (record->payload - cursor->sequence - 1) * TRACE_RECORDS_PER_PAGE;
+        cursor->gap += (record->a - cursor->sequence - 1) * TRACE_RECORDS_PER_PAGE;
     }
-    cursor->sequence = record->payload;
+    cursor->sequence = record->a;
+    cursor->running = running_after(TRACE_EVENT_PAGE, record->a, record->b, cursor->running);
     cursor->next++;
     return true;
 }
@@ -94,24 +89,27 @@ static bool cursor_advance(struct reader *reader, struct cursor *cursor)
     if (cursor->next >= cursor->count) {
         return false;
     }
+    cursor->running = running_after(cursor->event.id, event_a(&cursor->event),
+                                    event_b(&cursor->event), cursor->running);
+    cursor->part = 0;
     if (cursor->next % PAGE_RECORDS == 0) {
         if (!cursor_open_page(reader, cursor) || cursor->next >= cursor->count) {
             return false;
         }
     }
     record = &cursor->records[cursor->next];
-    cursor->event.id = (uint8_t)record->word0;
+    cursor->event.id = record->id;
     if (cursor->event.id == TRACE_EVENT_PAGE || !trace_events[cursor->event.id].name) {
         return cursor_fail(reader, cursor, "the record is damaged");
     }
-    step = cursor->started ? ticks_step(cursor->raw, record_ticks(record)) : 0;
+    step = cursor->started ? ticks_step(cursor->raw, record_time(record)) : 0;
     cursor->started = true;
     cursor->next++;
-    cursor->raw = record_ticks(record);
+    cursor->raw = record_time(record);
     cursor->ticks =
         step < 0 && cursor->ticks < (uint64_t)-step ? 0 : cursor->ticks + (uint64_t)step;
-    cursor->event.small = (uint8_t)(record->word0 >> 8);
-    cursor->event.payload = record->payload;
+    cursor->event.small = record->small;
+    cursor->event.payload = record_payload(record);
     cursor->event.time = to_nanoseconds(reader, cursor->ticks);
     cursor->event.backwards = step < 0;
     cursor->gap_begins = cursor->gap && !cursor->gap_at_start;
@@ -154,14 +152,14 @@ static void heap_sink(struct reader *reader, uint32_t place)
 /* Length of a section in ticks, from one record of each page. */
 static int64_t section_length(const struct cursor *cursor)
 {
-    uint64_t last = record_ticks(&cursor->records[1]);
+    uint64_t last = record_time(&cursor->records[1]);
     int64_t length = 0;
 
     for (uint64_t i = 1 + PAGE_RECORDS; i < cursor->count; i += PAGE_RECORDS) {
-        length += ticks_step(last, record_ticks(&cursor->records[i]));
-        last = record_ticks(&cursor->records[i]);
+        length += ticks_step(last, record_time(&cursor->records[i]));
+        last = record_time(&cursor->records[i]);
     }
-    return length + ticks_step(last, record_ticks(&cursor->records[cursor->count - 1]));
+    return length + ticks_step(last, record_time(&cursor->records[cursor->count - 1]));
 }
 
 /* Gives each cursor its first time on the common axis (theory, 2). */
@@ -181,16 +179,16 @@ static void cursors_align(struct reader *reader)
             continue;
         }
         reference = reference ? reference : cursor;
-        last = record_ticks(&reference->records[reference->count - 1]);
+        last = record_time(&reference->records[reference->count - 1]);
         cursor->ticks =
-            last + (uint64_t)ticks_step(last, record_ticks(&cursor->records[cursor->count - 1])) -
+            last + (uint64_t)ticks_step(last, record_time(&cursor->records[cursor->count - 1])) -
             (uint64_t)section_length(cursor);
         if ((int64_t)cursor->ticks < earliest) {
             earliest = (int64_t)cursor->ticks;
         }
     }
     for (uint32_t i = 0; i < reader->cursor_count; i++) {
-        reader->cursors[i].ticks += ((uint64_t)-earliest + TIME_MASK) & ~TIME_MASK;
+        reader->cursors[i].ticks += ((uint64_t)-earliest + TIME_RANGE - 1) & -TIME_RANGE;
     }
 }
 
@@ -233,7 +231,8 @@ static void cursors_collect(struct reader *reader, const struct trace_file *file
 bool reader_start(struct reader *reader, const struct trace_file *file,
                   enum reader_sections sections, struct trace_error *error)
 {
-    *reader = (struct reader){.error = error};
+    *reader = (struct reader){.error = error, .as_written = sections & READER_AS_WRITTEN};
+    memset(reader->masks, 0xff, sizeof reader->masks);
     clock_set(reader, file->header->clock_hz);
     cursors_collect(reader, file, sections);
     if (reader->cursor_count) {
@@ -255,29 +254,6 @@ bool reader_start(struct reader *reader, const struct trace_file *file,
     return true;
 }
 
-/* The thread that runs when the cursor's event happens: the next switch tells. */
-static uint32_t cursor_running(const struct cursor *cursor)
-{
-    for (uint64_t i = cursor->next - 1; i < cursor->count; i++) {
-        if ((cursor->records[i].word0 & 0xff) == TRACE_EVENT_SWITCH) {
-            return (uint32_t)cursor->records[i].payload;
-        }
-    }
-    return 0;
-}
-
-/* The same for an event of the life section: its CPU's other section tells. */
-static uint32_t mask_running(const struct reader *reader, const struct cursor *cursor)
-{
-    const struct cursor *events = cursor + 1;
-
-    if (!cursor->event.life || events == reader->cursors + reader->cursor_count ||
-        events->event.cpu != cursor->event.cpu || !events->started) {
-        return 0;
-    }
-    return cursor_running(events);
-}
-
 /* Gives out a gap's beginning, and then its end. */
 static void gap_next(struct reader *reader, struct cursor *cursor, struct trace_event *event)
 {
@@ -293,10 +269,52 @@ static void gap_next(struct reader *reader, struct cursor *cursor, struct trace_
     }
     event->small = cursor->gap_at_start ? GAP_START : GAP_END;
     event->payload = cursor->gap;
-    event->running = cursor_running(cursor);
+    event->running = cursor->running;
     reader->lost += cursor->gap;
     cursor->gap = 0;
     cursor->gap_at_start = false;
+}
+
+/* Turns the record of a direct call or answer into the next event that it stands for. True if another
+ * one follows. */
+static bool direct_next(const struct reader *reader, struct cursor *cursor,
+                        struct trace_event *event)
+{
+    bool call = event->id == TRACE_EVENT_IPC_CALL_DIRECT;
+    bool switches = reader->masks[event->cpu] & TRACE_CATEGORY_SCHED;
+    uint32_t running = cursor->running, next = event_a(event), endpoint = event_b(event);
+    unsigned part = cursor->part++ + !call; /* an answer has no first part */
+
+    event->small = TRACE_IPC_PATH_DIRECT;
+    if (part == 0) {
+        event->id = TRACE_EVENT_IPC_CALL;
+        event->payload = (uint64_t)endpoint << 32 | running;
+    } else if (part == 1 && call) {
+        event->id = TRACE_EVENT_IPC_DELIVER;
+        event->payload = (uint64_t)next << 32 | running;
+    } else if (part == 1) {
+        event->id = TRACE_EVENT_IPC_REPLY;
+        event->payload = next;
+    } else {
+        event->id = TRACE_EVENT_SWITCH;
+        event->small = call ? TRACE_THREAD_STATE_BLOCKED_CALL : TRACE_THREAD_STATE_BLOCKED_RECEIVE;
+        event->payload = (uint64_t)next << 32 | running;
+    }
+    return part == 0 || (part == 1 && switches);
+}
+
+/* The CPU records other categories from here on. */
+static void mask_next(struct reader *reader, const struct cursor *cursor, struct trace_event *event)
+{
+    const struct cursor *end = reader->cursors + reader->cursor_count;
+
+    reader->masks[event->cpu] = event->small;
+    event->running = event_a(event);
+    for (struct cursor *other = reader->cursors; other < end; other++) {
+        if (other != cursor && other->event.cpu == event->cpu && event->running) {
+            other->running = event->running;
+        }
+    }
 }
 
 bool reader_next(struct reader *reader, struct trace_event *event)
@@ -308,13 +326,21 @@ bool reader_next(struct reader *reader, struct trace_event *event)
     }
     cursor = &reader->cursors[reader->heap[0]];
     *event = cursor->event;
+    event->running = 0;
     if (cursor->gap) {
         gap_next(reader, cursor, event);
         heap_sink(reader, 0);
         return true;
     }
+    if (!reader->as_written &&
+        (event->id == TRACE_EVENT_IPC_CALL_DIRECT || event->id == TRACE_EVENT_IPC_REPLY_DIRECT)) {
+        if (direct_next(reader, cursor, event)) {
+            return true;
+        }
+    } else if (event->id == TRACE_EVENT_MASK) {
+        mask_next(reader, cursor, event);
+    }
     reader->records++;
-    event->running = event->id == TRACE_EVENT_MASK ? mask_running(reader, cursor) : 0;
     if (!cursor_advance(reader, cursor)) {
         if (reader->failed) {
             return false;

@@ -14,6 +14,10 @@
  * Events of one CPU come in the order in which it wrote them; between CPUs time decides, and at
  * equal times the lower CPU and its life section come first.
  *
+ * A record that stands for several events (ipc_call_direct, ipc_reply_direct) comes as these, one right
+ * after the other at the same time. So nobody but the reader knows of such records; READER_AS_WRITTEN
+ * gives them out as they are.
+ *
  * Time stamps are 48 bits wide in the records. They are unwrapped per section, a difference of less
  * than half the range counting as forwards or backwards as it is, and converted to nanoseconds.
  * Where records are missing, two pseudo events with the id READER_GAP say so: one right after the
@@ -23,11 +27,13 @@
 #pragma once
 
 #include "file.h"
+#include "weft/trace_events.h"
 
 enum reader_sections {
     READER_EVENTS = 1,
     READER_LIFE = 2,
     READER_ALL = READER_EVENTS | READER_LIFE,
+    READER_AS_WRITTEN = 4, /* every record as it is (below, 2nd paragraph) */
 };
 
 #define READER_GAP 0u /* pseudo event; `small` is of enum reader_gap */
@@ -59,6 +65,15 @@ static inline uint32_t event_b(const struct trace_event *event)
     return (uint32_t)(event->payload >> 32);
 }
 
+/* Who runs after a record, if `running` ran before it. */
+static inline uint32_t running_after(uint8_t id, uint32_t a, uint32_t b, uint32_t running)
+{
+    if (id == TRACE_EVENT_SWITCH || (id == TRACE_EVENT_PAGE && b)) {
+        return b;
+    }
+    return id == TRACE_EVENT_IPC_CALL_DIRECT || id == TRACE_EVENT_IPC_REPLY_DIRECT ? a : running;
+}
+
 struct cursor {
     const struct trace_record *records;
     uint64_t count;
@@ -69,6 +84,8 @@ struct cursor {
     uint64_t key; /* time of what comes out of this cursor next: `event`, or a gap's beginning */
     bool gap_at_start, gap_begins;
     bool started;     /* a record was read */
+    uint32_t running; /* id of the thread that runs when `event` happens; 0: not known */
+    unsigned part;    /* which of the events that `event` stands for is next */
     uint64_t raw;     /* 48-bit time of `event` */
     uint32_t section; /* index, for messages */
     struct trace_event event;
@@ -76,7 +93,9 @@ struct cursor {
 
 struct reader {
     struct cursor *cursors;
-    uint32_t *heap; /* indices of cursors, the earliest first */
+    bool as_written;
+    uint8_t masks[CAPTURE_CPUS_MAX]; /* the categories that each CPU records */
+    uint32_t *heap;                  /* indices of cursors, the earliest first */
     uint32_t heap_size;
     uint32_t cursor_count;
     uint64_t multiplier; /* ticks to nanoseconds */

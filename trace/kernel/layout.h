@@ -9,16 +9,16 @@
  * address is an offset into the file that backs the guest's memory.
  *
  * A ring is an array of 4 KiB pages that are filled in turn. The first record of each page is a
- * PAGE record whose payload is the page's sequence number, counted from 0; the page with number s
- * is the s-th modulo the number of pages. So a reader knows exactly what was overwritten: all 255
- * records of every page below the lowest number that is still there.
+ * PAGE record with the page's sequence number, counted from 0, and the thread that ran when it was
+ * opened; the page with number s is the s-th modulo the number of pages. So a reader knows exactly
+ * what was overwritten: all 255 records of every page below the lowest number that is still there.
  */
 #pragma once
 
 #include <stdint.h>
 
 #define TRACE_AREA_MAGIC 0x3145435254465457ull /* "WTFTRCE1" read as bytes */
-#define TRACE_AREA_VERSION 1u
+#define TRACE_AREA_VERSION 2u
 #define TRACE_PAGE_SIZE 4096u
 #define TRACE_RECORD_SIZE 16u
 #define TRACE_RECORDS_PER_PAGE (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE - 1) /* without PAGE */
@@ -32,10 +32,14 @@ enum trace_ring_kind {
 
 #define TRACE_NAME_OWNER 15u /* the piece of a user string's name that carries its process */
 
-/* One event. word0 = time << 16 | small << 8 | id, where time is the low 48 bits of the clock. */
+/* One event; in memory, the low 48 bits of the clock, then id and so on. Fields of their own, so that
+ * the kernel need not put any together. */
 struct trace_record {
-    uint64_t word0;
-    uint64_t payload; /* one 64-bit word, or b << 32 | a */
+    uint32_t time_low;
+    uint16_t time_high;
+    uint8_t id;
+    uint8_t small;
+    uint32_t a, b; /* or one 64-bit word, `wide`: a is its lower half */
 };
 
 /* One writer: the CPU in whose memory it lies, with interrupts off. */

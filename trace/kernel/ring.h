@@ -10,6 +10,5 @@
 
 struct trace_cpu {
     struct trace_ring rings[TRACE_RING_KINDS]; /* (O) read by the host at any time */
-    uint32_t messages;                         /* (O) the next message id: CPU << 24 | count */
     uint8_t mask;                              /* (O) categories that are on */
 };

@@ -8,31 +8,15 @@
 #include "kernel/cpu.h"
 
 #define LIFE_RING_BYTES (64 * 1024ull)
-#define MESSAGE_CPU_SHIFT 24
-#define MESSAGE_COUNT 0xffffffu
 
 /* Where the host starts to read. Its symbol is part of the contract in layout.h. */
 struct trace_area trace_area __attribute__((aligned(PAGE_SIZE), used));
 
-static void page_header_write(struct trace_ring *ring)
-{
-    struct trace_record *header = (struct trace_record *)ring->next;
-
-    header->payload = ring->sequence;
-    /* [trace.page] release: the payload is there before the id that makes it valid, and both before
-     * any record of the page. Pairs with [trace.read]. */
-    store_release(&header->word0, arch_cycles() << 16 | TRACE_EVENT_PAGE);
-    store_release(&ring->next, (uint64_t)(header + 1)); /* [trace.next] */
-}
-
 void trace_turn_page(struct trace_ring *ring)
 {
     struct trace_record *header;
+    uint32_t high;
 
-    /* A page has fewer events than ids are left here, so the count never reaches the CPU's bits. */
-    if ((percpu(trace.messages) & MESSAGE_COUNT) > MESSAGE_COUNT - TRACE_PAGE_SIZE) {
-        percpu(trace.messages) = percpu(id) << MESSAGE_CPU_SHIFT;
-    }
     ring->sequence++;
     if (ring->next == ring->base + ring->size) {
         ring->next = ring->base;
@@ -40,8 +24,15 @@ void trace_turn_page(struct trace_ring *ring)
     header = (struct trace_record *)ring->next;
     /* An overwritten page loses its old number before it gets the new one: a reader that copies it
      * meanwhile finds no PAGE record and drops it. [trace.page] release as below. */
-    store_release(&header->word0, 0);
-    page_header_write(ring);
+    store_release(&header->id, 0);
+    header->time_low = arch_cycles_halves(&high);
+    header->time_high = (uint16_t)high;
+    header->a = (uint32_t)ring->sequence;
+    header->b = percpu(running_id);
+    /* [trace.page] release: the rest is there before the id that makes it valid, and both before any
+     * record of the page. Pairs with [trace.read]. */
+    store_release(&header->id, TRACE_EVENT_PAGE);
+    store_release(&ring->next, (uint64_t)(header + 1)); /* [trace.next] */
 }
 
 static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
@@ -51,11 +42,11 @@ static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
     void *memory = boot_alloc(bytes);
 
     ring->base = (uint64_t)memory;
-    ring->next = ring->base;
     ring->size = bytes;
     ring->base_paddr = arch_to_physical(memory);
-    ring->sequence = 0;
-    page_header_write(ring);
+    ring->next = ring->base + bytes;
+    ring->sequence = UINT64_MAX; /* the first page is number 0 */
+    trace_turn_page(ring);
     entry->state_paddr = arch_to_physical(ring);
     entry->cpu = cpu;
     entry->kind = kind;
@@ -63,13 +54,10 @@ static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
 
 void trace_init(uint8_t mask, uint64_t ring_bytes)
 {
-    static const char build[] = TRACE_BUILD;
-
     for (cpu_t cpu = 0; CONFIG_TRACE && cpu < boot_info.cpu_count; cpu++) {
         ring_init(cpu, TRACE_RING_EVENTS, ring_bytes);
         ring_init(cpu, TRACE_RING_LIFE, LIFE_RING_BYTES);
         cpu_table[cpu]->trace.mask = mask;
-        cpu_table[cpu]->trace.messages = cpu << MESSAGE_CPU_SHIFT;
     }
     trace_area.version = TRACE_AREA_VERSION;
     trace_area.cpu_count = boot_info.cpu_count;
@@ -77,7 +65,7 @@ void trace_init(uint8_t mask, uint64_t ring_bytes)
     trace_area.clock_hz = arch_clock_hz;
     trace_area.record_size = TRACE_RECORD_SIZE;
     trace_area.page_size = TRACE_PAGE_SIZE;
-    __builtin_memcpy(trace_area.build, build, sizeof(build));
+    __builtin_memcpy(trace_area.build, TRACE_BUILD, sizeof(TRACE_BUILD));
     /* [trace.area] release: with the magic number everything above is valid. Pairs with the host's
      * look at the magic number, [trace.read]. */
     store_release(&trace_area.magic, TRACE_AREA_MAGIC);
@@ -99,7 +87,7 @@ void trace_set_mask(uint8_t mask)
 {
     if (CONFIG_TRACE) {
         percpu(trace.mask) = mask | TRACE_CATEGORY_LIFE; /* that it changed is always recorded */
-        trace_mask(mask);
+        trace_mask(mask, percpu(running_id));
         percpu(trace.mask) = mask;
     }
 }

@@ -17,8 +17,7 @@
  * 5. Events of category `life` go to a ring of their own, so that a flood of others does not wash away
  *    the names.
  *
- * Limits: message ids have 24 bits of count, restarted at a page's turn before they overflow. A time
- * stamp has 48 bits (the host unwraps it); nothing is written before trace_init().
+ * Limits: a time stamp has 48 bits (the host unwraps it); nothing is written before trace_init().
  */
 #pragma once
 
@@ -32,14 +31,19 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
 #define TRACE_RING_OF(category)                                                                    \
     ((category) == TRACE_CATEGORY_LIFE ? TRACE_RING_LIFE : TRACE_RING_EVENTS)
 
-#define TRACE_EMIT(category, low16, payload_value)                                                 \
+#define TRACE_EMIT(category, event_id, small_value, a_value, b_value)                              \
     do {                                                                                           \
         if (CONFIG_TRACE && unlikely(percpu(trace.mask) & (category))) {                           \
             struct trace_record *record_ =                                                         \
                 (struct trace_record *)percpu(trace.rings[TRACE_RING_OF(category)].next);          \
+            uint32_t high_;                                                                        \
                                                                                                    \
-            record_->payload = (payload_value);                                                    \
-            record_->word0 = arch_cycles() << 16 | (low16);                                        \
+            record_->time_low = arch_cycles_halves(&high_);                                        \
+            record_->time_high = (uint16_t)high_;                                                  \
+            record_->id = (event_id);                                                              \
+            record_->small = (small_value);                                                        \
+            record_->a = (a_value);                                                                \
+            record_->b = (b_value);                                                                \
             record_++;                                                                             \
             /* [trace.next] release: the host may read the record. Pairs with [trace.read]. */     \
             store_release(&percpu(trace.rings[TRACE_RING_OF(category)].next), (uint64_t)record_);  \
@@ -50,13 +54,6 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
     } while (0)
 
 #include "weft/trace_writers.h"
-
-/* A new message id for a call made on this CPU: the CPU in the high 8 bits, a count below. */
-static inline uint32_t trace_message_id(void)
-{
-    /* Counts only what is recorded, so that pages turn before the count is used up. */
-    return percpu(trace.mask) & TRACE_CATEGORY_IPC ? percpu(trace.messages)++ : 0;
-}
 
 /* Allocates the rings of all CPUs and publishes them; CPU 0, before the others run. `mask`: the
  * categories that are on; `ring_bytes`: size of each CPU's ring of events. */

@@ -56,7 +56,6 @@ struct thread {
     uint8_t idle;            /* (I) the idle thread of its CPU */
     int8_t ceiling;          /* (I) the highest priority that it may have or give */
     uint32_t id;             /* (I) */
-    uint32_t message;        /* (O) trace id of its call under way */
     uint32_t cause;          /* (O) id of the thread that woke it, for the trace */
     struct list_link link;   /* (O) the endpoint queue it is in */
     struct thread *caller;   /* (O: home) client that waits for this thread's answer */

@@ -88,7 +88,7 @@ class Capture:
 
     def times(self, records: np.ndarray) -> np.ndarray:
         """Times of one CPU's records in ticks, without the wrap of the 48-bit stamps."""
-        raw = records["word0"] >> np.uint64(schema.TIME_SHIFT)
+        raw = records["word0"] & np.uint64(schema.TIME_MASK)
         if len(raw) == 0:
             return raw.astype(np.int64)
         steps = np.diff(raw.astype(np.int64), prepend=np.int64(raw[0]))

@@ -28,8 +28,8 @@ class Event:
 
 def decode(time: int, cpu: int, word0: int, payload: int) -> Event:
     """An Event from the two words of a record."""
-    id_ = word0 & 0xFF
-    slots = {"small": word0 >> 8 & 0xFF, "a": payload & 0xFFFFFFFF, "b": payload >> 32,
+    id_ = word0 >> 48 & 0xFF
+    slots = {"small": word0 >> 56, "a": payload & 0xFFFFFFFF, "b": payload >> 32,
              "wide": payload}
     fields = {name: value_of(type_, slots[slot]) for slot, (name, type_) in _LAYOUT[id_]}
     return Event(time, cpu, EVENT_NAME[id_], fields)
