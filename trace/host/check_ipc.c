@@ -122,7 +122,7 @@ static void check_reply(struct check *check, const struct trace_event *event)
     uint32_t current = check->cpus[event->cpu].current;
 
     if (event->small == TRACE_IPC_PATH_DIRECT) {
-        check->threads[check_thread_of(check, event_a(event))].handed_over = true;
+        check_thread(check, check_thread_of(check, event_a(event)))->handed_over = true;
     }
     if (!client) {
         return;

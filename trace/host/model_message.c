@@ -15,9 +15,9 @@ void message_stamp(struct message *message, enum stamp which, uint64_t time)
 /* The message whose answer the thread waits for, or null. */
 static struct message *message_find(struct model *model, uint32_t client)
 {
-    struct message *message = &model->threads[model_thread_of(model, client)].message;
+    uint32_t index = model_thread_of(model, client); /* may move the entries */
 
-    return message->open ? message : NULL;
+    return model->threads[index].message.open ? &model->threads[index].message : NULL;
 }
 
 struct message *message_call(struct model *model, const struct trace_event *event)
