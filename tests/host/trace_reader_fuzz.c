@@ -24,6 +24,7 @@
 
 #include "commands.h"
 #include "fuzz_items.h"
+#include "reader.h"
 #include "weft/trace_events.h"
 #include "weft/trace_schema.h"
 
