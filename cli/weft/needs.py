@@ -50,10 +50,9 @@ TOOLS = (
     Tool("sanitizers", "libclang-rt-dev", "fuzz", file="libclang_rt.asan-x86_64.a"),
     Tool("clang-format", "clang-format", "test", (14,)),
     Tool("clang-tidy", "clang-tidy", "test", (14,)),
-    Tool("babeltrace2", "babeltrace2", "test", (2, 0)),
     Tool("node", "nodejs", "node", (18,)),
     Tool("npm", "npm", "node"),
-    Tool("babeltrace2", "babeltrace2", "compare", (2,)),
+    Tool("babeltrace2", "babeltrace2", "compare", (2, 0)),
     Tool("chromium", "chromium", "test"),
 )
 
