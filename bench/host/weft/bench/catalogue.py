@@ -185,6 +185,7 @@ class Suite:
     stream: bool = False  # the capture is drained while the guest runs
     variants: tuple[Variant, ...] = (Variant(),)
     linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
+    tools: dict[str, Any] | None = None  # of a suite that boots nothing: what weft.bench.tools takes
 
     @staticmethod
     def names(bench_root: Path) -> list[str]:
@@ -200,6 +201,9 @@ class Suite:
             raise BenchError(f"no suite '{name}' (there are: {known})")
         data = _read(path)
         head = data.get("suite", {})
+        if "tools" in data:
+            head = {"cpus": 1, "memory": "0", "timeout_seconds": 0, **head}
+            data = {"trace": {"total": "0"}, "benchmark": [], **data}
         values = {
             "name": head.get("name", name),
             "title": head.get("title"),
@@ -214,10 +218,11 @@ class Suite:
             "trace": data.get("trace", {}).get("on", True),
             "stream": data.get("trace", {}).get("stream", False),
             "linux": data.get("baseline", {}).get("linux", Suite.linux),
+            "tools": data.get("tools"),
             "variants": tuple(_build(Variant, entry, path) for entry in data.get("variant", [{}])),
         }
         for key, value in values.items():
-            if value is None:
+            if value is None and key != "tools":
                 raise BenchError(f"{path}: [suite] lacks '{key}'")
         for key in ("memory", "trace_total"):
             try:

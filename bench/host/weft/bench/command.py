@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.bench import agreement, table
+from weft.bench import agreement, table, tools
 from weft.bench.catalogue import MODES, Catalogue, Suite
 from weft.bench.documentation import document
 from weft.bench.environment import commit_of, describe_host
@@ -126,7 +126,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _list_suites() -> int:
     for name in Suite.names(BENCH_ROOT):
         suite = Suite.load(BENCH_ROOT, name)
-        print(f"{name}: {suite.title} ({', '.join(suite.modes)}; {suite.cpus} CPUs)")
+        where = "on the host" if suite.tools else f"{', '.join(suite.modes)}; {suite.cpus} CPUs"
+        print(f"{name}: {suite.title} ({where})")
         for entry in suite.entries:
             print(f"    {entry.name}")
     return 0
@@ -144,6 +145,9 @@ def _bench(
     options: argparse.Namespace, arguments: list[str], catalogue: Catalogue, launcher: Launcher
 ) -> int:
     suite = Suite.load(BENCH_ROOT, options.suite)
+    given = dict(pair.split("=", 1) for pair in options.set)
+    if suite.tools is not None:
+        return tools.run(suite, options.out, given, options.runs or suite.runs)
     cpus = suite.cpus if options.cpus is None else options.cpus
     if not 1 <= cpus <= 255:
         raise BenchError(f"--cpus must be 1 to 255, not {cpus}", code=2)
@@ -166,7 +170,7 @@ def _bench(
         runs=options.runs or suite.runs,
         trace=trace,
         commit=commit_of(ROOT),
-        guest={**suite.guest, **dict(pair.split("=", 1) for pair in options.set)},
+        guest={**suite.guest, **given},
         baseline=package,
     )
     environment = describe_host()

@@ -80,6 +80,20 @@ when it is asked for the first time and unpacked below `build/`; nothing is inst
 is the cross-core call beside Linux's best in eight interleaved rounds of the parallel mode, once with each
 system's own way to idle and once with `idle=poll` in both.
 
+## The trace tools
+
+    ./weft bench --suite trace-tools                             # 30 million events
+    ./weft bench --suite trace-tools --set events=2000000        # fewer
+    ./weft bench --suite trace-tools --set capture=FILE          # a capture of your own
+
+boots nothing: it measures `weft trace check`, `stat`, `latency` and `convert` on a capture of four CPUs (the
+stories of `tests/trace/stories.py`, told again and again: the same bytes every time), and in the same
+rounds `babeltrace2`, which reads a CTF of the same events. The figures are processor time, user and system,
+of one core; the best of three rounds counts. Our commands run with at most 64 MiB of anonymous memory, or
+fail. babeltrace2 is measured in two ways: with a sink that only counts, and printing a line for each
+event, as it does when nothing else is asked for; `convert` stands beside both. Both sides must count the
+same events. What comes out goes to `tools.json`: the best and all rounds, sizes, and the host.
+
 ## Suites
 
 A suite is a file in `bench/suites/`: modes, CPUs, memory, parameters for the guest, and the
