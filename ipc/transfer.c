@@ -65,7 +65,7 @@ static unsigned gifts_take(struct thread *from, const struct weft_ipc *out, stru
     unsigned count = 0;
 
     for (unsigned i = 0; i < out->send_count && count < room; i++) {
-        if (cap_take(from->process, out->send_handles[i], out->send_rights[i], 0,
+        if (cap_take(from->process, out->send_handles[i], OBJECT_NONE, out->send_rights[i], 0,
                      &to->incoming[count]) == STATUS_OK) {
             count++;
         }

@@ -36,12 +36,12 @@ def lines(abi: Abi, self: str) -> list[str]:
     for call in abi.syscalls:
         result = f" /* result: {call.result} */" if call.result else ""
         out.append(prototype(call, self) + result)
-    for where, macro, on in (("there where it lives", "SYSCALLS_ON_OBJECTS", "object"),
-                             ("where the caller is", "SYSCALLS_AT_CALLER", "caller")):
-        out += table("/* X(name, type, right): the calls on the object that their first argument names,"
-                     f"\n * {where}. */", macro,
-                     [f"{call.name}, OBJECT_{call.object.upper()}, RIGHT_{call.rights.upper()}"
-                      for call in abi.syscalls if call.object and call.on == on])
+    how = {"object": "object_invoke", "caller": "invoke_here"}
+    out += table("/* X(name, type, right, how): the calls on the object that their first argument names,"
+                 "\n * there where it lives (object_invoke) or where the caller is (invoke_here). */",
+                 "SYSCALLS_ON_OBJECTS",
+                 [f"{call.name}, OBJECT_{call.object.upper()}, RIGHT_{call.rights.upper()}, "
+                  f"{how[call.on]}" for call in abi.syscalls if call.object and call.object != self])
     out += table("/* X(name): the calls on the caller's own process. */", "SYSCALLS_ON_SELF",
                  [call.name for call in abi.syscalls if call.object == self])
     out += table("/* X(number, handler, name) in the order of the numbers. */", "SYSCALL_TABLE",

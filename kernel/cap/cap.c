@@ -66,15 +66,10 @@ void cap_drop_gift(struct cap_gift *gift)
 
 /* ---- lineage --------------------------------------------------------------------------------- */
 
-static struct cap_lineage *lineage_of(struct process *process, uint64_t handle)
-{
-    return &process->lineages[(handle & CAP_INDEX_MASK) % CAPABILITY_SLOTS];
-}
-
 bool cap_read_lineage(struct process *process, uint64_t handle, struct cap_lineage *out)
 {
     struct cap_slot *slot = cap_slot_of(process->caps, handle);
-    struct cap_lineage *lineage = lineage_of(process, handle);
+    struct cap_lineage *lineage = &process->lineages[slot - process->caps->slots];
 
     /* [cap.handle] acquire: the lineage is at least as new as this handle. Pairs with [cap.fill]. */
     if (handle == 0 || load_acquire(&slot->handle) != handle) {
@@ -192,11 +187,11 @@ static bool may_badge(const struct cap *cap, uint64_t badge)
                                               : cap->badge == 0;
 }
 
-status_t cap_take(struct process *process, uint64_t handle, uint64_t rights, uint64_t badge,
-                  struct cap_gift *out)
+status_t cap_take(struct process *process, uint64_t handle, enum object_type type, uint64_t rights,
+                  uint64_t badge, struct cap_gift *out)
 {
     struct cap cap;
-    status_t status = cap_lookup(process->caps, handle, OBJECT_NONE, RIGHT_COPY, &cap);
+    status_t status = cap_lookup(process->caps, handle, type, RIGHT_COPY, &cap);
 
     out->object = NULL;
     if (status != STATUS_OK) {
@@ -272,12 +267,6 @@ status_t cap_set_fault(struct process *process, struct cap_gift *gift)
         gift->object = NULL;
     }
     return STATUS_OK;
-}
-
-bool cap_find_fault(struct cap_table *table, struct cap *out)
-{
-    /* Relaxed: a guess, which cap_read() looks at again. */
-    return cap_read(table, load_relaxed(&table->slots[0].handle), out);
 }
 
 status_t cap_delete(struct process *process, uint64_t handle)

@@ -46,13 +46,11 @@ status_t range_check(struct cap_table *table, uint64_t handle, enum object_type 
     struct cap cap;
     status_t status = cap_lookup(table, handle, type, rights, &cap);
 
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK && (first > UINT32_MAX || count > UINT32_MAX ||
+                                !range_within(RANGE(first, count), cap.badge))) {
+        status = STATUS_NO_RIGHT;
     }
-    return first <= UINT32_MAX && count <= UINT32_MAX &&
-                   range_within(RANGE(first, count), cap.badge)
-               ? STATUS_OK
-               : STATUS_NO_RIGHT;
+    return status;
 }
 
 status_t range_check_place(const struct thread *caller, uint64_t place)

@@ -90,10 +90,12 @@ _Noreturn void fault_current(uint64_t cause, uint64_t address, uint64_t instruct
 {
     struct thread *thread = current();
     const uint64_t words[MESSAGE_WORDS] = {cause, address, instruction, thread->id};
+    struct cap_table *caps = thread->process->caps;
     struct cap cap;
 
     thread->fault_vector = (uint8_t)cause;
-    if (!cap_find_fault(thread->process->caps, &cap)) {
+    /* Relaxed: a guess, which cap_read() looks at again. */
+    if (!cap_read(caps, load_relaxed(&caps->slots[0].handle), &cap)) {
         process_end_current(CAUSE_FAULT, thread->fault_vector);
     }
     registers_put_aside(thread);
@@ -119,13 +121,9 @@ status_t do_process_fault_endpoint(struct thread *caller, struct object *object)
     uint64_t handle = arch_argument(&caller->frame, 1);
     struct cap_gift endpoint = {0};
     status_t status = STATUS_OK;
-    struct cap cap;
 
     if (handle != 0) {
-        status = cap_lookup(caller->process->caps, handle, OBJECT_ENDPOINT, RIGHT_WRITE, &cap);
-        if (status == STATUS_OK) {
-            status = cap_take(caller->process, handle, RIGHT_WRITE, 0, &endpoint);
-        }
+        status = cap_take(caller->process, handle, OBJECT_ENDPOINT, RIGHT_WRITE, 0, &endpoint);
     }
     return status != STATUS_OK ? status : cap_set_fault((struct process *)object, &endpoint);
 }

@@ -12,12 +12,13 @@
 #include "weft/kernel_syscalls.h"
 
 /* Sends the thread to itself, to go on later. Other than on one journey, an object could meanwhile be
- * gone, so the thread holds a reference for as long as this lasts. False: it is gone already. */
-static bool invoke_again(struct thread *thread, bool held)
+ * gone, so the thread holds a reference for as long as this lasts; `held`: it does already. Returns
+ * STATUS_BLOCKED, or STATUS_DEAD where the object is gone. */
+static status_t invoke_again(struct thread *thread, bool held)
 {
     if (!held && !count_up_unless_zero(&thread->invoke_object->references)) {
         cap_drop_gift(&thread->second);
-        return false;
+        return STATUS_DEAD;
     }
     thread->invoke_held = true;
     if (thread == current()) {
@@ -27,7 +28,7 @@ static bool invoke_again(struct thread *thread, bool held)
     thread->mail.arrive = invoke_arrived;
     thread->mail.travel = TRACE_TRAVEL_REMOTE_CALL;
     mail_again(&thread->mail);
-    return true;
+    return STATUS_BLOCKED;
 }
 
 void invoke_arrived(struct mail *mail)
@@ -47,19 +48,14 @@ void invoke_arrived(struct mail *mail)
     thread->invoke_held = false;
     status = thread->invoke(thread, object);
     if (status == STATUS_AGAIN) {
-        if (invoke_again(thread, held)) {
-            return;
-        }
-        status = STATUS_DEAD;
-    }
-    if (held) {
+        status = invoke_again(thread, held);
+    } else if (held) {
         object_release(object);
     }
-    if (status == STATUS_BLOCKED) {
-        return; /* not ours to touch any more */
+    if (status != STATUS_BLOCKED) { /* else it is not ours to touch any more */
+        thread_set_status(thread, status);
+        thread_wake(thread, 0);
     }
-    thread_set_status(thread, status);
-    thread_wake(thread, 0);
 }
 
 status_t invoke_continue(struct thread *thread, struct object *object, invoke_fn function,
@@ -87,7 +83,7 @@ status_t object_invoke_as(struct object *object, invoke_fn function, enum trace_
     }
     status = function(caller, object);
     if (status == STATUS_AGAIN) {
-        status = invoke_again(caller, false) ? STATUS_BLOCKED : STATUS_DEAD;
+        status = invoke_again(caller, false);
     }
     if (status != STATUS_BLOCKED) {
         return status;
@@ -155,15 +151,10 @@ static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigne
 }
 
 /* The handlers of all calls that abi.toml gives an `object`. */
-#define HANDLER_ON_OBJECT(name, type, right)                                                       \
+#define HANDLER_ON_OBJECT(name, type, right, how)                                                  \
     status_t sys_##name(uint64_t handle)                                                           \
     {                                                                                              \
-        return invoke_by_handle(handle, type, right, do_##name, object_invoke);                    \
-    }
-#define HANDLER_AT_CALLER(name, type, right)                                                       \
-    status_t sys_##name(uint64_t handle)                                                           \
-    {                                                                                              \
-        return invoke_by_handle(handle, type, right, do_##name, invoke_here);                      \
+        return invoke_by_handle(handle, type, right, do_##name, how);                              \
     }
 #define HANDLER_ON_SELF(name)                                                                      \
     status_t sys_##name(void)                                                                      \
@@ -171,5 +162,4 @@ static status_t invoke_by_handle(uint64_t handle, enum object_type type, unsigne
         return invoke_on_self(do_##name);                                                          \
     }
 SYSCALLS_ON_OBJECTS(HANDLER_ON_OBJECT)
-SYSCALLS_AT_CALLER(HANDLER_AT_CALLER)
 SYSCALLS_ON_SELF(HANDLER_ON_SELF)

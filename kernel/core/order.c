@@ -21,7 +21,7 @@
  * 4. Whoever goes on at home passes thread_wake(), which looks at the words where `fast_home` says that it
  *    must (FAST_NEVER, which also keeps the fast paths away). So a blocked thread obeys before it runs
  *    again. The owner sets that when the mail does not find the thread running; whoever resets it
- *    looks at the words again (thread_watched). At a word that comes too late for that, its mail does.
+ *    looks at the words again (order_pending). At a word that comes too late for that, its mail does.
  * 5. Resting. A thread that shall rest gives up the FPU at home, travels to its process's CPU, and is
  *    owned there, in no queue, until it is resumed: its registers can be read and written in place. A
  *    client that it holds stays where it was, as for any other journey of a server.

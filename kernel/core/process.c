@@ -57,7 +57,7 @@ struct process *process_build(struct process *creator, struct pool *pool, const 
 
     process->caps = arch_to_virtual(pool_alloc_page(pool));
     process->lineages = arch_to_virtual(pool_alloc_page(pool));
-    (void)!arch_space_init(&process->space, pool); /* there are pages enough for it */
+    arch_space_init(&process->space, pool);
     process->pool = *pool;
     list_init(&process->threads);
     list_init(&process->children);

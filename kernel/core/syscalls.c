@@ -19,14 +19,6 @@ status_t sys_null(void)
     return STATUS_OK;
 }
 
-status_t sys_yield(void)
-{
-    if (percpu(queue).ready == 0) {
-        return STATUS_OK;
-    }
-    sched_yield_current();
-}
-
 static void slept(struct timeout *timeout)
 {
     struct thread *thread = container_of(timeout, struct thread, timeout);
@@ -153,7 +145,7 @@ status_t do_cap_copy(struct thread *caller, struct object *object)
     struct cap_gift gift;
     uint64_t handle = 0;
     status_t status =
-        cap_take(caller->process, arch_argument(&caller->frame, 1),
+        cap_take(caller->process, arch_argument(&caller->frame, 1), OBJECT_NONE,
                  arch_argument(&caller->frame, 2), arch_argument(&caller->frame, 3), &gift);
 
     if (status == STATUS_OK) {

@@ -35,7 +35,8 @@ __attribute__((preserve_most)) void wait_call_off(struct thread *thread)
 {
     struct object *also = thread->waits_also;
 
-    thread->fast_home = thread_watched(thread) ? FAST_NEVER : thread->home;
+    /* Must thread_wake() look at the thread before it goes on? */
+    thread->fast_home = fault_waits(thread) || order_pending(thread) ? FAST_NEVER : thread->home;
     timer_cancel(&thread->timeout);
     if (also != NULL) {
         thread->waits_also = NULL;

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations on a run queue that lie on fast paths. Those of fixed priorities, the usual policy, are
- * in line; every other policy is called through its table (kernel/policy.h), and so are these elsewhere.
+ * The operations of fixed priorities, the usual policy, in line for the fast paths. Every other policy
+ * is called through its table (kernel/policy.h), and so are these elsewhere.
  */
 #pragma once
 
 #include "kernel/sched.h"
 
-/* ---- fixed priorities ---------------------------------------------------------------------------- */
-
 static inline void fixed_enqueue(struct run_queue *queue, struct sched_entity *entity, bool first)
 {
     int8_t priority = entity->sc->priority;
+    struct list_link *head = &queue->levels[priority].head;
 
-    if (first) {
-        list_prepend(&queue->levels[priority], &entity->link);
-    } else {
-        list_append(&queue->levels[priority], &entity->link);
-    }
+    list_insert_before(first ? head->next : head, &entity->link);
     queue->ready |= 1ull << priority;
 }
 
@@ -53,19 +48,4 @@ static inline bool fixed_beats(const struct run_queue *queue, const struct sched
 static inline bool fixed_shares(const struct run_queue *queue, const struct sched_context *running)
 {
     return (queue->ready >> running->priority & 1) != 0;
-}
-
-/* ---- any policy ---------------------------------------------------------------------------------- */
-
-void run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity,
-                                 bool first) sched_rare;
-
-static inline void run_queue_enqueue(struct run_queue *queue, struct sched_entity *entity,
-                                     bool first)
-{
-    if (unlikely(queue->by_policy)) {
-        run_queue_enqueue_by_policy(queue, entity, first);
-    } else {
-        fixed_enqueue(queue, entity, first);
-    }
 }

@@ -9,6 +9,7 @@
 #include "kernel/sched/account.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
+#include "weft/kernel_syscalls.h"
 
 /* ---- slices -------------------------------------------------------------------------------------- */
 
@@ -23,10 +24,19 @@ static sched_rare void start_slice(void)
     }
 }
 
-sched_rare void run_queue_enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity,
-                                            bool first)
+static sched_rare void enqueue_by_policy(struct run_queue *queue, struct sched_entity *entity,
+                                         bool first)
 {
     queue->policy->enqueue(queue, entity, first);
+}
+
+static inline void enqueue(struct run_queue *queue, struct sched_entity *entity, bool first)
+{
+    if (unlikely(queue->by_policy)) {
+        enqueue_by_policy(queue, entity, first);
+    } else {
+        fixed_enqueue(queue, entity, first);
+    }
 }
 
 /* Should the best that is ready run in the place of the current thread? */
@@ -117,7 +127,7 @@ void sched_ready(struct thread *thread)
     int8_t running = percpu(sc)->priority;
 
     if (unlikely(queue->by_policy)) {
-        run_queue_enqueue_by_policy(queue, &thread->run, false);
+        enqueue_by_policy(queue, &thread->run, false);
         sched_reconsider();
         return;
     }
@@ -138,7 +148,7 @@ static inline __attribute__((always_inline)) void requeue(struct run_queue *queu
         switch_trace_left(TRACE_THREAD_STATE_OUT_OF_BUDGET);
         return;
     }
-    run_queue_enqueue(queue, &thread->run, first);
+    enqueue(queue, &thread->run, first);
 }
 
 /* Gives the CPU to one that was ready; `shares`: it must share it with others. */
@@ -243,7 +253,7 @@ void schedule_to(struct thread *next, uint8_t left_state)
         if (likely(queue->ready == 0)) {
             run(&next->run, false, now);
         }
-        run_queue_enqueue(queue, &next->run, false);
+        enqueue(queue, &next->run, false);
     }
     run_next(queue, now);
 }
@@ -257,10 +267,13 @@ status_t sched_preemption_point(status_t status)
     schedule();
 }
 
-void sched_yield_current(void)
+status_t sys_yield(void)
 {
-    thread_set_status(current(), STATUS_OK);
-    give_way(current(), false);
+    if (percpu(queue).ready != 0) {
+        thread_set_status(current(), STATUS_OK);
+        give_way(current(), false); /* behind its equals */
+    }
+    return STATUS_OK;
 }
 
 /* Round-robin without a time stamp at every switch: at the end of a slice, the running thread goes to the

@@ -10,8 +10,6 @@
 #include "kernel/cpu.h"
 #include "kernel/print.h"
 
-#define DEPTH_MAX 32
-
 struct stack_frame {
     const struct stack_frame *caller;
     uint64_t return_address; /* 0: nobody called */
@@ -28,16 +26,12 @@ static bool stack_has(const struct stack_frame *frame)
 void backtrace_from(uint64_t address, uint64_t frame)
 {
     const struct stack_frame *at = (const struct stack_frame *)frame;
+    const struct stack_frame *below = NULL;
 
     kprintf("weft:   %016lx\n", address);
-    for (unsigned depth = 0; depth < DEPTH_MAX && stack_has(at); depth++) {
-        if (at->return_address == 0) {
-            return;
-        }
+    while (at > below && stack_has(at) && at->return_address != 0) {
         kprintf("weft:   %016lx\n", at->return_address);
-        if (at->caller <= at) {
-            return;
-        }
+        below = at;
         at = at->caller;
     }
 }

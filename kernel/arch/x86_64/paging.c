@@ -162,16 +162,12 @@ void paging_start(uint32_t cpu_count)
 
 /* ---- address spaces -------------------------------------------------------------------------- */
 
-status_t arch_space_init(struct arch_space *space, struct pool *pool)
+void arch_space_init(struct arch_space *space, struct pool *pool)
 {
     space->root = pool_alloc_page(pool);
-    if (space->root == 0) {
-        return STATUS_NO_MEMORY;
-    }
     uint64_t *entries = arch_to_virtual(space->root);
     const uint64_t *kernel = arch_to_virtual(kernel_root);
     __builtin_memcpy(&entries[USER_ENTRIES], &kernel[USER_ENTRIES], PAGE_SIZE / 2);
-    return STATUS_OK;
 }
 
 /* The entry of a single page in the table that was used last, if it is that one; else NULL. */

@@ -83,8 +83,8 @@ struct arch_space {
     vaddr_t leaves_at; /* (O) the first address that it maps */
 };
 
-/* Page tables come from `pool` and go back to it. */
-must_use status_t arch_space_init(struct arch_space *space, struct pool *pool);
+/* Page tables come from `pool`, which has one page at least, and go back to it. */
+void arch_space_init(struct arch_space *space, struct pool *pool);
 
 /* Maps a page where nothing is mapped: the first of `pages` that have their frames in a row, or a block of
  * them at once where that is aligned and no single pages have been there (their table stays). Returns how

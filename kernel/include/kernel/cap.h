@@ -121,10 +121,10 @@ must_use status_t cap_refusal(struct cap_table *table, uint64_t handle, enum obj
 must_use bool cap_read_lineage(struct process *process, uint64_t handle, struct cap_lineage *out);
 
 /* Takes a copy of a capability that allows to be copied, to hand it on: with `rights`, never more than
- * it has, and `badge` where it has none yet (0 keeps it). STATUS_BAD_HANDLE, STATUS_NO_RIGHT,
+ * it has, and `badge` where it has none yet (0 keeps it). What is wrong with it as for cap_lookup();
  * STATUS_BAD_ARGUMENT for the badge, STATUS_DEPTH. CPUs as above. */
-must_use status_t cap_take(struct process *process, uint64_t handle, uint64_t rights,
-                           uint64_t badge, struct cap_gift *out);
+must_use status_t cap_take(struct process *process, uint64_t handle, enum object_type type,
+                           uint64_t rights, uint64_t badge, struct cap_gift *out);
 
 /* Puts a gift into a free slot, or drops it: STATUS_NO_SLOT, and STATUS_DEAD where the process is
  * ending or what the gift descends from is being revoked. Owner only. */
@@ -161,12 +161,10 @@ must_use status_t cap_publish(struct thread *caller, struct object *object, unsi
 must_use status_t cap_create(struct thread *caller, const struct object_class *class, cpu_t cpu,
                              struct object **out);
 
-/* The table's slot 0, which no handle of a program's reaches: the endpoint that a process's faults go
- * to, with the badge under which. cap_set_fault puts a gift there in the place of what was there (a gift
- * without an object: nothing); as cap_insert_gift otherwise. cap_find_fault: false where there is none.
- * Set by the owner only, found by any CPU on which a thread of the process runs. */
+/* Puts a gift into the table's slot 0, which no handle of a program's reaches: the endpoint that a
+ * process's faults go to, with the badge under which. It takes the place of what was there (a gift
+ * without an object: nothing); as cap_insert_gift() otherwise. Owner only. */
 must_use status_t cap_set_fault(struct process *process, struct cap_gift *gift);
-must_use bool cap_find_fault(struct cap_table *table, struct cap *out);
 
 /* Removes one capability and gives its reference back. Owner only. */
 must_use status_t cap_delete(struct process *process, uint64_t handle);

@@ -16,12 +16,6 @@ static inline bool fault_waits(struct thread *thread)
     return (load_relaxed(&thread->faults) & 1) != 0; /* Relaxed: written by its owners only. */
 }
 
-/* Must thread_wake() look at the thread before it goes on? Its owner. */
-static inline bool thread_watched(struct thread *thread)
-{
-    return fault_waits(thread) || order_pending(thread);
-}
-
 /* That wait is over, and the thread at home. True: it goes on; false: it has been dealt with. */
 must_use bool fault_over(struct thread *thread);
 

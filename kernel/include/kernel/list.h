@@ -42,11 +42,6 @@ static inline void list_append(struct list *list, struct list_link *link)
     list_insert_before(&list->head, link);
 }
 
-static inline void list_prepend(struct list *list, struct list_link *link)
-{
-    list_insert_before(list->head.next, link);
-}
-
 static inline void list_remove(struct list_link *link)
 {
     struct list_link *next = link->next;

@@ -45,9 +45,6 @@ _Noreturn void schedule_to(struct thread *next, uint8_t left_state);
  * on, otherwise stores it for the caller and gives the CPU away. */
 must_use status_t sched_preemption_point(status_t status);
 
-/* The current thread goes behind its equals, with STATUS_OK from its system call. */
-_Noreturn void sched_yield_current(void);
-
 /* Who runs has a budget: its account is being started. */
 void sched_start_budget(const struct sched_context *sc, cycles_t now) sched_rare;
 
