@@ -9,6 +9,7 @@ from pathlib import Path
 from weft.machine import Machine, MachineError
 
 CHECK_SECONDS = 120
+BROKEN = "trace: "  # how a complaint about a rule begins; one about the absence of a trace does not
 
 
 def check_trace(machine: Machine, tool: Path, capture: Path) -> str:
@@ -25,4 +26,4 @@ def check_trace(machine: Machine, tool: Path, capture: Path) -> str:
         capture.unlink(missing_ok=True)
     if done.returncode == 0:
         return ""
-    return "trace: " + ((done.stdout + done.stderr).strip().splitlines() or ["check failed"])[0]
+    return BROKEN + ((done.stdout + done.stderr).strip().splitlines() or ["check failed"])[0]

@@ -189,6 +189,27 @@ def test_a_failing_python_test_saves_its_guest(small: SmallTree) -> None:
     assert f"everything is in: {folder}" in done.stdout
 
 
+@pytest.mark.parametrize("with_block", [True, False])
+def test_an_impossible_trace_fails_a_python_test(small: SmallTree, with_block: bool) -> None:
+    small.trace_tool("check) echo CPU 0: a thread runs twice; exit 1")
+    start = "boot(image=None, cmdline='say=up exit=33')"
+    lines = [f"with {start} as guest:", "    guest.wait()"] if with_block else [f"{start}.wait()"]
+    small.write("tests/test_x.py", "\n    ".join(["def test_boots(boot):", *lines]) + "\n")
+    done = small.pytest()
+    assert ("1 failed" if with_block else "1 error") in done.stdout.splitlines()[-1], done.stdout
+    assert "trace: CPU 0: a thread runs twice" in done.stdout
+
+
+def test_a_running_machine_and_one_without_a_trace_break_no_rule(small: SmallTree) -> None:
+    small.trace_tool("check) echo CPU 0: a thread runs twice; exit 1")
+    running = "def test_a(boot):\n    with boot(image=None, cmdline='say=up qmp') as guest:\n        guest.wait_for('up', 20)\n"
+    small.write("tests/test_x.py", running)
+    assert "1 passed" in small.pytest().stdout.splitlines()[-1]
+    small.write("build/host/weft-trace", "#!/bin/sh\necho no trace here >&2; exit 2\n")
+    small.write("tests/test_x.py", running.replace("up qmp", "up exit=33").replace("wait_for('up', 20)", "wait()"))
+    assert "1 passed" in small.pytest().stdout.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     "then", ["pass", "assert False", "import os; os._exit(1)", "raise KeyboardInterrupt"]
 )

@@ -195,6 +195,7 @@ def saved_call(story: Story) -> int:
     story.at(0, "ipc_reply", path="queued", client=PING)
     story.at(0, "wakeup", priority=20, thread=PING, cause=PONG)
     story.at(0, "mailbox_push", to=1, traveller=PONG, why="return_home")
+    story.at(0, "doorbell_elide", to=1)
     story.at(0, "switch", state="runnable", previous=Capture.idle(0), next=PING)
     story.at(1, "mailbox_take", traveller=PONG, why="return_home")
     story.at(1, "wakeup", priority=30, thread=PONG, cause=0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `weft-trace check`: proves on a capture that what it says can have happened. The rules are in
- * check_sched.c (threads and CPUs), check_ipc.c (messages and notifications), check_smp.c
+ * check_sched.c (threads and CPUs), check_ready.c (run queues and budgets), check_ipc.c (messages and notifications), check_smp.c
  * (mailboxes, doorbells, interrupts, system calls) and check_life.c (what is created and ends); here are the pass over the events, the rule
  * that time never goes back on a CPU, and the report.
  *
@@ -67,7 +67,9 @@ static void forget(struct check *check)
         check->cpus[i].left = ID_NONE;
         check->cpus[i].irq_known = false;
         check->cpus[i].irq_depth = 0;
+        check->cpus[i].owed = 0;
     }
+    ready_forget(check);
     id_table_free(&check->travels);
 }
 
@@ -101,9 +103,33 @@ static void check_gap(struct check *check, const struct trace_event *event)
     }
 }
 
+/* What check_ready.c wants to see of other files' events. */
+static void check_ready_event(struct check *check, const struct trace_event *event)
+{
+    switch (event->id) {
+    case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_IPC_ABORT:
+    case TRACE_EVENT_IPC_SEND:
+    case TRACE_EVENT_IPC_SAVE:
+    case TRACE_EVENT_SCHEDULE:
+    case TRACE_EVENT_BUDGET_OUT:
+    case TRACE_EVENT_BUDGET_REFILL:
+    case TRACE_EVENT_THREAD_SUSPEND:
+    case TRACE_EVENT_IRQ_ENTRY:
+    case TRACE_EVENT_PAGE_FAULT:
+    case TRACE_EVENT_SYSCALL_ENTRY:
+        check_ready(check, event);
+        break;
+    default:
+        break;
+    }
+}
+
 static void check_event(struct check *check, const struct trace_event *event)
 {
     check_life(check, event);
+    if (check->sighted & TRACE_CATEGORY_SCHED) {
+        check_ready_event(check, event);
+    }
     switch (event->id) {
     case TRACE_EVENT_MASK:
         check->cpus[event->cpu].mask = event->small;
@@ -144,6 +170,21 @@ static void check_event(struct check *check, const struct trace_event *event)
     }
 }
 
+/* Do the metadata say how the guest was started, and name no other policy than the usual one? */
+static bool policy_is_fixed(const struct trace_file *file)
+{
+    for (uint32_t i = 0; i < file->header->section_count; i++) {
+        const struct capture_section *section = &file->header->sections[i];
+        const char *text = (const char *)file->data + section->offset;
+
+        if (section->kind == CAPTURE_SECTION_METADATA) {
+            return memmem(text, section->bytes, "\"command_line\"", 14) &&
+                   !memmem(text, section->bytes, "policy=", 7);
+        }
+    }
+    return false;
+}
+
 static void check_start(struct check *check, const struct trace_file *file)
 {
     check->cpu_count = file->header->cpu_count;
@@ -153,6 +194,8 @@ static void check_start(struct check *check, const struct trace_file *file)
         check->cpus[i].left = ID_NONE;
         check->cpus[i].mask = TRACE_CATEGORIES_ALL;
     }
+    ready_forget(check);
+    check->fixed = policy_is_fixed(file);
     for (uint32_t i = 0; i < file->header->section_count; i++) {
         const struct capture_section *section = &file->header->sections[i];
 

@@ -9,6 +9,7 @@
  * 4. Only a thread that is blocked is woken, and not while it is on its way to another CPU.
  * 5. A thread ends once.
  * 6. A suspended thread is neither woken nor does it run before it was resumed.
+ * 7. Nobody is switched to inside an interrupt: that comes when it is over.
  *
  * A thread that pushes itself into another CPU's mailbox is gone from that moment on: the other CPU
  * may run it before this one knows who comes next and records the switch.
@@ -34,6 +35,7 @@ static void check_previous(struct check *check, const struct trace_event *event,
     if (cpu->current == ID_NONE) {
         return; /* so it may have been before events were missing */
     }
+    ready_left(check, event, previous);
     if (thread->state == CHECK_RUNNING && thread->cpu != event->cpu) {
         violation(check, event, "thread %u (%s) leaves this CPU but runs on CPU %u", event_a(event),
                   check_name(check, previous), thread->cpu);
@@ -77,6 +79,7 @@ static void check_next(struct check *check, const struct trace_event *event, uin
         violation(check, event, "thread %u (%s) runs while it is suspended", id,
                   check_name(check, next));
     }
+    ready_chosen(check, event, next);
     if (is_idle(check, next) && check->names.threads[next].idle_cpu != event->cpu) {
         violation(check, event, "the idle thread of CPU %u runs here",
                   check->names.threads[next].idle_cpu);
@@ -124,6 +127,7 @@ static void check_wakeup(struct check *check, const struct trace_event *event)
                   check_name(check, index));
     }
     thread->state = CHECK_RUNNABLE;
+    ready_woken(check, event, index);
 }
 
 static void check_exit(struct check *check, const struct trace_event *event)
@@ -134,6 +138,7 @@ static void check_exit(struct check *check, const struct trace_event *event)
         violation(check, event, "thread %u (%s) ends twice", event_a(event),
                   check_name(check, index));
     } else if (check->threads[index].state != CHECK_RUNNING) {
+        ready_remove(check, index);
         check->threads[index].state = CHECK_EXITED; /* a running thread still has to switch away */
     }
 }
@@ -147,6 +152,7 @@ static void check_suspend(struct check *check, const struct trace_event *event)
         violation(check, event, "thread %u (%s) rests while it runs or after its end",
                   event_a(event), check_name(check, index));
     }
+    ready_remove(check, index);
     thread->suspended = event->small != 0;
     thread->in_syscall = false; /* its registers may be set: it need not leave the call it is in */
 }
@@ -159,6 +165,10 @@ void check_sched(struct check *check, const struct trace_event *event)
     case TRACE_EVENT_SWITCH:
         previous = check_thread_of(check, event_a(event));
         next = check_thread_of(check, event_b(event));
+        if (check->cpus[event->cpu].irq_depth) {
+            violation(check, event, "switch inside interrupt %u",
+                      check->cpus[event->cpu].irqs[check->cpus[event->cpu].irq_depth - 1]);
+        }
         check_previous(check, event, previous);
         check_next(check, event, next);
         check->cpus[event->cpu].current = next;

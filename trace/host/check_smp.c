@@ -3,10 +3,12 @@
  * Rules about what crosses between CPUs and about the ways into the kernel:
  *
  * 1. What is taken from a mailbox was pushed into it before, and is taken once.
- * 2. A doorbell that arrives was rung. (Several may arrive as one.)
- * 3. Interrupts nest: the one that ends is the one that began last.
- * 4. A device's interrupt is signalled again only after its driver has acknowledged the last one.
- * 5. A thread is in at most one system call, and leaves the one that it entered. (One that never
+ * 2. Each push is followed at once by the doorbell for that CPU, or by the reason for which there is
+ *    none; neither comes without a push.
+ * 3. A doorbell that arrives was rung. (Several may arrive as one.)
+ * 4. Interrupts nest: the one that ends is the one that began last.
+ * 5. A device's interrupt is signalled again only after its driver has acknowledged the last one.
+ * 6. A thread is in at most one system call, and leaves the one that it entered. (One that never
  *    returns is left open.)
  */
 #include "check.h"
@@ -24,12 +26,28 @@ static bool is_thread_travel(uint32_t why)
     return why <= TRACE_TRAVEL_START || why == TRACE_TRAVEL_CAPABILITY;
 }
 
+/* Does what is still owed match what is paid now: a CPU + 1, or 0 for nothing? */
+static void check_owed(struct check *check, const struct trace_event *event, uint32_t paid)
+{
+    struct check_cpu *cpu = &check->cpus[event->cpu];
+
+    if (cpu->owed != paid && cpu->owed) {
+        violation(check, event, "a push to CPU %u without a word about its doorbell",
+                  cpu->owed - 1);
+    } else if (cpu->owed != paid && !check->incomplete) {
+        violation(check, event, "a doorbell for CPU %u without a push", paid - 1);
+    }
+    cpu->owed = 0;
+}
+
 static void check_push(struct check *check, const struct trace_event *event)
 {
     uint64_t key = travel_key(event_a(event), event_b(event), event->small);
     uint32_t count = id_table_get(&check->travels, key);
 
     count = count == ID_NONE ? 0 : count;
+    check_owed(check, event, 0);
+    check->cpus[event->cpu].owed = event->small + 1u;
     if (is_thread_travel(event_b(event))) {
         uint32_t index = check_thread_of(check, event_a(event));
         struct check_thread *thread = check_thread(check, index);
@@ -44,6 +62,7 @@ static void check_push(struct check *check, const struct trace_event *event)
             thread->blocked_as = TRACE_THREAD_STATE_TRAVELLING;
             check->cpus[event->cpu].left = index;
         } else if (thread->state == CHECK_RUNNABLE) { /* it was ordered away before it ran */
+            ready_remove(check, index);
             thread->state = CHECK_BLOCKED;
             thread->blocked_as = TRACE_THREAD_STATE_TRAVELLING;
         }
@@ -149,6 +168,7 @@ void check_smp(struct check *check, const struct trace_event *event)
         check_take(check, event);
         break;
     case TRACE_EVENT_DOORBELL_SEND:
+        check_owed(check, event, event->small + 1u);
         check->cpus[event->small].doorbells++;
         break;
     case TRACE_EVENT_DOORBELL_RECEIVE:
@@ -160,6 +180,7 @@ void check_smp(struct check *check, const struct trace_event *event)
         }
         break;
     case TRACE_EVENT_DOORBELL_ELIDE:
+        check_owed(check, event, event->small + 1u);
         break;
     case TRACE_EVENT_IRQ_ENTRY:
     case TRACE_EVENT_IRQ_EXIT:

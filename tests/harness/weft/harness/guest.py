@@ -8,18 +8,24 @@
 What `weft.machine.Machine` can do is at `guest.machine`; here is what tests need every day. Leaving
 the `with` block ends the machine, unless the block failed: then it stays until the harness has saved
 console, capture and timeline (`weft.harness.artifacts`). Without `with` it ends with the test.
+
+However a machine has ended, its trace must hold together: if it breaks a rule of `weft trace check`, the
+test fails. A machine that still runs when it is closed is not checked: its CPUs' rings are of different
+moments.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from weft.harness import ktap
 from weft.harness.tree import Tree
 from weft.machine import Machine, MachineConfig, MachineError, Outcome
+from weft.trace_check import BROKEN, check_trace
 
 CONVERT_SECONDS = 120
 
@@ -38,7 +44,16 @@ class Guest:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
+            self.verify()
             self.close()
+
+    def verify(self) -> None:
+        """Fails the test if the trace of the machine, which has ended, breaks a rule. None is no fault."""
+        if self.closed or self.machine.outcome is None or self.config.profile.endswith("-notrace"):
+            return
+        with tempfile.TemporaryDirectory(prefix="weft-check-") as folder:
+            wrong = check_trace(self.machine, self.tree.trace_tool, Path(folder) / "trace.weft")
+        assert not wrong.startswith(BROKEN), wrong
 
     def close(self) -> None:
         """Ends the machine and frees its memory: nothing can be captured any more."""

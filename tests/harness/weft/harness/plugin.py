@@ -35,6 +35,7 @@ from weft.image import programs_of, write_image
 from weft.machine import MachineConfig, UsageError, parse_size, qemu_version
 
 GUESTS = pytest.StashKey[list[Guest]]()
+FAILED = pytest.StashKey[bool]()
 MARKER = "WEFT_TEST_SESSION"
 COMMAND_SECONDS = 300
 
@@ -86,6 +87,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and call.when in ("setup", "call"):
+        item.stash[FAILED] = True
         out = item.config.stash[BOOTS].out / artifacts.folder_name(item.nodeid)
         guests = [guest for guest in item.stash.get(GUESTS, []) if not guest.closed]
         for number, guest in enumerate(guests):
@@ -157,8 +159,13 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
         return guest
 
     yield start
-    for guest in guests:
-        guest.close()
+    try:
+        for guest in guests:
+            if not request.node.stash.get(FAILED, False):
+                guest.verify()
+    finally:
+        for guest in guests:
+            guest.close()
 
 
 @pytest.fixture(scope="session")
