@@ -106,6 +106,8 @@ def test_an_unknown_table_is_refused(capture, tool, tmp_path):
 def test_frames_have_names_and_parquet_holds_them(capture, tmp_path):
     loaded = capture(stories.whole(10))
     messages = loaded.frame("messages")
+    waited = loaded.frame("states")["start"].iloc[0] - messages["enter_at"]
+    assert waited.dtype == np.int64 and (waited < 0).any()  # times can be subtracted
     stages = messages[list(weft.trace.STAGES)].sum(axis=1)
     assert (stages == messages["total"]).all()
     assert set(messages["client_name"]) == {"ping"} and set(messages["path"]) == {

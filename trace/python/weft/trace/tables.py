@@ -88,6 +88,11 @@ def _names(ids: np.ndarray, names: dict[Any, str], kind: str) -> np.ndarray:
     return np.array(texts, dtype=object)[places] if len(unique) else np.array([], dtype=object)
 
 
+def _column(values: np.ndarray) -> np.ndarray:
+    """Times are signed in frames: their differences may be, and NumPy makes floats of a mixture."""
+    return np.ascontiguousarray(values, np.int64 if values.dtype == np.uint64 else values.dtype)
+
+
 def _strings(capture: Capture, rows: np.ndarray) -> list[str]:
     known = capture.names.strings
     return [known.get((process, name)) or known.get((0, name)) or f"event {name}"
@@ -98,9 +103,9 @@ def make_frame(capture: Capture, name: str) -> pd.DataFrame:
     """A table with names and durations, as a pandas DataFrame."""
     pd = _package("pandas")
     rows = capture.table(name)
-    frame = pd.DataFrame({column: np.ascontiguousarray(rows[column]) for column in rows.dtype.names})
+    frame = pd.DataFrame({column: _column(rows[column]) for column in rows.dtype.names})
     if "end" in frame:
-        frame["duration"] = frame["end"].astype("int64") - frame["start"].astype("int64")
+        frame["duration"] = frame["end"] - frame["start"]
     for column in {"thread", "client", "server", "answerer"} & set(frame.columns):
         frame[f"{column}_name"] = pd.Categorical(_names(rows[column], capture.names.threads, "thread"))
     if "process" in frame:
