@@ -95,19 +95,49 @@ syscall_entry:
         jmp     .Lsyscall_done
 
 #if CONFIG_TRACE
+        /* Writes a record of category syscall as TRACE_EMIT does. ebx: the number; rax, rdx, r11, r14 and
+         * r15 are lost, of which only rax and rdx hold anything at this place. */
+        .macro  trace_syscall event, thread, status
+        movq    %gs:CPU_TRACE_RING, %r11        # r11: the record; `next` is the ring's first field
+        rdtsc
+        movl    %eax, 0(%r11)                   # time_low
+        movw    %dx, 4(%r11)                    # time_high
+        movb    $\event, 6(%r11)                # id
+        movb    %bl, 7(%r11)                    # small
+        movl    THREAD_ID(\thread), %eax
+        movl    %eax, 8(%r11)                   # a
+        movl    \status, 12(%r11)               # b
+        addq    $16, %r11
+        movq    %r11, %gs:CPU_TRACE_RING        # [trace.next] release: stores are seen in order
+        testl   $(TRACE_PAGE_BYTES - 1), %r11d
+        jnz     1f
+        movq    %rsp, %r14
+        movq    %rdi, %r15
+        movq    %gs:CPU_STACK_TOP, %rsp
+        movq    %gs:0, %rdi
+        addq    $CPU_TRACE_RING, %rdi
+        callq   trace_turn_page                 # keeps all registers but r11
+        movq    %r15, %rdi
+        movq    %r14, %rsp
+1:
+        .endm
+
 .Ltraced_syscall:
-        movq    %rax, %rdi                      # rdi: number
-        callq   syscall_traced
+        movl    %eax, %ebx
+        movq    %rdx, %r13
+        movq    %gs:CPU_CURRENT, %r12
+        movb    $3, FRAME_BY_SYSCALL(%r12)      # recorded, by system call,
+        movb    %al, (FRAME_BY_SYSCALL + 1)(%r12) # by this one
+        trace_syscall TRACE_SYSCALL_ENTRY_ID, %r12, $0
+        movq    %r13, %rdx
+        callq   *syscall_handlers(,%rbx,8)
         jmp     .Lsyscall_done
 
 .Ltraced_return:                                # rsp: frame, rax: status
-        movq    FRAME_BY_SYSCALL(%rsp), %rsi
-        movq    $1, FRAME_BY_SYSCALL(%rsp)
-        shrq    $8, %rsi                        # rsi: number
-        movq    %rax, %rdi
-        movq    %gs:CPU_STACK_TOP, %rsp
-        callq   syscall_trace_exit              # gives the status back
-        movq    %gs:CPU_CURRENT, %rsp
+        movq    %rax, %r13
+        movzbl  (FRAME_BY_SYSCALL + 1)(%rsp), %ebx
+        trace_syscall TRACE_SYSCALL_EXIT_ID, %rsp, %r13d
+        movq    %r13, %rax
         jmp     .Lrestore
 #endif
 

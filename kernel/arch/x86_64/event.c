@@ -103,20 +103,3 @@ void x86_exception(struct arch_frame *frame)
     backtrace_from(frame->rip, frame->rbp);
     panic_end();
 }
-
-/* Called by entry.S in place of a handler when that category is on. */
-int64_t syscall_traced(uint64_t number)
-{
-    struct arch_frame *f = &current()->frame;
-
-    f->by_syscall = number << 8 | 3; /* recorded, by system call */
-    trace_syscall_entry((uint8_t)number, current()->id);
-    return syscall_handlers[number](f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9);
-}
-
-/* The same on the way out, with the status that the thread gets. */
-int64_t syscall_trace_exit(int64_t status, uint64_t number)
-{
-    trace_syscall_exit((uint8_t)number, current()->id, (int32_t)status);
-    return status;
-}

@@ -14,8 +14,13 @@ void offsets(void)
     OFFSET(CPU_STACK_TOP, offsetof(struct cpu, arch.kernel_stack_top));
     OFFSET(CPU_USER_RSP, offsetof(struct cpu, arch.user_rsp_scratch));
     OFFSET(CPU_TRACE_MASK, offsetof(struct cpu, trace.mask));
+    OFFSET(CPU_TRACE_RING, offsetof(struct cpu, trace.rings[TRACE_RING_EVENTS].next));
+    OFFSET(THREAD_ID, offsetof(struct thread, id));
 
     OFFSET(TRACE_SYSCALL_BIT, TRACE_CATEGORY_SYSCALL);
+    OFFSET(TRACE_SYSCALL_ENTRY_ID, TRACE_EVENT_SYSCALL_ENTRY);
+    OFFSET(TRACE_SYSCALL_EXIT_ID, TRACE_EVENT_SYSCALL_EXIT);
+    OFFSET(TRACE_PAGE_BYTES, TRACE_PAGE_SIZE);
     OFFSET(RFLAGS_AC_BIT, RFLAGS_AC);
     OFFSET(BAD_SYSCALL_STATUS, STATUS_BAD_SYSCALL);
 
