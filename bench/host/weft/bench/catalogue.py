@@ -165,6 +165,7 @@ class Variant:
     weft: str = ""
     linux: str = ""
     cpus: int = 0  # 0: the suite's
+    trace: bool = True  # with tracing compiled in, if the suite has it
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ class Suite:
     runs: int = 1  # repetitions, interleaved
     trace: bool = True  # with tracing compiled in
     stream: bool = False  # the capture is drained while the guest runs
+    cost: bool = False  # every variant is captured, and they are compared (cost.py)
     variants: tuple[Variant, ...] = (Variant(),)
     linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
     tools: dict[str, Any] | None = None  # of a suite that boots nothing: what weft.bench.tools takes
@@ -217,6 +219,7 @@ class Suite:
             "runs": head.get("runs", 1),
             "trace": data.get("trace", {}).get("on", True),
             "stream": data.get("trace", {}).get("stream", False),
+            "cost": data.get("trace", {}).get("cost", False),
             "linux": data.get("baseline", {}).get("linux", Suite.linux),
             "tools": data.get("tools"),
             "variants": tuple(_build(Variant, entry, path) for entry in data.get("variant", [{}])),

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.bench import agreement, table, tools
+from weft.bench import agreement, cost, table, tools
 from weft.bench.catalogue import MODES, Catalogue, Suite
 from weft.bench.documentation import document
 from weft.bench.environment import commit_of, describe_host
@@ -36,7 +36,7 @@ from weft.paths import OUT, ROOT
 
 BENCH_ROOT = ROOT / "bench"
 OURS = re.compile(
-    r"(results\.json|details\.json|report\.html|trace(-\w+)?\.(weft|pftrace)(\.\d+\.part)?|"
+    r"(results\.json|details\.json|report\.html|cost\.md|trace(-[\w-]+)?\.(weft|pftrace)(\.\d+\.part)?|"
     r"(console|command)-[\w-]+\.(log|txt))"
 )
 
@@ -157,7 +157,8 @@ def _bench(
     modes = suite.modes if options.accel is None else (launcher.settle(options.accel),)
     print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
     trace = suite.trace and not options.no_trace
-    launcher.prepare(trace=trace)
+    for compiled_in in sorted({trace and variant.trace for variant in suite.variants}):
+        launcher.prepare(trace=compiled_in)
     package = launcher.prepare_baseline() if options.baseline else ""
     earlier = _earlier_seconds(options.out)
     _make_room(options.out)
@@ -186,6 +187,9 @@ def _bench(
     _evaluate(details, launcher, options.out)
     if suite.stream:
         _count_streams(details, launcher, options.out)
+    if suite.cost:
+        cost.collect(details, launcher, options.out, [entry.name for entry in suite.entries])
+        _write_text(options.out / "cost.md", cost.document(details))
     _write(options.out, results, details, catalogue)
     _print(options.out, results, details, catalogue)
     return 0
@@ -254,12 +258,12 @@ def shown(path: Path) -> str:
 
 
 def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
-    for run in results["runs"]:
+    for run in results["runs"] if not any("cost" in run for run in details["runs"]) else []:
         notes = [WITH_TRACE if details["trace"] else WITHOUT_TRACE]
         print(f"\n{table.render_run(run, catalogue, notes)}")
     if results.get("ratios"):
         print(f"\n{table.render_ratios(results['ratios'], details['baseline'])}")
-    elif any(run["accel"] == "icount" for run in results["runs"]):
+    elif any(run["accel"] == "icount" and "cost" not in run for run in details["runs"]):
         print(
             "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
         )
@@ -273,6 +277,8 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
             capture = out / run["capture"]
             timeline = shown(capture.with_suffix(".pftrace"))
             print(f"timeline  {timeline}  ({run['accel']}; ./weft view {timeline})")
+        if "cost" in run:
+            print(f"\n{cost.table_of(run)}")
         if "stream" in run:
             stream = run["stream"]
             print(

@@ -102,6 +102,9 @@ benchmarks that must come back. `./weft bench --list` shows them, `--suite NAME`
 `[trace]` whether tracing is compiled in. Each `[[variant]]` is one more boot per repetition, with other
 words on the command line (`weft`, `linux`) or another number of `cpus`; its name stands in `params`.
 
+`./weft bench --suite trace` measures what tracing costs: with tracing left out, off, with each category by
+itself, with the default ones and with all. [trace-cost.md](trace-cost.md) is what it writes (`cost.md`).
+
 ## Adding a benchmark
 
 1. One file in `bench/guest/`: its header says what is timed and what is not, its loop stores time stamps

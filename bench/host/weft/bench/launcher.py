@@ -48,6 +48,7 @@ class BootPlan:
     capture: Path | None  # where the trace shall go, if one is wanted
     metadata: dict[str, Any] = field(default_factory=dict)
     stream: bool = False  # take the capture all the while, not only at the end
+    trace: bool = True  # the kernel with tracing compiled in
     system: str = "weft"  # or linux
 
 
@@ -73,7 +74,7 @@ class Launcher(Protocol):
     """What the runner needs of the world."""
 
     def prepare(self, trace: bool) -> None:
-        """Builds what `boot` needs."""
+        """Builds what `boot` needs for kernels with or without tracing; may be asked for both, in turn."""
 
     def prepare_baseline(self) -> str:
         """Makes the Linux to compare with present; the package that its kernel is from."""
@@ -96,12 +97,15 @@ class Launcher(Protocol):
     def table(self, capture: Path, name: str, columns: Sequence[str]) -> Iterator[tuple[int, ...]]:
         """Some columns of a table of what happened: weft-trace table."""
 
+    def dump(self, capture: Path) -> Iterator[tuple[int, str]]:
+        """Time and name of each record: weft-trace dump."""
+
 
 class QemuLauncher:
     """The real world: the bench profile's kernel, its boot image, QEMU and weft-trace."""
 
     def __init__(self) -> None:
-        self._kernel: Path | None = None
+        self._kernels: dict[bool, Path] = {}
         self._image: Path | None = None
         self._tool: Path | None = None
         self._linux: linux.LinuxSystem | None = None
@@ -110,7 +114,8 @@ class QemuLauncher:
         """Builds; Failure when that does not work."""
         kernel, image, tool = build.kernel("bench", trace), build.image("bench"), build.host_tool()
         build.build([kernel, image, *([tool] if trace else [])])
-        self._kernel, self._image, self._tool = kernel, image, tool
+        self._kernels[trace], self._image = kernel, image
+        self._tool = tool if trace else self._tool
 
     def prepare_baseline(self) -> str:
         """Fetches Debian's kernel if it is not there, builds the program that is its /init."""
@@ -124,8 +129,7 @@ class QemuLauncher:
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots and waits. A capture is taken of guests that failed as well, if there is one."""
         baseline = self._linux if plan.system == "linux" else None
-        kernel, image = (baseline.kernel, baseline.image) if baseline else (self._kernel, self._image)
-        assert kernel is not None
+        kernel, image = (baseline.kernel, baseline.image) if baseline else (self._kernels[plan.trace], self._image)
         try:
             config = MachineConfig(
                 kernel=kernel,
@@ -189,6 +193,12 @@ class QemuLauncher:
             out = Path(folder) / "table.npy"
             self._trace_tool("table", str(capture), "--name", name, "-o", str(out))
             return rows_of(out.read_bytes(), columns)
+
+    def dump(self, capture: Path) -> Iterator[tuple[int, str]]:
+        """Time and name of each record: weft-trace dump."""
+        for line in self._trace_tool("dump", str(capture)).splitlines():
+            time, _, _, name, *_ = line.split()
+            yield int(time), name
 
     def _answer(self, command: str, capture: Path) -> dict[str, Any]:
         try:

@@ -75,7 +75,11 @@ class Plan:
         """The names that a boot must deliver."""
         if system == "linux":
             return [benchmark.name for benchmark in self.baseline(point)]
-        return self._suite.wanted(point.cpus, self._options.trace)
+        return self._suite.wanted(point.cpus, self.traced(point))
+
+    def traced(self, point: Point) -> bool:
+        """Is tracing compiled into the kernel of this point?"""
+        return self._options.trace and point.variant.trace
 
     def baseline(self, point: Point) -> list[Benchmark]:
         """Linux's benchmarks that stand beside ours at this point."""
@@ -94,13 +98,16 @@ class Plan:
                 f"{self._suite.linux} {point.variant.linux}",
             )
         words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items())]
-        if self._options.trace:
+        if self.traced(point):
             words.insert(0, f"trace_ring={self._suite.ring_bytes(point.cpus)}")
         return " ".join(words)
 
     def capture_path(self, point: Point) -> Path | None:
         """trace.weft for the mode whose timeline says most, trace-<mode>.weft for the others; of each
-        mode one point is captured, the first."""
+        mode one point is captured, the first. Where costs are compared every one is: trace-<label>.weft."""
+        if self._suite.cost:
+            name = f"trace-{self.label(point, 'weft')}.weft"
+            return self._options.out / name if self.traced(point) else None
         first = next(other for other in self.points if other.mode == point.mode)
         if not self._options.trace or point != first:
             return None

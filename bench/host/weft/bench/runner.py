@@ -79,6 +79,8 @@ class Runner:
             figures = [figure for point in points for figure in self._figures_of(point)]
             results["runs"].append(self._results_of(points[0], figures))
             details["runs"].append(self._details_of(points[0], figures))
+            if self._suite.cost:
+                details["runs"][-1]["variants"] = [self._variant_of(point) for point in points]
         if self._options.baseline:
             results["ratios"] = [ratio for point in self._plan.points for ratio in self._ratios(point)]
             details["baseline"] = self._baseline_details()
@@ -101,6 +103,7 @@ class Runner:
             capture=self._plan.capture_path(point) if last and system == "weft" else None,
             metadata={"commit": self._options.commit, "suite": self._suite.name},
             stream=self._suite.stream,
+            trace=self._plan.traced(point),
             system=system,
         )
         collector = RecordCollector()
@@ -222,6 +225,15 @@ class Runner:
                 }
                 for figure in figures
             ],
+        }
+
+    def _variant_of(self, point: Point) -> dict[str, Any]:
+        """A point's capture and what else its boot said."""
+        capture = self._plan.capture_path(point)
+        return {
+            "name": point.variant.name,
+            "capture": capture.name if capture else None,
+            "others": self._boots[point, "weft"][-1].collector.others,
         }
 
     def _baseline_details(self) -> dict[str, Any]:
