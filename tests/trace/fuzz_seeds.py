@@ -33,7 +33,7 @@ ID, SMALL = schema.RECORD["offsets"][2:4]
 
 
 def _time(word: int) -> int:
-    return word >> schema.TIME_SHIFT
+    return word & schema.TIME_MASK
 
 
 @dataclass(frozen=True)

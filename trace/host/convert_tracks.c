@@ -81,8 +81,8 @@ void thread_declare(struct convert *convert, uint32_t index)
 struct descriptor {
     uint64_t track, parent;
     const char *name;
-    uint32_t pid, tid;        /* a track of this thread (both set) or process (pid only) */
-    const char *process_name; /* for readers that do not know the process tree */
+    uint32_t pid, tid;        /* a track of this thread or process */
+    const char *process_name; /* of a process: for readers that do not know the process tree */
     bool counter;
 };
 
@@ -101,10 +101,10 @@ static void descriptor_write(struct convert *convert, const struct descriptor *d
         at = proto_uint(at, 5, descriptor->parent);
     }
     if (descriptor->pid) {
-        inner = proto_open(at, descriptor->tid ? 4 : 3);
+        inner = proto_open(at, descriptor->process_name ? 3 : 4);
         at = proto_uint(inner, 1, descriptor->pid);
-        at = descriptor->tid ? proto_uint(at, 2, descriptor->tid)
-                             : proto_string(at, 6, descriptor->process_name);
+        at = descriptor->process_name ? proto_string(at, 6, descriptor->process_name)
+                                      : proto_uint(at, 2, descriptor->tid);
         at = proto_close(inner, at);
     }
     if (descriptor->counter) {
