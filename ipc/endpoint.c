@@ -212,7 +212,7 @@ static const struct object_class endpoint_class = {
     .granted = endpoint_granted,
     .withdrawn = endpoint_withdrawn,
     .orphaned = endpoint_orphaned,
-    .call = endpoint_call,
+    .call = rendezvous_call,
 };
 
 /* ---- creation -------------------------------------------------------------------------------- */

@@ -25,9 +25,6 @@ static inline struct thread *thread_of(struct list_link *link)
 status_t rendezvous_call(struct object *endpoint, uint64_t badge);
 status_t rendezvous_reply_receive(struct object *endpoint);
 
-/* Brings a client or sender to a server, or queues it: the class's `call`. */
-status_t endpoint_call(struct thread *client, struct object *object);
-
 /* Gives a client its answer from `server`; both are this CPU's. Returns the status with which the client
  * goes on. */
 must_use status_t rendezvous_answer(struct thread *server, struct thread *client);

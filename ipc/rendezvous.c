@@ -112,7 +112,7 @@ static struct thread *receiver_for(struct endpoint *endpoint, cpu_t cpu)
 }
 
 /* On the endpoint's CPU, for a client or sender that is here. */
-status_t endpoint_call(struct thread *client, struct object *object)
+static status_t endpoint_call(struct thread *client, struct object *object)
 {
     struct endpoint *endpoint = (struct endpoint *)object;
     bool one_way = (client->ipc_flags & IPC_ONE_WAY) != 0;

@@ -17,7 +17,7 @@
 #define INIT_STACK_TOP 0x7fff00000000ull
 #define INIT_STACK_PAGES 16u
 #define PORTS 0x10000u
-#define INTERRUPTS (INTERRUPT_MESSAGE + 1)
+#define LINES (INTERRUPT_MESSAGE + 1) /* with the one that stands for messages */
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
@@ -32,12 +32,16 @@ static void memory_check(bool given)
 static void map_new(struct process *process, vaddr_t address, uint64_t pages, unsigned access,
                     const void *data, uint64_t size)
 {
-    struct memory_object *memory = memory_object_create(process, (uint32_t)pages);
+    struct memory_object *memory = memory_object_new(process, (uint32_t)pages, (uint32_t)pages);
     struct mapping wanted = {
         .node.key = address, .memory = memory, .pages = pages, .access = access};
 
-    memory_check(memory != NULL && mapping_create(process, &wanted) == STATUS_OK);
-    __builtin_memcpy(arch_to_virtual(memory_frame(memory, 0)), data, size); /* it is contiguous */
+    memory_check(memory != NULL);
+    memory->base = pool_alloc_run(&process->pool, pages);
+    memory->done = (uint32_t)pages;
+    memory_check(memory->base != 0 && mapping_create(process, &wanted) == STATUS_OK);
+    __builtin_memset(arch_to_virtual(memory->base), 0, pages * PAGE_SIZE);
+    __builtin_memcpy(arch_to_virtual(memory->base), data, size);
 }
 
 /* Returns the entry point. */
@@ -81,17 +85,6 @@ static struct weft_startup startup = {
     .name = "init",
     .cpus = HANDLE_CPUS,
     .capability_count = HANDLE_PHYSICAL,
-    .capabilities =
-        {
-            {"self", HANDLE_SELF, RIGHTS_ALL},
-            {"console", HANDLE_CONSOLE, RIGHT_WRITE | RIGHT_COPY},
-            {"machine", HANDLE_MACHINE, RIGHT_MANAGE | RIGHT_COPY},
-            {"initrd", HANDLE_INITRD, RIGHT_READ | RIGHT_COPY},
-            {"cpus", HANDLE_CPUS, ALL_OF_RANGE},
-            {"ports", HANDLE_PORTS, ALL_OF_RANGE},
-            {"interrupts", HANDLE_INTERRUPTS, ALL_OF_RANGE},
-            {"physical", HANDLE_PHYSICAL, ALL_OF_RANGE},
-        },
 };
 
 /* The boot image as a memory object: its frames are where the loader put them, never freed. */
@@ -110,26 +103,28 @@ static struct object *image_object(struct process *process)
 static void grant_all(struct process *process)
 {
     const struct {
+        struct weft_startup_capability as;
         struct object *object;
-        uint64_t badge;
+        uint32_t count; /* of a range; 0: it is none */
     } given[] = {
-        {&process->object, 0},
-        {range_object(OBJECT_CONSOLE), 0},
-        {range_object(OBJECT_MACHINE), 0},
-        {image_object(process), 0},
-        {range_object(OBJECT_CPUS), RANGE(0, boot_info.cpu_count)},
-        {range_object(OBJECT_PORTS), RANGE(0, PORTS)},
-        {range_object(OBJECT_INTERRUPTS), RANGE(0, INTERRUPTS)},
-        {range_object(OBJECT_PHYSICAL), RANGE(0, UINT32_MAX)},
+        {{"self", HANDLE_SELF, RIGHTS_ALL}, &process->object, 0},
+        {{"console", HANDLE_CONSOLE, RIGHT_WRITE | RIGHT_COPY}, range_object(OBJECT_CONSOLE), 0},
+        {{"machine", HANDLE_MACHINE, RIGHT_MANAGE | RIGHT_COPY}, range_object(OBJECT_MACHINE), 0},
+        {{"initrd", HANDLE_INITRD, RIGHT_READ | RIGHT_COPY}, image_object(process), 0},
+        {{"cpus", HANDLE_CPUS, ALL_OF_RANGE}, range_object(OBJECT_CPUS), boot_info.cpu_count},
+        {{"ports", HANDLE_PORTS, ALL_OF_RANGE}, range_object(OBJECT_PORTS), PORTS},
+        {{"interrupts", HANDLE_INTERRUPTS, ALL_OF_RANGE}, range_object(OBJECT_INTERRUPTS), LINES},
+        {{"physical", HANDLE_PHYSICAL, ALL_OF_RANGE}, range_object(OBJECT_PHYSICAL), UINT32_MAX},
     };
 
     for (unsigned i = 0; i < startup.capability_count; i++) {
         uint64_t handle = 0;
 
+        startup.capabilities[i] = given[i].as;
         object_retain(given[i].object);
-        (void)!cap_insert(process, given[i].object, startup.capabilities[i].rights, given[i].badge,
+        (void)!cap_insert(process, given[i].object, given[i].as.rights, RANGE(0, given[i].count),
                           &handle);
-        ASSERT(handle == startup.capabilities[i].handle);
+        ASSERT(handle == given[i].as.handle);
     }
 }
 

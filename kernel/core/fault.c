@@ -25,8 +25,6 @@
 #include "kernel/fault.h"
 
 #include "kernel/cpu.h"
-#include "kernel/invoke.h"
-#include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 
 #define FRAME_WORDS (sizeof(struct arch_frame) / sizeof(uint64_t))
@@ -101,14 +99,7 @@ _Noreturn void fault_current(uint64_t cause, uint64_t address, uint64_t instruct
     registers_put_aside(thread);
     arch_set_message(&thread->frame, words);
     thread->fast_home = FAST_NEVER;
-    percpu(statistics.messages)++;
-    thread->badge = cap.badge;
-    thread->server = NULL;
-    thread->ipc = 0;
-    thread->ipc_flags = 0;
-    trace_ipc_call(cap.object->cpu == percpu(id) ? TRACE_IPC_PATH_QUEUED : TRACE_IPC_PATH_CROSS,
-                   thread->id, cap.object->id);
-    (void)object_invoke_as(cap.object, cap.object->class->call, TRACE_TRAVEL_IPC_CALL);
+    (void)cap.object->class->call(cap.object, cap.badge);
     /* It is here still: nobody can answer. */
     fault_forget(thread);
     process_end_current(CAUSE_FAULT, thread->fault_vector);

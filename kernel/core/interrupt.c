@@ -119,11 +119,32 @@ static status_t interrupt_open(struct thread *caller, struct object *object)
 }
 
 /* On the process's CPU; `second` is the notification until there is an interrupt that keeps it. */
-static status_t interrupt_create(struct thread *caller, struct object *object)
+status_t do_interrupt_create(struct thread *caller, struct object *object)
 {
-    struct interrupt *interrupt = (struct interrupt *)object_create(
-        &interrupt_class, (cpu_t)arch_argument(&caller->frame, 2), (struct process *)object);
+    uint64_t line = arch_argument(&caller->frame, 1);
+    uint64_t place = arch_argument(&caller->frame, 2);
+    uint32_t number = (uint32_t)line & ~(INTERRUPT_LEVEL | INTERRUPT_LOW);
+    struct interrupt *interrupt;
+    status_t status = range_check(caller->process->caps, arch_argument(&caller->frame, 0),
+                                  OBJECT_INTERRUPTS, RIGHT_WRITE, number, 1);
 
+    if (status == STATUS_OK) {
+        status = range_check_place(caller, place);
+    }
+    if (status == STATUS_OK &&
+        (line > UINT32_MAX || (number != INTERRUPT_MESSAGE && (uint32_t)place != 0) ||
+         (number == INTERRUPT_MESSAGE && line != INTERRUPT_MESSAGE))) {
+        status = STATUS_BAD_ARGUMENT;
+    }
+    if (status == STATUS_OK) {
+        status = invoke_take_notification(caller, arch_argument(&caller->frame, 3),
+                                          arch_argument(&caller->frame, 4));
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    interrupt =
+        (struct interrupt *)object_create(&interrupt_class, (cpu_t)place, (struct process *)object);
     if (interrupt == NULL) {
         cap_drop_gift(&caller->second);
         return STATUS_NO_MEMORY;
@@ -133,29 +154,4 @@ static status_t interrupt_create(struct thread *caller, struct object *object)
     caller->second.object = NULL;
     thread_carry(caller, &interrupt->object, RIGHT_READ | RIGHT_WRITE | RIGHT_COPY);
     return invoke_continue(caller, &interrupt->object, interrupt_open, TRACE_TRAVEL_REMOTE_CALL);
-}
-
-status_t sys_interrupt_create(uint64_t interrupts, uint64_t line, uint64_t place,
-                              uint64_t notification, uint64_t bits)
-{
-    struct thread *caller = current();
-    struct cap_table *caps = caller->process->caps;
-    uint32_t number = (uint32_t)line & ~(INTERRUPT_LEVEL | INTERRUPT_LOW);
-    status_t status = range_check(caps, interrupts, OBJECT_INTERRUPTS, RIGHT_WRITE, number, 1);
-
-    if (status == STATUS_OK) {
-        status = range_check_place(caller, place);
-    }
-    if (status == STATUS_OK) {
-        status = self_check();
-    }
-    if (status == STATUS_OK &&
-        (line > UINT32_MAX || (number != INTERRUPT_MESSAGE && (uint32_t)place != 0) ||
-         (number == INTERRUPT_MESSAGE && line != INTERRUPT_MESSAGE))) {
-        status = STATUS_BAD_ARGUMENT;
-    }
-    if (status == STATUS_OK) {
-        status = invoke_take_notification(caller, notification, bits);
-    }
-    return status != STATUS_OK ? status : object_invoke(&caller->process->object, interrupt_create);
 }

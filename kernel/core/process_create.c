@@ -11,20 +11,34 @@
 
 _Static_assert(PROCESS_PAGES_MIN <= POOL_SEARCH, "the first pages move at once");
 
-/* Takes the first pages from the creator and builds the process in them; no handle names it yet. */
+/* Looks at what is asked for, takes the first pages from the creator, and builds the process in them; no
+ * handle names it yet. */
 static status_t process_begin(struct thread *caller, struct process *creator)
 {
+    uint64_t pages = arch_argument(&caller->frame, 0);
+    uint64_t notification = arch_argument(&caller->frame, 3);
+    uint64_t place = arch_argument(&caller->frame, 5);
     struct pool pool = {0};
     struct process *process;
     char name[NAME_MAX + 1];
     uint64_t own_handle;
+    status_t status = range_check_place(caller, place);
 
-    if (creator->pool.free_pages < arch_argument(&caller->frame, 0)) {
-        return STATUS_NO_MEMORY;
+    if (status == STATUS_OK && pages < PROCESS_PAGES_MIN) {
+        status = STATUS_BAD_ARGUMENT;
+    }
+    if (status == STATUS_OK && notification != 0) {
+        status = invoke_take_notification(caller, notification, arch_argument(&caller->frame, 4));
+    }
+    if (status == STATUS_OK && creator->pool.free_pages < pages) {
+        status = STATUS_NO_MEMORY;
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     (void)pool_move(&creator->pool, &pool, PROCESS_PAGES_MIN);
     name_from_words(name, arch_argument(&caller->frame, 1), arch_argument(&caller->frame, 2));
-    process = process_build(creator, &pool, name, (cpu_t)arch_argument(&caller->frame, 5));
+    process = process_build(creator, &pool, name, (cpu_t)place);
     /* Its handle on itself; cannot fail, as the table is empty. */
     (void)!cap_insert(process, &process->object, RIGHT_READ | RIGHT_MANAGE, 0, &own_handle);
     process->quota = PROCESS_PAGES_MIN;
@@ -66,7 +80,7 @@ static status_t process_grow(struct thread *caller, struct process *creator)
 
 /* Runs the above. If it fails, the watcher and the process that nobody can name go: it ends and gives
  * everything back. */
-static status_t process_create(struct thread *caller, struct object *object)
+status_t do_process_create(struct thread *caller, struct object *object)
 {
     status_t status = process_grow(caller, (struct process *)object);
 
@@ -74,23 +88,4 @@ static status_t process_create(struct thread *caller, struct object *object)
         thread_drop_references(caller);
     }
     return status;
-}
-
-status_t sys_process_create(uint64_t pages, uint64_t name0, uint64_t name1, uint64_t notification,
-                            uint64_t bits, uint64_t place)
-{
-    struct thread *caller = current();
-    status_t status = range_check_place(caller, place);
-
-    (void)name0, (void)name1; /* read on the process's CPU */
-    if (status == STATUS_OK) {
-        status = self_check();
-    }
-    if (status == STATUS_OK && pages < PROCESS_PAGES_MIN) {
-        status = STATUS_BAD_ARGUMENT;
-    }
-    if (status == STATUS_OK && notification != 0) {
-        status = invoke_take_notification(caller, notification, bits);
-    }
-    return status != STATUS_OK ? status : object_invoke(&caller->process->object, process_create);
 }

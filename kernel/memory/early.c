@@ -16,13 +16,11 @@
 #define BOOT_ALLOC_END (2ull << 30)
 
 static uint64_t taken[BOOT_REGIONS_MAX]; /* bytes cut off each region */
-static bool finished;
 
 void *boot_alloc(size_t bytes)
 {
     uint64_t size = align_up(bytes, PAGE_SIZE);
 
-    ASSERT(!finished);
     for (uint32_t i = boot_info.region_count; i-- > 0;) {
         paddr_t start = boot_info.regions[i].start + taken[i];
 
@@ -36,10 +34,11 @@ void *boot_alloc(size_t bytes)
 
 void boot_memory_take_rest(struct pool *pool)
 {
-    finished = true;
     for (uint32_t i = 0; i < boot_info.region_count; i++) {
         paddr_t start = boot_info.regions[i].start + taken[i];
+        uint64_t rest = boot_info.regions[i].end - start;
 
-        pool_add(pool, start, (boot_info.regions[i].end - start) / PAGE_SIZE);
+        taken[i] += rest; /* boot_alloc() finds nothing any more */
+        pool_add(pool, start, rest / PAGE_SIZE);
     }
 }

@@ -56,8 +56,7 @@ static struct mapping *mapping_at(const struct process *process, vaddr_t address
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static status_t mapping_begin(struct process *process, const struct mapping *wanted,
-                              struct mapping **out)
+static status_t mapping_begin(struct process *process, const struct mapping *wanted)
 {
     vaddr_t address = wanted->node.key;
     struct mapping *last = mapping_before(process, address + (wanted->pages - 1) * PAGE_SIZE);
@@ -73,7 +72,6 @@ static status_t mapping_begin(struct process *process, const struct mapping *wan
     *mapping = *wanted;
     mapping->access |= mapping->memory->access;
     tree_insert(&process->mappings, &mapping->node);
-    *out = mapping;
     return STATUS_OK;
 }
 
@@ -99,12 +97,11 @@ static status_t mapping_fill(struct process *process, struct mapping *mapping)
 
 status_t mapping_create(struct process *process, const struct mapping *wanted)
 {
-    struct mapping *mapping;
-    status_t status = mapping_begin(process, wanted, &mapping);
+    status_t status = mapping_begin(process, wanted);
 
     if (status == STATUS_OK) {
         do {
-            status = mapping_fill(process, mapping);
+            status = mapping_fill(process, mapping_at(process, wanted->node.key));
         } while (status == STATUS_AGAIN);
     }
     return status;
@@ -239,44 +236,18 @@ bool mapping_revoke_step(struct process *process, uint32_t id, uint32_t *unmappe
 
 /* ---- system calls ---------------------------------------------------------------------------- */
 
-/* Begins the mapping that the caller asks for, of the memory that is its `second`. */
-static status_t map_begin(struct thread *caller, struct process *process, struct mapping **out)
-{
-    struct mapping wanted = {
-        .node.key = arch_argument(&caller->frame, 2),
-        .memory = (struct memory_object *)caller->second.object,
-        .first_page = arch_argument(&caller->frame, 3),
-        .pages = arch_argument(&caller->frame, 4),
-        .access = (unsigned)arch_argument(&caller->frame, 5),
-        .waiter = caller,
-        .lineage = caller->second.lineage,
-    };
-    status_t status =
-        cap_revoked(&wanted.lineage) ? STATUS_DEAD : mapping_begin(process, &wanted, out);
-
-    if (status == STATUS_OK) {
-        caller->second.object = NULL; /* the mapping has its reference now */
-    }
-    return status;
-}
-
-/* The first time it begins the mapping; afterwards it goes on with it, if nobody has ended that. */
-static status_t memory_map(struct thread *caller, struct object *object)
+/* Goes on with the caller's mapping, if nobody has ended that. */
+static status_t map_more(struct thread *caller, struct object *object)
 {
     struct process *process = (struct process *)object;
     struct mapping *mapping = mapping_at(process, arch_argument(&caller->frame, 2));
-    status_t status = STATUS_OK;
+    status_t status;
 
     if (process->state != PROCESS_ALIVE) {
-        status = STATUS_DEAD;
-    } else if (caller->second.object != NULL) {
-        status = map_begin(caller, process, &mapping);
-    } else if (mapping == NULL || mapping->waiter != caller) {
-        status = STATUS_CANCELLED;
+        return STATUS_DEAD;
     }
-    if (status != STATUS_OK) {
-        cap_drop_gift(&caller->second);
-        return status;
+    if (mapping == NULL || mapping->waiter != caller) {
+        return STATUS_CANCELLED;
     }
     if (mapping->status == STATUS_OK) {
         status = mapping_fill(process, mapping);
@@ -289,38 +260,48 @@ static status_t memory_map(struct thread *caller, struct object *object)
                           STATUS_NO_MEMORY); /* what is there goes again */
 }
 
-status_t sys_memory_map(uint64_t target, uint64_t handle, uint64_t address, uint64_t first_page,
-                        uint64_t pages, uint64_t access)
+/* Begins it. */
+status_t do_memory_map(struct thread *caller, struct object *object)
 {
-    struct thread *caller = current();
-    struct cap process, memory;
+    struct process *process = (struct process *)object;
+    uint64_t handle = arch_argument(&caller->frame, 1);
+    uint64_t access = arch_argument(&caller->frame, 5);
+    struct mapping wanted = {
+        .node.key = arch_argument(&caller->frame, 2),
+        .first_page = arch_argument(&caller->frame, 3),
+        .pages = arch_argument(&caller->frame, 4),
+        .access = (unsigned)access,
+        .waiter = caller,
+    };
+    struct cap cap;
     status_t status;
 
-    status = cap_lookup(caller->process->caps, target, OBJECT_PROCESS, RIGHT_MANAGE, &process);
-    if (status != STATUS_OK) {
-        return status;
-    }
     if ((access & ~(uint64_t)(RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE)) != 0 ||
         (access & RIGHT_READ) == 0 ||
         (access & (RIGHT_WRITE | RIGHT_EXECUTE)) == (RIGHT_WRITE | RIGHT_EXECUTE)) {
         return STATUS_BAD_ARGUMENT;
     }
-    status = cap_lookup(caller->process->caps, handle, OBJECT_MEMORY, (unsigned)access, &memory);
+    status = cap_lookup(caller->process->caps, handle, OBJECT_MEMORY, (unsigned)access, &cap);
     if (status != STATUS_OK) {
         return status;
     }
-    if (!range_valid(address, pages) ||
-        first_page > ((struct memory_object *)memory.object)->pages ||
-        pages > ((struct memory_object *)memory.object)->pages - first_page) {
+    wanted.memory = (struct memory_object *)cap.object;
+    if (!range_valid(wanted.node.key, wanted.pages) || wanted.first_page > wanted.memory->pages ||
+        wanted.pages > wanted.memory->pages - wanted.first_page) {
         return STATUS_BAD_ARGUMENT;
     }
-    if (!cap_read_lineage(caller->process, handle, &caller->second.lineage) ||
-        !cap_keep(&memory, 0)) {
+    if (!cap_read_lineage(caller->process, handle, &wanted.lineage) || !cap_keep(&cap, 0)) {
         return STATUS_BAD_HANDLE;
     }
-    caller->second.object = memory.object;
-    caller->second.rights = 0;
-    return object_invoke(process.object, memory_map);
+    status = process->state != PROCESS_ALIVE || cap_revoked(&wanted.lineage)
+                 ? STATUS_DEAD
+                 : mapping_begin(process, &wanted);
+    if (status != STATUS_OK) {
+        cap_drop(cap.object, 0);
+        return status;
+    }
+    caller->invoke = map_more;
+    return map_more(caller, object);
 }
 
 status_t do_memory_unmap(struct thread *caller, struct object *object)

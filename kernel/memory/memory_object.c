@@ -84,17 +84,6 @@ static status_t frames_make(struct memory_object *memory)
     return memory->done < memory->pages ? STATUS_AGAIN : STATUS_OK;
 }
 
-struct memory_object *memory_object_create(struct process *payer, uint32_t pages)
-{
-    struct memory_object *memory = memory_object_new(payer, pages, pages);
-    status_t status = memory != NULL ? STATUS_AGAIN : STATUS_NO_MEMORY;
-
-    while (status == STATUS_AGAIN) {
-        status = frames_make(memory);
-    }
-    return status == STATUS_OK ? memory : NULL;
-}
-
 static uint32_t unit_of(uint64_t kind, uint32_t pages)
 {
     if ((kind & MEMORY_CONTIGUOUS) != 0) {

@@ -37,6 +37,3 @@ static inline paddr_t memory_frame(const struct memory_object *memory, uint64_t 
 /* A new object without frames, paid by `payer`, with one reference; NULL: no memory. An object of one
  * unit gets its `base` from the caller, and keeps it at its end, if frames are not its payer's. Its CPU. */
 struct memory_object *memory_object_new(struct process *payer, uint32_t pages, uint32_t unit);
-
-/* A contiguous object at once, with one reference, while nobody waits: at boot. NULL: no memory. */
-struct memory_object *memory_object_create(struct process *payer, uint32_t pages);

@@ -45,8 +45,9 @@ struct object_class {
     /* A thread that waits for it does so no longer: forget it. NULL: takes its `link` out of a list.
      * Owner. */
     void (*forget)(struct object *object, struct thread *thread);
-    /* A thread, which is there, calls it with what its registers hold (ipc/endpoint.h). Owner. */
-    status_t (*call)(struct thread *thread, struct object *object);
+    /* The current thread calls it with the words that its registers hold, under this badge; returns only
+     * where it cannot. Any CPU. */
+    status_t (*call)(struct object *object, uint64_t badge);
     /* Bits are signalled on it. Any CPU. */
     void (*signal)(struct object *object, uint64_t bits);
     /* Nobody uses it any more: give back what it has beside its own memory, a bounded piece of it;
