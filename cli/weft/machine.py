@@ -164,10 +164,12 @@ class Machine:
         pidfd = os.pidfd_open(self._process.pid)
         self._files.callback(os.close, pidfd)
         self._selector.register(pidfd, selectors.EVENT_READ, self._on_exit)
-        self._watch(self._console, self._on_console)
-        self._watch(self._qmp_socket.fileno(), self._protocol.feed)
+        self.follow(self._console, self._on_console)
+        self.follow(self._qmp_socket.fileno(), self._protocol.feed)
 
-    def _watch(self, descriptor: int, take: Callable[[bytes], None]) -> None:
+    def follow(self, descriptor: int, take: Callable[[bytes], None]) -> None:
+        """Hands over what comes from a pipe or socket, while the machine is waited for."""
+
         def ready() -> None:
             try:
                 data = os.read(descriptor, 1 << 16)
@@ -382,28 +384,31 @@ class Machine:
             **(extra or {}),
         }
 
-    def capture(self, out: Path, tool: Path, extra: dict[str, Any] | None = None) -> Path:
+    def capture(self, out: Path, tool: Path, extra: dict[str, Any] | None = None,
+                trigger: str | None = None) -> Path:  # fmt: skip
         """Writes the trace in the guest's memory to `out`. A machine that runs is paused for it.
 
-        `tool` is the built weft-trace; `extra` is added to the metadata (commit, benchmark, ...).
+        `tool` is the built weft-trace; `extra` is added to the metadata (commit, benchmark, ...);
+        `trigger` is what made somebody take it, which the timeline shows.
         Raises MachineError with the tool's own line when there is nothing to read.
         """
         if not self.running or self.query_status() != "running":
-            return self._read_trace(out, tool, extra)
+            return self._read_trace(out, tool, extra, trigger)
         self.pause()
         try:
-            return self._read_trace(out, tool, extra)
+            return self._read_trace(out, tool, extra, trigger)
         finally:
             if self.running:
                 self.resume()
 
-    def _read_trace(self, out: Path, tool: Path, extra: dict[str, Any] | None) -> Path:
+    def _read_trace(self, out: Path, tool: Path, extra: dict[str, Any] | None, trigger: str | None) -> Path:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as meta:
             json.dump(self.metadata(extra), meta)
             meta.flush()
             argv = [str(tool), "capture", "--ram", str(self.memory.path)]
             argv += ["--kernel", str(self.config.kernel), "--meta", meta.name, "-o", str(out)]
+            argv += ["--trigger", trigger] if trigger else []
             try:
                 done = subprocess.run(argv, capture_output=True, text=True, timeout=CAPTURE_SECONDS)
             except (OSError, subprocess.TimeoutExpired) as error:

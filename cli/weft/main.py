@@ -191,9 +191,17 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--profile", default="test", metavar="NAME", help="test or bench (default: test)")
     run.add_argument("--no-trace", action="store_true", help="the kernel with tracing left out")
     run.add_argument(
-        "--capture", default="rings", metavar="WAY",
-        help="rings (what they hold at the end; the newest events win) or stream (all the while; default: rings)",
+        "--capture", default="flight", metavar="WAY",
+        help="flight (recorder: what the rings hold at the end and at triggers; the newest events win)"
+        " or stream (all the while; default: flight)",
     )
+    run.add_argument(
+        "--trigger", action="append", default=[], metavar="WHAT",
+        help="take a capture when this happens, trace.1.weft and so on: user:NAME (a program's event), latency:TIME"
+        " (a slower call, such as latency:50us), signal (SIGUSR1 to weft), panic, assertion, timeout; may be repeated",
+    )
+    run.add_argument("--trigger-limit", default="5", metavar="N", help="so many captures (default: 5)")
+    run.add_argument("--trigger-stop", action="store_true", help="end the guest at the first trigger")
     run.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
     run.add_argument("--seed", metavar="N", help="seed of the schedule points in test kernels")
     run.add_argument("--device", default="", metavar="NAME", help="one more device of QEMU's, such as edu")

@@ -4,8 +4,8 @@
     request = check(arguments)      refuse absurd values before anything is installed or built
     run(request)                    build, boot, show the console, take the capture, convert it
 
-The folder for the results holds console.log, trace.weft and trace.pftrace of this run; what an
-earlier run left there under these names is removed first. The exit code is 0 when the guest
+The folder for the results holds console.log, trace.weft and trace.pftrace of this run, and trace.1.weft
+and so on of triggers; what an earlier run left there under these names is removed first. The exit code is 0 when the guest
 powered off with status 0, the guest's status (1 to 99) if it had one, otherwise 1.
 """
 
@@ -22,6 +22,7 @@ from weft import build
 from weft.accel import resolve_accel
 from weft.bench.environment import commit_of
 from weft.failure import Failure
+from weft.flight import Recorder, Triggers, read_triggers
 from weft.image import ImageError, programs_of, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
 from weft.machine_config import ACCELERATORS, UsageError
@@ -33,7 +34,7 @@ GDB_PORT = 1234
 GDB_SECONDS = 86400.0  # a person at a debugger is not in a hurry
 CAPTURE = "trace.weft"
 RESULTS = ("console.log", CAPTURE, "trace.pftrace")
-CAPTURES = ("rings", "stream")
+CAPTURES = ("flight", "stream")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Request:
     profile: str
     trace: bool
     stream: bool
+    triggers: Triggers | None
     out: Path
     config: MachineConfig
 
@@ -59,6 +61,9 @@ def check(arguments: argparse.Namespace) -> Request:
         raise UsageError(f"unknown way to capture {arguments.capture!r} (have: {', '.join(CAPTURES)})")
     if arguments.capture == "stream" and arguments.no_trace:
         raise UsageError("with --no-trace there is nothing to stream")
+    triggers = read_triggers(arguments.trigger, arguments.trigger_limit, arguments.trigger_stop)
+    if triggers and (arguments.no_trace or arguments.capture != "flight"):
+        raise UsageError("a --trigger needs --capture flight and a kernel with tracing")
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
         cpus=whole_number("cpus", arguments.cpus),
@@ -77,7 +82,7 @@ def check(arguments: argparse.Namespace) -> Request:
         raise UsageError(f"no file {program}")
     out = _prepare(Path(arguments.out))
     return Request(program, accel, arguments.profile, not arguments.no_trace,
-                   arguments.capture == "stream", out, config)
+                   arguments.capture == "stream", triggers, out, config)
 
 
 def run(request: Request) -> int:
@@ -99,15 +104,20 @@ def run(request: Request) -> int:
             print(line, flush=True)
 
         with Machine(config, on_line) as machine:
-            stream = Stream(machine, build.host_tool(), out / CAPTURE) if request.stream else None
+            tool, extra = build.host_tool(), {"commit": commit_of(ROOT)}
+            stream = Stream(machine, tool, out / CAPTURE) if request.stream else None
+            triggers = request.triggers
+            recorder = Recorder(machine, tool, out / CAPTURE, triggers, extra) if triggers else None
             try:
                 outcome = machine.wait()
             except KeyboardInterrupt:
                 machine.stop("interrupted")
                 if request.trace:
-                    keep_trace(machine, out, stream)
+                    keep_trace(machine, out, stream, recorder)
                 raise
-            kept = request.trace and keep_trace(machine, out, stream)
+            kept = request.trace and keep_trace(machine, out, stream, recorder)
+    if recorder and recorder.stopped:
+        outcome = replace(outcome, kind="ok")
     return _report(config, outcome, out, kept)
 
 
@@ -131,8 +141,9 @@ def _is_path(program: str) -> bool:
 def _prepare(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in RESULTS:
-            (out / name).unlink(missing_ok=True)
+        for name in [*(out / name for name in RESULTS), *out.glob("trace.[0-9]*.weft"),
+                     *out.glob("trace.[0-9]*.pftrace")]:  # fmt: skip
+            name.unlink(missing_ok=True)
     except OSError as error:
         raise Failure(f"cannot write to {out}: {error.strerror}", code=2) from error
     return out
@@ -166,12 +177,14 @@ def _build(request: Request) -> Path:
     return image
 
 
-def keep_trace(machine: Machine, out: Path, stream: Stream | None = None) -> bool:
+def keep_trace(machine: Machine, out: Path, stream: Stream | None = None, recorder: Recorder | None = None) -> bool:
     """Take the capture and convert it; says why if that fails, as the run itself may be fine."""
-    capture, converted = out / CAPTURE, out / "trace.pftrace"
+    capture = out / CAPTURE
     tool = build.host_tool()
     extra = {"commit": commit_of(ROOT)}
     try:
+        for taken in recorder.finish() if recorder else []:
+            _convert(tool, taken.path)
         if stream:
             stream.finish(extra)
         else:
@@ -179,7 +192,12 @@ def keep_trace(machine: Machine, out: Path, stream: Stream | None = None) -> boo
     except MachineError as error:
         print(f"weft: no trace: {error}", file=sys.stderr)
         return False
-    done = subprocess.run([tool, "convert", capture, "-o", converted], capture_output=True, text=True)
+    return _convert(tool, capture)
+
+
+def _convert(tool: Path, capture: Path) -> bool:
+    argv = [tool, "convert", capture, "-o", capture.with_suffix(".pftrace")]
+    done = subprocess.run(argv, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         print(f"weft: the trace cannot be converted: {last}", file=sys.stderr)
@@ -189,7 +207,7 @@ def keep_trace(machine: Machine, out: Path, stream: Stream | None = None) -> boo
 
 def _report(config: MachineConfig, outcome: Outcome, out: Path, kept: bool) -> int:
     sys.stdout.flush()
-    what = "ok" if outcome.ok else f"{outcome.kind}: {outcome.reason}"
+    what = (outcome.reason or "ok") if outcome.ok else f"{outcome.kind}: {outcome.reason}"
     cpus = "1 CPU" if config.cpus == 1 else f"{config.cpus} CPUs"
     print(f"weft: {cpus}, {config.accel}, {outcome.seconds:.1f} s: {what}")
     if kept:

@@ -12,10 +12,14 @@
 #include "output.h"
 
 struct capture_options {
-    const char *ram;      /* the file that backs the guest's memory */
-    const char *kernel;   /* its kernel's ELF file */
-    const char *metadata; /* JSON text to be kept in the capture, or null */
-    uint64_t last_ms;     /* of capture: only what is newer than so long; 0: all */
+    const char *ram;             /* the file that backs the guest's memory */
+    const char *kernel;          /* its kernel's ELF file */
+    const char *metadata;        /* JSON text to be kept in the capture, or null */
+    uint64_t last_ms;            /* of capture: only what is newer than so long; 0: all */
+    const char *trigger;         /* of capture: what made somebody take it, or null */
+    const char *const *triggers; /* of watch (trigger.h) */
+    unsigned trigger_count;
+    unsigned limit; /* of watch: so many captures */
 };
 
 bool capture_guest(const struct capture_options *options, struct output *output,
@@ -24,6 +28,10 @@ bool capture_guest(const struct capture_options *options, struct output *output,
  * read at the end. */
 bool stream_guest(const struct capture_options *options, struct output *output,
                   struct trace_error *error);
+
+/* Takes captures of a running guest when triggers fire; the same ends it. `path` gets numbers. */
+bool watch_guest(const struct capture_options *options, const char *path,
+                 struct trace_error *error);
 
 bool convert_capture(const struct trace_file *file, struct output *output,
                      struct trace_error *error);

@@ -192,6 +192,7 @@ bool convert_capture(const struct trace_file *file, struct output *output,
     done = !reader.failed;
     if (done) {
         convert_finish(convert);
+        trigger_show(convert, file);
     }
     reader_end(&reader);
 free_model:

@@ -67,6 +67,7 @@ enum track_kind {
     TRACK_LOST,      /* of a CPU: where its events are missing */
     TRACK_COUNTER,   /* of a user string */
     TRACK_DEVICE,    /* of an interrupt object */
+    TRACK_CAPTURE,   /* one for all: why the capture was taken */
     TRACK_KINDS,
 };
 
@@ -214,6 +215,7 @@ uint64_t thread_track(struct convert *convert, uint32_t thread, enum track_kind 
 uint64_t process_track(struct convert *convert, uint32_t process);
 uint64_t cpu_track(struct convert *convert, uint32_t cpu, enum track_kind kind);
 uint64_t device_track(struct convert *convert, uint32_t interrupt);
+uint64_t capture_track(struct convert *convert);
 uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
                        const char *name);
 
@@ -244,6 +246,7 @@ enum intern_kind {
     INTERN_MIGRATE,
     INTERN_EVENT,
     INTERN_PRIORITY,
+    INTERN_TRIGGER,
 };
 
 /* Names that are the same in every trace: the key of INTERN_WORD. */
@@ -316,6 +319,9 @@ void user_event(struct convert *convert, const struct trace_event *event, uint32
 void syscall_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void fault_event(struct convert *convert, const struct trace_event *event, uint32_t thread);
 void user_close(struct convert *convert, uint32_t thread, uint64_t time);
+
+/* convert_trigger.c */
+void trigger_show(struct convert *convert, const struct trace_file *file);
 
 /* convert_smp.c */
 void smp_event(struct convert *convert, const struct trace_event *event,

@@ -186,6 +186,14 @@ uint64_t device_track(struct convert *convert, uint32_t interrupt)
     return descriptor.track;
 }
 
+uint64_t capture_track(struct convert *convert)
+{
+    struct descriptor descriptor = {.track = track_id(TRACK_CAPTURE, 0), .name = "capture"};
+
+    descriptor_write(convert, &descriptor);
+    return descriptor.track;
+}
+
 uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string, const char *name)
 {
     uint64_t key = (uint64_t)process << 32 | string;

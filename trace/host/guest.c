@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "file.h"
+#include "pause.h"
 #include "weft/trace_events.h"
 
 #define STATE_TRIES 100
+#define SETUP_MS 5 /* how long to wait for a trace that is not there yet */
 
 bool guest_open(struct guest *guest, const char *kernel, const char *ram, struct trace_error *error)
 {
@@ -62,6 +64,17 @@ bool guest_check(const struct guest *guest, struct trace_error *error)
     return true;
 }
 
+bool guest_await(struct guest *guest, struct trace_error *error)
+{
+    while (!guest_check(guest, error)) {
+        if (guest->area.magic == TRACE_AREA_MAGIC || !pause_for(SETUP_MS)) {
+            return false;
+        }
+        guest_look(guest);
+    }
+    return true;
+}
+
 bool guest_ring_is_first(const struct guest *guest, uint32_t index)
 {
     const struct trace_ring_entry *rings = guest->area.rings;
@@ -109,7 +122,7 @@ static uint64_t page_address(const struct trace_ring *ring, uint64_t sequence)
 }
 
 bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
-                     uint64_t *ticks)
+                     uint64_t *time)
 {
     struct trace_record record;
 
@@ -117,14 +130,14 @@ bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, u
         record.id != TRACE_EVENT_PAGE || record.a != (uint32_t)sequence) {
         return false;
     }
-    *ticks = record_time(&record);
+    *time = record_moment(&record);
     return true;
 }
 
 unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
                     struct trace_record *records)
 {
-    uint64_t address = page_address(ring, sequence), ticks;
+    uint64_t address = page_address(ring, sequence), time;
     /* Bytes of the newest page; may wrap. */
     uint64_t filled = ring->next - ring->base - (address - ring->base_paddr);
     unsigned limit = PAGE_RECORDS, count;
@@ -132,9 +145,9 @@ unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, ui
     if (sequence == ring->sequence) {
         limit = filled > TRACE_PAGE_SIZE ? 0 : (unsigned)(filled / TRACE_RECORD_SIZE);
     }
-    if (!guest_page_time(guest, ring, sequence, &ticks) ||
+    if (!guest_page_time(guest, ring, sequence, &time) ||
         !ram_read(&guest->ram, address, records, TRACE_PAGE_SIZE) ||
-        !guest_page_time(guest, ring, sequence, &ticks)) {
+        !guest_page_time(guest, ring, sequence, &time)) {
         return 0;
     }
     for (count = 1; count < limit && records[count].id; count++) {

@@ -18,10 +18,12 @@
  */
 #pragma once
 
+#include "file.h"
 #include "ram.h"
 #include "../kernel/layout.h"
 
 #define PAGE_RECORDS (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE)
+#define GUEST_TIME_SHIFT 16 /* 48-bit times are shifted so that they wrap as 64-bit ones do */
 
 struct guest {
     struct ram ram;
@@ -34,6 +36,9 @@ bool guest_open(struct guest *guest, const char *kernel, const char *ram,
                 struct trace_error *error);
 /* Reads the trace area again. False if the memory is too small for it. */
 bool guest_look(struct guest *guest);
+/* Waits until the kernel has set its trace up. False: the input has ended before (pause.h), or this
+ * tool cannot read it. */
+bool guest_await(struct guest *guest, struct trace_error *error);
 /* Is there a trace that this tool can read? */
 bool guest_check(const struct guest *guest, struct trace_error *error);
 /* Is the ring the only one so far of its CPU and kind? Another one would be damage. */
@@ -44,9 +49,14 @@ bool guest_ring(const struct guest *guest, const struct trace_ring_entry *entry,
 /* Copies the page with this number into PAGE_RECORDS records; returns how many are good. */
 unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
                     struct trace_record *records);
-/* The 48-bit time at which a page was opened. False if it is not there any more. */
+/* The time at which a page was opened, shifted. False if it is not there any more. */
 bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
-                     uint64_t *ticks);
+                     uint64_t *time);
+/* When something was recorded, shifted: differences tell earlier from later. */
+static inline uint64_t record_moment(const struct trace_record *record)
+{
+    return record_time(record) << GUEST_TIME_SHIFT;
+}
 /* The lowest number of a page that the ring may still hold. */
 static inline uint64_t ring_oldest(const struct trace_ring *ring)
 {

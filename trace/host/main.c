@@ -15,13 +15,19 @@
 
 #include "commands.h"
 #include "latency.h"
+#include "trigger.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are read as they are");
 
 static const char usage[] =
-    "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] [--last MS] -o OUT.weft\n"
+    "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] [--last MS] [--trigger TEXT]\n"
+    "                          -o OUT.weft              what the rings hold\n"
     "       weft-trace stream  --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
     "                                                   from a running guest, until input ends\n"
+    "       weft-trace watch   --ram FILE --kernel ELF [--meta JSON] [--trigger user:NAME |\n"
+    "                          latency:TIME]... [--limit N] -o OUT.weft\n"
+    "                                                   OUT.1.weft, ... when a trigger or SIGUSR1\n"
+    "                                                   comes, until input ends\n"
     "       weft-trace convert IN.weft -o OUT.pftrace   for ui.perfetto.dev\n"
     "       weft-trace stat    IN.weft [--json]         what CPUs and threads did\n"
     "       weft-trace latency IN.weft [--json] [--slowest N] [--hgrm FOLDER]\n"
@@ -42,11 +48,14 @@ static const char usage[] =
     "Exit code: 0 done, 1 check found violations, 2 bad usage or bad input.\n"
     "Example: weft-trace convert out/bench/trace.weft -o trace.pftrace\n";
 
+#define LIMIT_DEFAULT 5u
+#define LIMIT_MAX 10000u
 #define LAST_MS_MAX 1000000 /* in ticks it still fits half of 48 bits */
 
 struct options {
     const char *command, *input, *output;
     struct capture_options capture;
+    const char *triggers[TRIGGERS_MAX + 1]; /* one more than can be, so that it is seen */
     struct latency_options latency;
     struct path_options path;
     const char *second; /* capture of diff */
@@ -67,7 +76,10 @@ static bool number_read(const char *text, uint64_t most, uint64_t *number)
 static bool number_option(struct options *options, int option, const char *text)
 {
     uint64_t number = 0;
-    uint64_t most = option == 's' ? SLOWEST_MAX : option == 'l' ? LAST_MS_MAX : UINT64_MAX;
+    uint64_t most = option == 's'   ? SLOWEST_MAX
+                    : option == 'l' ? LAST_MS_MAX
+                    : option == 'x' ? LIMIT_MAX
+                                    : UINT64_MAX;
     bool good = number_read(text, most, &number);
 
     switch (option) {
@@ -77,6 +89,9 @@ static bool number_option(struct options *options, int option, const char *text)
     case 'l':
         options->capture.last_ms = number;
         return good;
+    case 'x':
+        options->capture.limit = (unsigned)number;
+        return good && number;
     case 't':
         options->path.thread = (uint32_t)number;
         return good && number && number <= UINT32_MAX;
@@ -92,6 +107,61 @@ static bool number_option(struct options *options, int option, const char *text)
     }
 }
 
+static void trigger_option(struct options *options, const char *text)
+{
+    struct capture_options *capture = &options->capture;
+
+    capture->trigger = text;
+    if (capture->trigger_count < sizeof options->triggers / sizeof *options->triggers) {
+        options->triggers[capture->trigger_count++] = text;
+    }
+}
+
+/* One option. False: it makes no sense. */
+static bool option_take(struct options *options, int option, const char *text)
+{
+    switch (option) {
+    case 'r':
+        options->capture.ram = text;
+        break;
+    case 'k':
+        options->capture.kernel = text;
+        break;
+    case 'm':
+        options->capture.metadata = text;
+        break;
+    case 'w':
+        trigger_option(options, text);
+        break;
+    case 'j':
+        options->json = options->latency.json = options->path.json = true;
+        break;
+    case 'l':
+    case 's':
+    case 't':
+    case 'x':
+    case 'i':
+    case 'f':
+    case 'e':
+        return number_option(options, option, text);
+    case 'g':
+        options->latency.hgrm = text;
+        break;
+    case 'n':
+        options->table = text;
+        break;
+    case 'o':
+        options->output = text;
+        break;
+    case 'h':
+        options->help = true;
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
 static bool options_read(struct options *options, int count, char **arguments)
 {
     static const struct option names[] = {
@@ -100,6 +170,8 @@ static bool options_read(struct options *options, int count, char **arguments)
         {"meta", required_argument, NULL, 'm'},
         {"json", no_argument, NULL, 'j'},
         {"last", required_argument, NULL, 'l'},
+        {"trigger", required_argument, NULL, 'w'},
+        {"limit", required_argument, NULL, 'x'},
         {"slowest", required_argument, NULL, 's'},
         {"hgrm", required_argument, NULL, 'g'},
         {"name", required_argument, NULL, 'n'},
@@ -114,45 +186,15 @@ static bool options_read(struct options *options, int count, char **arguments)
     int option;
 
     options->latency.slowest = SLOWEST_DEFAULT;
+    options->capture.limit = LIMIT_DEFAULT;
+    options->capture.triggers = options->triggers;
     while ((option = getopt_long(count, arguments, "o:h", names, NULL)) != -1) {
-        switch (option) {
-        case 'r':
-            options->capture.ram = optarg;
-            break;
-        case 'k':
-            options->capture.kernel = optarg;
-            break;
-        case 'm':
-            options->capture.metadata = optarg;
-            break;
-        case 'j':
-            options->json = options->latency.json = options->path.json = true;
-            break;
-        case 'l':
-        case 's':
-        case 't':
-        case 'i':
-        case 'f':
-        case 'e':
-            if (!number_option(options, option, optarg)) {
-                return false;
-            }
-            break;
-        case 'g':
-            options->latency.hgrm = optarg;
-            break;
-        case 'n':
-            options->table = optarg;
-            break;
-        case 'o':
-            options->output = optarg;
-            break;
-        case 'h':
-            options->help = true;
-            return true;
-        default:
+        if (!option_take(options, option, optarg)) {
             return false;
         }
+    }
+    if (options->help) {
+        return true;
     }
     if (optind < count) {
         options->command = arguments[optind++];
@@ -304,6 +346,20 @@ static enum exit_code guest_command(const struct options *options)
     return output_close(&output, true, &error) ? EXIT_DONE : fail(NULL, &error);
 }
 
+static enum exit_code watch_command(const struct options *options)
+{
+    struct trace_error error;
+
+    return watch_guest(&options->capture, options->output, &error) ? EXIT_DONE : fail(NULL, &error);
+}
+
+/* Is it a command that looks at a guest, and is there all that it needs? */
+static bool is_of_guest(const struct options *options, const char *command)
+{
+    return strcmp(options->command, command) == 0 && options->capture.ram &&
+           options->capture.kernel && options->output && !options->input;
+}
+
 int main(int count, char **arguments)
 {
     struct options options = {0};
@@ -317,9 +373,11 @@ int main(int count, char **arguments)
         fputs(usage, stdout);
         return EXIT_DONE;
     }
-    if ((strcmp(options.command, "capture") == 0 || strcmp(options.command, "stream") == 0) &&
-        options.capture.ram && options.capture.kernel && options.output && !options.input) {
+    if (is_of_guest(&options, "capture") || is_of_guest(&options, "stream")) {
         return (int)guest_command(&options);
+    }
+    if (is_of_guest(&options, "watch")) {
+        return (int)watch_command(&options);
     }
     if (is_reader(&options)) {
         return (int)read_command(&options);

@@ -49,6 +49,17 @@ bool output_open(struct output *output, const char *path, struct trace_error *er
     return true;
 }
 
+bool output_open_descriptor(struct output *output, int descriptor, struct trace_error *error)
+{
+    output_open_null(output);
+    output->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (output->descriptor < 0) {
+        return trace_fail(error, "%s", strerror(errno));
+    }
+    output->buffer = memory_new(BUFFER_SIZE);
+    return true;
+}
+
 static void output_flush(struct output *output)
 {
     size_t done = 0;

@@ -22,6 +22,8 @@ struct output {
 };
 
 bool output_open(struct output *output, const char *path, struct trace_error *error);
+/* To a file that is open already, and stays so. */
+bool output_open_descriptor(struct output *output, int descriptor, struct trace_error *error);
 void output_open_null(struct output *output);
 void output_write(struct output *output, const void *bytes, size_t size);
 __attribute__((format(printf, 2, 3))) void output_print(struct output *output, const char *format,

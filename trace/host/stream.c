@@ -18,18 +18,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "guest.h"
 #include "memory.h"
+#include "pause.h"
 #include "writer.h"
 
-#define IDLE_MS 1  /* how long to wait when no page was finished */
-#define SETUP_MS 5 /* and when there is no trace yet */
+#define IDLE_MS 1 /* how long to wait when no page was finished */
 
 /* One ring, and what was taken from it. */
 struct lane {
@@ -44,29 +42,6 @@ struct stream {
     struct lane lanes[TRACE_RINGS_MAX];
     struct trace_error *error;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
-/* Waits for so long. False: it is time to end. */
-static bool stream_wait(int milliseconds)
-{
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    char byte;
-
-    if (interrupted) {
-        return false;
-    }
-    if (poll(&input, 1, milliseconds) > 0) {
-        return read(STDIN_FILENO, &byte, 1) > 0; /* what is written there means nothing */
-    }
-    return !interrupted;
-}
 
 static bool lane_open(struct lane *lane, const char *output, struct trace_error *error)
 {
@@ -155,11 +130,8 @@ static bool stream_drain(struct stream *stream, const char *output)
 {
     bool took, more = true;
 
-    while (!guest_check(&stream->guest, stream->error)) {
-        if (stream->guest.area.magic == TRACE_AREA_MAGIC || !stream_wait(SETUP_MS)) {
-            return false;
-        }
-        guest_look(&stream->guest);
+    if (!guest_await(&stream->guest, stream->error)) {
+        return false;
     }
     for (uint32_t i = 0; i < stream->guest.area.ring_count; i++) {
         if (!lane_open(&stream->lanes[i], output, stream->error)) {
@@ -171,7 +143,7 @@ static bool stream_drain(struct stream *stream, const char *output)
         if (!stream_round(stream, false, &took)) {
             return false;
         }
-        more = stream_wait(took ? 0 : IDLE_MS);
+        more = pause_for(took ? 0 : IDLE_MS);
     }
     return stream_round(stream, true, &took);
 }
@@ -218,15 +190,13 @@ bool stream_guest(const struct capture_options *options, struct output *output,
                   struct trace_error *error)
 {
     static struct stream stream;
-    struct sigaction action = {.sa_handler = note_signal};
     bool done;
 
     stream.error = error;
     if (!guest_open(&stream.guest, options->kernel, options->ram, error)) {
         return false;
     }
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    pause_begin();
     done = stream_drain(&stream, output->path) && stream_assemble(&stream, options, output);
     guest_close(&stream.guest);
     return done;

@@ -4,6 +4,7 @@
  */
 #include "writer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,21 +52,54 @@ void writer_bytes(struct writer *writer, const void *bytes, size_t size)
     writer->sections[writer->section_count].bytes += size;
 }
 
-/* Appends the text that tells how the guest was run. */
-static bool metadata_write(struct writer *writer, const char *path, struct trace_error *error)
+/* The whole text of a file; false if it cannot be read. */
+static bool text_read(const char *path, char **text, size_t *size, struct trace_error *error)
 {
-    char bytes[4096];
     FILE *file = fopen(path, "rb");
-    size_t got;
+    size_t capacity = 0, got;
 
     if (!file) {
         return trace_fail(error, "%s: cannot be read", path);
     }
-    writer_section(writer, CAPTURE_SECTION_METADATA, 0);
-    while ((got = fread(bytes, 1, sizeof bytes, file)) > 0) {
-        writer_bytes(writer, bytes, got);
-    }
+    *size = 0;
+    do {
+        *text = memory_grow(*text, &capacity, *size + 4096, 1);
+        got = fread(*text + *size, 1, 4096, file);
+        *size += got;
+    } while (got);
     fclose(file);
+    return true;
+}
+
+/* Appends the text that tells how the guest was run, a JSON object; the trigger goes to its end. */
+static bool metadata_write(struct writer *writer, const char *path, struct trace_error *error)
+{
+    const struct trigger_note *trigger = writer->trigger;
+    char *text = NULL, added[512];
+    size_t size = 0;
+
+    if (path && !text_read(path, &text, &size, error)) {
+        return false;
+    }
+    writer_section(writer, CAPTURE_SECTION_METADATA, 0);
+    if (trigger) {
+        const char *before = "{";
+
+        while (size && text[size - 1] != '}') {
+            size--;
+        }
+        if (size > 1) { /* in place of its last brace */
+            size--;
+            before = text[size - 1] == '{' ? "" : ", ";
+        }
+        snprintf(added, sizeof added, "%s\"trigger\": \"%s\", \"trigger_ns\": %" PRIu64 "}", before,
+                 trigger->name, trigger->time);
+    }
+    writer_bytes(writer, text ? text : "", size);
+    if (trigger) {
+        writer_bytes(writer, added, strlen(added));
+    }
+    free(text);
     return true;
 }
 
@@ -89,7 +123,7 @@ static void header_write(struct writer *writer)
 
 bool writer_end(struct writer *writer, const char *metadata, struct trace_error *error)
 {
-    if (metadata && !metadata_write(writer, metadata, error)) {
+    if ((metadata || writer->trigger) && !metadata_write(writer, metadata, error)) {
         return false;
     }
     section_end(writer);

@@ -14,12 +14,19 @@
 #include "file.h"
 #include "output.h"
 
+/* What made somebody take the capture. */
+struct trigger_note {
+    const char *name; /* without quotes, backslashes and control characters */
+    uint64_t time;    /* of the event, or of the newest one: ns of the guest */
+};
+
 struct writer {
     struct output *output;
     const struct trace_area *area;
     size_t header_size;
     struct capture_section sections[CAPTURE_SECTIONS_MAX];
     uint32_t section_count;
+    const struct trigger_note *trigger; /* null: none; kept in the metadata */
 };
 
 void writer_begin(struct writer *writer, struct output *output, const struct trace_area *area);
