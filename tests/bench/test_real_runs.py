@@ -135,3 +135,20 @@ def test_tracing_costs_no_more_than_promised(build: Any, weft: Weft, tmp_path: P
     assert sum(rows["all"]["leaves"]["ipc.call.same_core"].values()) == pytest.approx(6, abs=0.02)
     page, kept = (path.read_text() for path in (tmp_path / "cost.md", ROOT / "docs" / "trace-cost.md"))
     assert page == kept, "run ./weft bench --suite trace and copy out/bench/cost.md to docs/trace-cost.md"
+
+
+def test_no_figure_is_worse_than_the_reference(build: Any, weft: Weft, tmp_path: Path) -> None:
+    done = weft("bench", "gate", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_figure_that_is_worse_than_the_reference_fails_the_gate(build: Any, weft: Weft, tmp_path: Path) -> None:
+    """The reference is changed instead of the kernel: it promises one instruction less."""
+    reference = json.loads((ROOT / "bench" / "reference.json").read_text())
+    name = "without tracing: ipc.call.same_core client_cpu=0 server_cpu=0 4 CPUs, p50"
+    reference["figures"][name] -= 1
+    reference["stages"]["ipc.call.same_core: service"] -= 1
+    (tmp_path / "reference.json").write_text(json.dumps(reference))
+    done = weft("bench", "gate", "--out", str(tmp_path), "--reference", str(tmp_path / "reference.json"))
+    assert done.returncode == 1 and "1 figures are worse" in done.stdout, done.stdout + done.stderr
+    assert "ipc.call.same_core: service" in done.stdout and "stages that grew" in done.stdout

@@ -11,6 +11,7 @@ before the first boot, so that what lies there always belongs together.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 import sys
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.bench import agreement, cost, table, tools
+from weft.bench import agreement, compare, cost, gate, table, tools
 from weft.bench.catalogue import MODES, Catalogue, Suite
 from weft.bench.documentation import document
 from weft.bench.environment import commit_of, describe_host
@@ -44,6 +45,8 @@ OURS = re.compile(
 def main(arguments: list[str], launcher: Launcher | None = None) -> int:
     """See the module. Tests hand in a launcher of their own."""
     try:
+        if arguments and arguments[0] in SUBCOMMANDS:
+            return SUBCOMMANDS[arguments[0]](arguments[1:], launcher)
         options = _parse(arguments)
         catalogue = Catalogue.load(BENCH_ROOT)
         if options.list:
@@ -84,7 +87,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="weft bench",
         description="Measures IPC, scheduling and tracing, and writes a report and a timeline.",
-        epilog="example: ./weft bench --cpus 8 --accel icount --out out/eight",
+        epilog="example: ./weft bench --cpus 8 --accel icount --out out/eight; also: weft bench compare A B, weft bench gate",
     )
     parser.add_argument("--cpus", type=int, metavar="N", help="CPUs of the guest (default: the suite's, 4)")
     parser.add_argument(
@@ -121,6 +124,32 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         if not re.fullmatch(r"\w+=\S+", pair):
             parser.error(f"--set wants KEY=VALUE, not '{pair}'")
     return options
+
+
+def _compare(arguments: list[str], _launcher: Launcher | None) -> int:
+    parser = _Parser(prog="weft bench compare", description="Shows what changed from one run to another.")
+    parser.add_argument("before", type=Path, metavar="A", help="folder of a run, or its results.json")
+    parser.add_argument("after", type=Path, metavar="B", help="the same of the later one")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    options = parser.parse_args(arguments)
+    before, after = compare.Run.load(options.before), compare.Run.load(options.after)
+    rows = compare.compare(before, after)
+    if options.json:
+        print(json.dumps(compare.as_json(rows), indent=1))
+    else:
+        print(f"A: {before.path} ({before.commit})\nB: {after.path} ({after.commit})\n\n{compare.table_of(rows)}")
+    return 0
+
+
+def _gate(arguments: list[str], launcher: Launcher | None) -> int:
+    parser = _Parser(prog="weft bench gate", description="Fails where a figure is worse than the reference.")
+    parser.add_argument("--update", action="store_true", help="write the reference instead")
+    parser.add_argument("--reference", type=Path, default=gate.REFERENCE, metavar="FILE", help="another reference")
+    parser.add_argument("--out", type=Path, default=OUT / "gate", metavar="DIR", help="for the two runs (default: out/gate)")
+    return gate.run(parser.parse_args(arguments), lambda words: main(words, launcher))
+
+
+SUBCOMMANDS = {"compare": _compare, "gate": _gate}
 
 
 def _list_suites() -> int:

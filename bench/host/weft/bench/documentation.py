@@ -105,6 +105,24 @@ words on the command line (`weft`, `linux`) or another number of `cpus`; its nam
 `./weft bench --suite trace` measures what tracing costs: with tracing left out, off, with each category by
 itself, with the default ones and with all. [trace-cost.md](trace-cost.md) is what it writes (`cost.md`).
 
+## Comparing runs
+
+    ./weft bench --runs 6 --out out/before; (change something); ./weft bench --runs 6 --out out/after
+    ./weft bench compare out/before out/after            # --json for programs
+
+In icount mode every difference is real, and each is named. In the other modes one boot is one observation, as
+all of its samples share what a boot has by chance. So the medians of the boots are compared: `B/A` is the
+Hodges-Lehmann estimate of the ratio, `interval` the one of the exact rank-sum test with the confidence that
+so many boots can give (at least four on each side for 95 %), `B>A` the chance that a sample of B is above
+one of A. A figure counts as changed when the interval leaves out 1.
+
+    ./weft bench gate                                    # 1 if a figure is worse than the reference
+    ./weft bench gate --update                           # for a change that is worth what it costs
+
+`bench/reference.json` holds what the suite `quick` gave in icount mode, without and with tracing. The gate
+runs it again; where min, p50 or p99 of a figure is larger it fails and names the stages of calls and the
+functions of the kernel that grew. It takes seconds.
+
 ## Adding a benchmark
 
 1. One file in `bench/guest/`: its header says what is timed and what is not, its loop stores time stamps

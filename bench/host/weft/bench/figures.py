@@ -32,6 +32,7 @@ class Figure:
     repetitions: int
     p50_low: int
     p50_high: int
+    medians: tuple[int, ...]  # of the repetitions, in their order
 
 
 def combine(records: list[BenchRecord]) -> Figure:
@@ -54,7 +55,7 @@ def combine(records: list[BenchRecord]) -> Figure:
         **values,
     )
     medians = [record.p50 for record in records]
-    return Figure(record, len(records), min(medians), max(medians))
+    return Figure(record, len(records), min(medians), max(medians), tuple(medians))
 
 
 def differing(records: list[BenchRecord]) -> list[str]:

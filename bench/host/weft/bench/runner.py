@@ -221,6 +221,7 @@ class Runner:
                     "repetitions": figure.repetitions,
                     "p50_low": figure.p50_low,
                     "p50_high": figure.p50_high,
+                    "medians": list(figure.medians),
                     "pair": pair_of(figure.record),
                 }
                 for figure in figures
