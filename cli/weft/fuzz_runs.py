@@ -185,7 +185,8 @@ class _Told:
         self.made = 0
 
     def line(self, line: str) -> None:
-        self._last.append(line)
+        if not line.startswith("#"):
+            self._last.append(line)
         if status := STATUS.match(line):
             units, corpus, edges = int(status[1]), int(status[4]), int(status[3])
             self._status = (corpus, edges)

@@ -38,7 +38,7 @@ from weft.steps import Progress
 TARGETS = ("trace_reader_fuzz", "trace_guest_fuzz")
 GUEST_SHARE = 10  # one input of so many is a guest's memory
 INPUTS = 1_000_000
-SHARE_INPUTS = 100_000  # of one process: then its successor reads what the others have found
+SHARE_INPUTS = 250_000  # of one process: then its successor reads what the others have found
 BYTES_MAX = 1024
 INPUT_SECONDS = 10
 FAILURES = 10

@@ -159,6 +159,17 @@ def damage_area(offset: int, form: str, value: int):
     return change
 
 
+@pytest.mark.parametrize("hz", [1, 999_999, 10**12 + 1, (1 << 64) - 1])
+def test_a_damaged_clock_costs_the_nanoseconds_and_not_the_events(capture, hz):
+    """Found by fuzzing: what was captured then was refused by every reader."""
+    guest = GuestMemory()
+    for value in range(10):
+        guest.event(0, 1000 + value, value)
+    damage_area(24, "<Q", hz)(guest)
+    values, _, warnings = capture(guest)
+    assert values[0] == list(range(10)) and f"{hz} ticks a second" in warnings
+
+
 @pytest.mark.parametrize("change, words", [
     (damage_area(0, "<Q", 0), "no trace"),
     (damage_area(8, "<I", 1), "version 1"),

@@ -63,7 +63,7 @@ bool trace_file_check(struct trace_file *file, const void *data, size_t size,
     }
     if (header->record_size != TRACE_RECORD_SIZE || !header->cpu_count ||
         header->cpu_count > CAPTURE_CPUS_MAX || header->section_count > CAPTURE_SECTIONS_MAX ||
-        header->clock_hz > 1000000000000ull || (header->clock_hz && header->clock_hz < 1000000)) {
+        !clock_is_possible(header->clock_hz)) {
         return trace_fail(error, "the header is damaged");
     }
     if (header->file_size != size) {

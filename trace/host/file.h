@@ -50,6 +50,12 @@ struct capture_header {
     struct capture_section sections[];
 };
 
+/* Can clocks tick so often in a second? 0: not known. */
+static inline bool clock_is_possible(uint64_t hz)
+{
+    return !hz || (hz >= 1000000 && hz <= 1000000000000ull);
+}
+
 struct trace_file {
     const unsigned char *data;
     size_t size;

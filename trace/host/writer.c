@@ -103,6 +103,19 @@ static bool metadata_write(struct writer *writer, const char *path, struct trace
     return true;
 }
 
+/* A guest may have damaged the number. Then its events are still worth more than none. */
+static uint64_t clock_hz(const struct trace_area *area)
+{
+    if (clock_is_possible(area->clock_hz)) {
+        return area->clock_hz;
+    }
+    fprintf(stderr,
+            "weft-trace: warning: the guest's clock cannot have %" PRIu64 " ticks a second: times"
+            " are in ticks\n",
+            area->clock_hz);
+    return 0;
+}
+
 static void header_write(struct writer *writer)
 {
     struct capture_header *header = memory_new(writer->header_size);
@@ -111,7 +124,7 @@ static void header_write(struct writer *writer)
     header->header_size = (uint32_t)writer->header_size;
     header->record_size = TRACE_RECORD_SIZE;
     header->schema_hash = writer->area->schema_hash;
-    header->clock_hz = writer->area->clock_hz;
+    header->clock_hz = clock_hz(writer->area);
     header->cpu_count = writer->area->cpu_count;
     header->section_count = writer->section_count;
     header->file_size = writer->output->total;
