@@ -123,7 +123,8 @@ class FakeLauncher:
     reason: str = ""
     vary: bool = False  # every boot draws its own figures, as real parallelism does
     lost_events: int = 0
-    said: dict[Path, list[str]] = field(default_factory=dict)
+    kernel: str = "this one"
+    boots_left: int = 1 << 30  # then the user interrupts
     plans: list[BootPlan] = field(default_factory=list)
     prepared: list[bool] = field(default_factory=list)
 
@@ -133,10 +134,15 @@ class FakeLauncher:
     def prepare_baseline(self) -> str:
         return "linux-image-fake_1_amd64"
 
+    def identity(self, plan: BootPlan) -> str:
+        return self.kernel
+
     def settle(self, accel: str) -> str:
         return "tcg" if accel == "auto" else accel
 
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
+        if len(self.plans) == self.boots_left:
+            raise KeyboardInterrupt
         self.plans.append(plan)
         seed = len(self.plans) if self.vary else 1
         if plan.system == "linux":
@@ -147,8 +153,7 @@ class FakeLauncher:
         for line in lines:
             on_line(line)
         if plan.capture:
-            plan.capture.write_bytes(b"capture")
-            self.said[plan.capture] = lines
+            plan.capture.write_text("\n".join(lines))
         return BootOutcome(
             kind=self.kind,
             reason=self.reason,
@@ -171,7 +176,7 @@ class FakeLauncher:
 
     def latency(self, capture: Path) -> dict[str, Any]:
         """What the trace tool would say of the calls in the console: equal shares for each stage."""
-        records = [json.loads(line[6:]) for line in self.said[capture] if line.startswith("@weft ")]
+        records = [json.loads(line[6:]) for line in capture.read_text().splitlines() if line.startswith("@weft ")]
         paths = []
         for call in records:
             if "server_thread" in call.get("params", {}):

@@ -49,6 +49,7 @@ def test_every_file_is_there_and_the_parallel_run_is_the_main_timeline(tmp_path:
         "console-tcg.log",
         "command-icount.txt",
         "command-tcg.txt",
+        "boots.jsonl",
     }
     details = json.loads((tmp_path / "details.json").read_text())
     assert {run["accel"]: run["capture"] for run in details["runs"]} == {

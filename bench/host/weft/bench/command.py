@@ -31,6 +31,8 @@ from weft.bench.report import render
 from weft.bench.results import check_results, read_json, write_json
 from weft.bench.plan import Options, Plan
 from weft.bench.runner import Runner
+from weft.bench.store import NAME as STORE_NAME
+from weft.bench.store import Store
 from weft.bench.stages import collect
 from weft.failure import Failure
 from weft.paths import OUT, ROOT
@@ -110,6 +112,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter for the guest"
     )
+    parser.add_argument("--fresh", action="store_true", help="forget the boots of a run that was interrupted")
     parser.add_argument("--list", action="store_true", help="list the suites and their benchmarks")
     parser.add_argument(
         "--report-only", action="store_true", help="make report.html again from the files in --out"
@@ -190,7 +193,7 @@ def _bench(
         launcher.prepare(trace=compiled_in)
     package = launcher.prepare_baseline() if options.baseline else ""
     earlier = _earlier_seconds(options.out)
-    _make_room(options.out)
+    store = _make_room(options.out, options.fresh)
     settled = Options(
         out=options.out,
         modes=modes,
@@ -206,14 +209,18 @@ def _bench(
     environment = describe_host()
     plan = Plan(settled, suite, catalogue)
     progress = Progress(plan.steps(earlier.get), sys.stderr, time.monotonic)
-    results, details = Runner(settled, suite, plan, launcher, progress).run()
+    results, details = Runner(settled, suite, plan, launcher, progress, store).run()
     details |= {
         "directory": shown(options.out),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "environment": environment,
         "invocation": shlex.join(["./weft", "bench", *arguments]),
     }
-    _evaluate(details, launcher, options.out)
+    try:
+        _evaluate(details, launcher, options.out)
+    except BenchError:
+        store.forget()  # measured anew the next time, not found wanting again
+        raise
     if suite.stream:
         _count_streams(details, launcher, options.out)
     if suite.cost:
@@ -232,14 +239,20 @@ def _earlier_seconds(out: Path) -> dict[str, float]:
         return {}
 
 
-def _make_room(out: Path) -> None:
+def _make_room(out: Path, fresh: bool) -> Store:
+    """Removes what an earlier run left, but for the boots of one that did not come to its end."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        store = Store.open(out / STORE_NAME, fresh or (out / "results.json").exists())
         for path in out.iterdir():
-            if OURS.fullmatch(path.name) and path.is_file():
+            if OURS.fullmatch(path.name) and path.is_file() and path.name not in store.files:
                 path.unlink()
     except OSError as error:
         raise BenchError(f"cannot write to {out}: {error.strerror}") from error
+    if len(store):
+        print(f"going on with a run that was interrupted ({len(store)} boots are there; --fresh begins anew)",
+              file=sys.stderr, flush=True)  # fmt: skip
+    return store
 
 
 def _evaluate(details: dict[str, Any], launcher: Launcher, out: Path) -> None:

@@ -25,6 +25,7 @@ HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 | `trace.weft`, `trace.pftrace` | the capture and the timeline of the parallel run |
 | `trace-icount.weft`, `trace-icount.pftrace` | the same for the deterministic run |
 | `console-<mode>.log`, `command-<mode>.txt` | what the guest printed, and the QEMU command |
+| `boots.jsonl` | what each boot said, a line each: a run that was interrupted (Ctrl-C, kill, power) goes on from there when it is started again |
 
 The timeline that has the plain name is that of the parallel run (kvm before tcg before icount),
 because there CPUs really run at the same time; in icount mode they take turns.

@@ -11,6 +11,7 @@ A boot never raises for what the guest did: the outcome says it in `kind` ("ok",
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import signal
@@ -82,6 +83,9 @@ class Launcher(Protocol):
     def settle(self, accel: str) -> str:
         """Turns "auto" into a mode that works here."""
 
+    def identity(self, plan: BootPlan) -> str:
+        """What will be booted, so that a change of it can be told."""
+
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots, waits for the end, takes the capture."""
 
@@ -106,6 +110,7 @@ class QemuLauncher:
 
     def __init__(self) -> None:
         self._kernels: dict[bool, Path] = {}
+        self._digests: dict[Path | None, str] = {}
         self._image: Path | None = None
         self._tool: Path | None = None
         self._linux: linux.LinuxSystem | None = None
@@ -126,10 +131,24 @@ class QemuLauncher:
         """Turns "auto" into kvm where a probe boot shows that it is worth having, else into tcg."""
         return resolve_accel(accel, BUILD / "kvm-probe.json")
 
+    def _files(self, plan: BootPlan) -> tuple[Path, Path | None]:
+        if plan.system == "linux":
+            assert self._linux is not None
+            return self._linux.kernel, self._linux.image
+        return self._kernels[plan.trace], self._image
+
+    def identity(self, plan: BootPlan) -> str:
+        """Of kernel, boot image and QEMU."""
+        parts = [qemu_version()]
+        for path in self._files(plan):
+            if path not in self._digests:
+                self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+            parts.append(self._digests[path])
+        return " ".join(parts)
+
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots and waits. A capture is taken of guests that failed as well, if there is one."""
-        baseline = self._linux if plan.system == "linux" else None
-        kernel, image = (baseline.kernel, baseline.image) if baseline else (self._kernels[plan.trace], self._image)
+        kernel, image = self._files(plan)
         try:
             config = MachineConfig(
                 kernel=kernel,

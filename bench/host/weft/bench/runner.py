@@ -6,7 +6,8 @@
 Order: repetitions are interleaved (icount, tcg, icount, tcg, ...; with a baseline Weft and Linux by
 turns), so that a change of the host's load meets all alike. The capture is taken in the last
 repetition. Each boot leaves its console and its QEMU command in the output directory, whether it
-went well or not, before anything about it is judged.
+went well or not, before anything about it is judged. One that went well is kept in the store: a run that
+was interrupted, or failed later, takes it from there (store.py).
 
 A boot is a failure when the guest does not end with status 0, says something unreadable, or does
 not deliver every benchmark of the suite. In icount mode repetitions of Weft that differ are a failure
@@ -28,6 +29,7 @@ from weft.bench.launcher import BootOutcome, BootPlan, Launcher
 from weft.bench.plan import Options, Plan, Point
 from weft.bench.progress import Progress
 from weft.bench.records import BenchRecord, RecordCollector
+from weft.bench.store import Store, key_of
 from weft.bench.results import DETAILS_SCHEMA, RESULTS_SCHEMA, result_entry
 
 CONSOLE_TAIL = 15
@@ -48,13 +50,14 @@ class Runner:
     """See the module."""
 
     def __init__(
-        self, options: Options, suite: Suite, plan: Plan, launcher: Launcher, progress: Progress
+        self, options: Options, suite: Suite, plan: Plan, launcher: Launcher, progress: Progress, store: Store
     ) -> None:
         self._options = options
         self._suite = suite
         self._plan = plan
         self._launcher = launcher
         self._progress = progress
+        self._store = store
         self._boots: dict[tuple[Point, str], list[Boot]] = {}
 
     def run(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -107,20 +110,28 @@ class Runner:
             system=system,
         )
         collector = RecordCollector()
-        self._progress.begin("booting")
 
         def on_line(line: str) -> None:
             data = collector.feed(line)
             if data and data.get("record") == "bench":
                 self._progress.tick(str(data.get("name")))
 
-        load = os.getloadavg()[0]
-        outcome = self._launcher.boot(plan, on_line)
+        key = key_of(plan, repetition, self._launcher.identity(plan))
+        kept = self._store.find(key)
+        self._progress.begin("there already" if kept else "booting")
+        outcome, load = kept or (None, os.getloadavg()[0])
+        if outcome is None:
+            outcome = self._launcher.boot(plan, on_line)
+        else:
+            for line in outcome.console:
+                collector.feed(line)
         console_file = self._options.out / f"console-{suffix}.log"
         console_file.write_text("".join(f"{line}\n" for line in outcome.console), encoding="utf-8")
         (self._options.out / f"command-{suffix}.txt").write_text(outcome.command + "\n", encoding="utf-8")
         boot = Boot(outcome, collector, console_file, round(load, 2))
         self._judge(point, system, boot)
+        if not kept:
+            self._store.add(key, outcome, load, plan.capture)
         return boot
 
     def _judge(self, point: Point, system: str, boot: Boot) -> None:
