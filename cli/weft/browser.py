@@ -116,20 +116,24 @@ class Browser:
         return page
 
     def call(
-        self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None
+        self,
+        method: str,
+        parameters: dict[str, Any] | None = None,
+        session: str | None = None,
+        seconds: float = SECONDS,
     ) -> dict[str, Any]:
-        """One command of the protocol and its answer."""
+        """One command of the protocol and its answer, which may take so long."""
         self._next += 1
         message = {"id": self._next, "method": method, "params": parameters or {}}
         if session:
             message["sessionId"] = session
         os.write(self._out, json.dumps(message).encode() + b"\0")
-        for answer in self._messages(time.monotonic() + SECONDS):
+        for answer in self._messages(time.monotonic() + seconds):
             if answer.get("id") == message["id"]:
                 if "error" in answer:
                     raise BrowserError(f"{method}: {answer['error'].get('message')}")
                 return dict(answer["result"])
-        raise BrowserError(f"{method}: no answer within {SECONDS:g} s")
+        raise BrowserError(f"{method}: no answer within {seconds:g} s")
 
     def _messages(self, deadline: float) -> Iterator[dict[str, Any]]:
         """Messages as they come, until the deadline; events go to their pages on the way."""
@@ -159,8 +163,10 @@ class Page:
         self._browser = browser
         self._session = session
 
-    def call(self, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
-        return self._browser.call(method, parameters, self._session)
+    def call(
+        self, method: str, parameters: dict[str, Any] | None = None, seconds: float = SECONDS
+    ) -> dict[str, Any]:
+        return self._browser.call(method, parameters, self._session, seconds)
 
     def take(self, method: str, parameters: dict[str, Any]) -> None:
         """Remember what the page says about itself."""
@@ -177,11 +183,12 @@ class Page:
             entry = parameters["entry"]
             self.complaints.append(f"{entry['text']} {entry.get('url', '')}".strip())
 
-    def evaluate(self, expression: str) -> Any:
+    def evaluate(self, expression: str, seconds: float = SECONDS) -> Any:
         """The value of a JavaScript expression (a promise's, when it is one)."""
         answer = self.call(
             "Runtime.evaluate",
             {"expression": expression, "returnByValue": True, "awaitPromise": True},
+            seconds,
         )
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
@@ -198,7 +205,7 @@ class Page:
             " if (value || performance.now() > end) done(value); else setTimeout(look, 50); };"
             " look(); })" % (milliseconds, expression)
         )
-        value = self.evaluate(waiting)
+        value = self.evaluate(waiting, seconds + SECONDS)
         if not value:
             raise BrowserError(f"not true within {seconds:g} s: {expression}")
         return value

@@ -22,9 +22,10 @@ INDEX = """<!doctype html>
 <style>
 html, body, #timeline_main { height: 100%; margin: 0; }
 html, body, :root { --track-shell-width: 210px !important; }
-.track-shell { position: relative; background: #fff; }
+.track-shell { position: relative; }
 .track-shell::before {
-    content: attr(data-name); position: absolute; left: 8px; top: 3px; width: 194px; color: #222;
+    content: attr(data-name); position: absolute; left: 0; top: 0; width: 210px; height: var(--height);
+    padding: 3px 4px 0 8px; box-sizing: border-box; color: #222; background: #fff;
     font: 12px/18px sans-serif; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
 }
 </style>
@@ -65,6 +66,7 @@ function showLabels() {
         if (track && box.dataset.name !== trackLabel(track)) {
             box.dataset.name = box.title = trackLabel(track);
         }
+        box.style.setProperty("--height", `${box.parentElement.clientHeight}px`);
     }
 }
 setInterval(showLabels, 200);

@@ -99,7 +99,7 @@ def _picture(page: Page, picture: Path, wish: Wish) -> None:
     page.evaluate(ZOOM % (begin, end))
     if chosen:
         _draw_arrows(page, begin, end, chosen)
-    page.wait_for(QUIET)
+    page.wait_for(QUIET, LOAD_SECONDS)
     page.evaluate(DRAWN)
     clip = None
     if chosen:
