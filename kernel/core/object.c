@@ -26,6 +26,7 @@ void object_init(struct object *object, const struct object_class *class, cpu_t 
     object->visitor.mail.id = object->id;
     if (payer != NULL) {
         payer->objects++;
+        process_tell_memory(payer);
     }
 }
 

@@ -306,8 +306,14 @@ static void process_gone_check(struct process *process)
     mail_send_for(&process->object.visitor.mail, percpu(id), TRACE_TRAVEL_DESTROY, slabs_piece);
 }
 
+void process_tell_memory(const struct process *process)
+{
+    trace_memory(process->object.id, (uint32_t)process->pool.free_pages);
+}
+
 void process_object_gone(struct process *process)
 {
     process->objects--;
+    process_tell_memory(process);
     process_gone_check(process);
 }

@@ -55,6 +55,7 @@ static status_t process_joins(struct thread *caller, struct object *object)
     process->watcher_bits = caller->second.badge;
     caller->second.object = NULL;
     process_join(process);
+    process_tell_memory(process);
     return thread_collect(caller, 0, STATUS_OK);
 }
 
@@ -75,6 +76,7 @@ static status_t process_grow(struct thread *caller, struct process *creator)
     if (process->quota < wanted) {
         return moved > 0 ? STATUS_AGAIN : STATUS_NO_MEMORY;
     }
+    process_tell_memory(creator);
     return invoke_continue(caller, &process->object, process_joins, TRACE_TRAVEL_REMOTE_CALL);
 }
 

@@ -212,13 +212,16 @@ status_t sys_trace_user(uint64_t kind, uint64_t name, uint64_t value)
 {
     _Static_assert(TRACE_EVENT_USER_BEGIN == TRACE_EVENT_USER_INSTANT + TRACE_KIND_BEGIN &&
                        TRACE_EVENT_USER_END == TRACE_EVENT_USER_INSTANT + TRACE_KIND_END &&
-                       TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER,
+                       TRACE_EVENT_USER_COUNTER == TRACE_EVENT_USER_INSTANT + TRACE_KIND_COUNTER &&
+                       TRACE_EVENT_USER_FLOW_OUT ==
+                           TRACE_EVENT_USER_INSTANT + TRACE_KIND_FLOW_OUT &&
+                       TRACE_EVENT_USER_FLOW_IN == TRACE_EVENT_USER_INSTANT + TRACE_KIND_FLOW_IN,
                    "the kinds count from the first user event on");
 
     if (unlikely(self_check() != STATUS_OK)) {
         return STATUS_BAD_HANDLE;
     }
-    if (unlikely(kind > TRACE_KIND_COUNTER)) {
+    if (unlikely(kind > TRACE_KIND_FLOW_IN)) {
         return STATUS_BAD_ARGUMENT;
     }
     TRACE_EMIT(TRACE_CATEGORY_USER, (uint8_t)(TRACE_EVENT_USER_INSTANT + kind), 0, (uint32_t)name,

@@ -119,6 +119,7 @@ status_t do_memory_create(struct thread *caller, struct object *object)
         return status;
     }
     caller->second.object = NULL;
+    process_tell_memory((struct process *)object);
     return cap_publish(caller, &memory->object,
                        RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE | RIGHT_COPY);
 }

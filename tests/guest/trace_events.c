@@ -42,8 +42,10 @@ static void say_something(void *argument)
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_INSTANT, STRING_MARK, cpu));
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_COUNTER, STRING_LOAD, cpu));
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_COUNTER, STRING_LOAD, -cpu));
+    EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_FLOW_OUT, STRING_MARK, cpu));
+    EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_FLOW_IN, STRING_MARK, cpu));
     EXPECT_STATUS(STATUS_OK, weft_trace_user(TRACE_KIND_END, STRING_WORK, cpu));
-    EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_trace_user(4, STRING_WORK, cpu));
+    EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_trace_user(6, STRING_WORK, cpu));
     EXPECT_STATUS(STATUS_BAD_ARGUMENT, weft_trace_user(~0ull, STRING_WORK, cpu));
     EXPECT_STATUS(STATUS_BAD_HANDLE, weft_cap_delete(0)); /* an exit with an error */
 }
@@ -61,7 +63,7 @@ static void on_every_cpu(weft_thread_function *function)
 }
 
 TEST(programs_write_their_own_events,
-     "slices, marks and counters of every CPU, with all system calls")
+     "slices, marks, counters and arrows of every CPU, with all system calls")
 {
     if (!set_mask(TRACE_CATEGORIES_ALL)) {
         SKIP("this kernel was built without tracing");

@@ -189,6 +189,50 @@ def test_faults_and_ends_are_shown(convert, trace_processor):
     assert ends == [("ping",)]
 
 
+def test_a_process_that_follows_one_of_its_name_is_a_restart(convert, trace_processor):
+    story = Story()
+    story.at(0, "process_exit", cause="fault", process=stories.SERVER, status=14)
+    for process, name in ((7, "server"), (8, "other")):
+        story.at(0, "process_create", process=process, parent=1)
+        story.capture.name("process", process, name, time=story.now)
+    rows, = trace_processor(convert(story), [
+        "select p.name, s.name from slice s join process_track k on k.id = s.track_id"
+        " join process p using (upid) where s.name like 'process %' and s.ts > 1000 order by s.ts"])
+    assert rows == [("server", "process faulted"), ("server", "process restarted"),
+                    ("other", "process created")]
+
+
+def test_memory_is_a_counter_of_its_process(convert, trace_processor):
+    story = Story()
+    for pages in (16, 9):
+        story.at(0, "memory", process=stories.SERVER, free=pages)
+    rows, = trace_processor(convert(story), [
+        "select p.name, k.name, k.unit, c.value from counter c join process_counter_track k"
+        " on k.id = c.track_id join process p using (upid) order by c.ts"])
+    assert rows == [("server", "free memory", "bytes", 65536.0),
+                    ("server", "free memory", "bytes", 36864.0)]
+
+
+def test_arrows_of_programs_join_what_has_the_same_number(convert, trace_processor):
+    """Also when a number is used again, and when one end is missing."""
+    story = Story()
+    story.at(1, "wakeup", priority=30, thread=PONG, cause=PING)
+    story.at(1, "switch", state="runnable", previous=Capture.idle(1), next=PONG)
+    for _ in range(2):
+        story.at(0, "user_flow_out", name=2, value=7)
+        story.at(0, "user_flow_out", name=2, value=8)
+        story.at(1, "user_flow_in", name=2, value=7)
+    story.at(1, "user_flow_in", name=2, value=9)
+    trace = convert(story)
+    rows, = trace_processor(trace, [
+        "select bt.name, et.name, e.ts - b.ts, bk.name from flow join slice b on b.id = slice_out"
+        " join slice e on e.id = slice_in"
+        " join thread_track bk on bk.id = b.track_id join thread bt on bt.utid = bk.utid"
+        " join thread_track ek on ek.id = e.track_id join thread et on et.utid = ek.utid"])
+    assert rows == [("ping", "pong", 200, "user")] * 2
+    assert trace_problems(trace, trace_processor) == []
+
+
 def test_interrupts_and_doorbells_are_shown(convert, trace_processor):
     story = Story()
     stories.cross_call(story)
@@ -322,7 +366,7 @@ def test_categories_that_were_off_leave_no_error(convert, trace_processor):
         story.at(cpu, "mask", mask=0)
     story.now += 1000
     for cpu in (0, 1):
-        story.at(cpu, "mask", mask=0x7F)
+        story.at(cpu, "mask", mask=0xFF)
     story.at(0, "switch", state="runnable", previous=stories.PANG, next=PING)
     stories.cross_call(story)
     assert trace_problems(convert(story), trace_processor) == []

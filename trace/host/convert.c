@@ -83,7 +83,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_SYSCALL_EXIT:
         syscall_event(convert, event, change->thread);
         break;
-    case TRACE_EVENT_USER_INSTANT ... TRACE_EVENT_USER_COUNTER:
+    case TRACE_EVENT_USER_INSTANT ... TRACE_EVENT_USER_FLOW_IN:
         user_event(convert, event, change->thread);
         break;
     case TRACE_EVENT_THREAD_CREATE ... TRACE_EVENT_THREAD_IDLE:
@@ -93,6 +93,9 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
     case TRACE_EVENT_MIGRATE:
     case TRACE_EVENT_BUDGET_OUT ... TRACE_EVENT_SCHEDULE:
         life_event(convert, event);
+        break;
+    case TRACE_EVENT_MEMORY:
+        memory_event(convert, event);
         break;
     default:
         other_event(convert, event, change->thread);
@@ -164,6 +167,8 @@ static void convert_free(struct convert *convert)
     id_table_free(&convert->counter_described);
     id_table_free(&convert->interned);
     id_table_free(&convert->name_known);
+    id_table_free(&convert->user_flows);
+    id_table_free(&convert->ended);
     free(convert->name_text);
     free(convert->name_start);
     model_free(&convert->model);

@@ -191,7 +191,10 @@ struct convert {
     size_t *name_start;         /* where each begins */
     size_t name_text_used, name_text_capacity, name_start_capacity;
     uint32_t name_count;
-    bool lost;        /* records are missing somewhere */
+    bool lost;             /* records are missing somewhere */
+    struct id_table ended; /* services of which a process has ended, see service_key() */
+    struct id_table
+        user_flows;   /* number that a program gave an arrow -> ours, while it is under way */
     uint64_t signals; /* so far, for their flows */
     uint64_t start;   /* time of the first event */
     uint64_t end;     /* time of the last one */
@@ -199,7 +202,7 @@ struct convert {
 
 /* convert_tracks.c */
 /* Arrows: the low bits of an id say of what, so that ids stay small. */
-enum flow_kind { FLOW_CALL, FLOW_REPLY, FLOW_SAVE, FLOW_TRAVEL, FLOW_SIGNAL };
+enum flow_kind { FLOW_CALL, FLOW_REPLY, FLOW_SAVE, FLOW_TRAVEL, FLOW_SIGNAL, FLOW_USER };
 static inline uint64_t flow_id(enum flow_kind kind, uint64_t serial)
 {
     return serial << 3 | kind;
@@ -216,6 +219,7 @@ uint64_t process_track(struct convert *convert, uint32_t process);
 uint64_t cpu_track(struct convert *convert, uint32_t cpu, enum track_kind kind);
 uint64_t device_track(struct convert *convert, uint32_t interrupt);
 uint64_t capture_track(struct convert *convert);
+#define COUNTER_MEMORY UINT32_MAX /* instead of a string: free memory */
 uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t string,
                        const char *name);
 
@@ -264,6 +268,7 @@ enum word {
     WORD_PROCESS_FAULT,
     WORD_PROCESS_KILLED,
     WORD_PROCESS_CREATE,
+    WORD_PROCESS_RESTART,
     WORD_TIMER,
     WORD_MASK,
     WORD_SUSPENDED,
@@ -336,4 +341,5 @@ void run_queue_switched(struct convert *convert, const struct trace_event *event
 void mailbox_depth(struct convert *convert, const struct trace_event *event,
                    struct track_event *instant);
 void lost_event(struct convert *convert, const struct trace_event *event);
+void memory_event(struct convert *convert, const struct trace_event *event);
 void lost_close(struct convert *convert, uint32_t cpu, uint64_t time);

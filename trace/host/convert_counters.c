@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counters of the CPUs, and the marks where their events were lost.
+ * Counters of CPUs and of processes' memory, and the marks where events were lost.
  *
  * Run queue: the threads that are ready on a CPU and do not run. A thread enters when it is woken or
  * preempted, and leaves when it runs, or may run no more. Where it stands is kept with the thread, so
@@ -89,6 +89,20 @@ void mailbox_depth(struct convert *convert, const struct trace_event *event,
     }
     instant->extra_track = cpu_track(convert, cpu, TRACK_DEPTH);
     instant->extra_value = state->depth > 0 ? state->depth : 0;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+void memory_event(struct convert *convert, const struct trace_event *event)
+{
+    struct track_event value = {
+        .time = event->time,
+        .track = counter_track(convert, event_a(event), COUNTER_MEMORY, "free memory"),
+        .type = TRACK_VALUE,
+        .value = (int64_t)event_b(event) << 12,
+    };
+
+    track_write(convert, &value);
 }
 
 /* ---- gaps -------------------------------------------------------------------------------------- */

@@ -17,6 +17,19 @@ static void instant_write(struct convert *convert, struct track_event *instant, 
     track_write(convert, instant);
 }
 
+/* Processes of one parent with one name are the same service, one after the other. */
+static uint64_t service_key(struct convert *convert, uint32_t id)
+{
+    const struct process_name *process =
+        &convert->names.processes[names_process(&convert->names, id)];
+    uint64_t key = 0xcbf29ce484222325ull ^ process->parent;
+
+    for (const char *at = process->name; *at; at++) {
+        key = (key ^ (uint8_t)*at) * 0x100000001b3ull;
+    }
+    return key;
+}
+
 static void process_exit(struct convert *convert, const struct trace_event *event)
 {
     static const enum word causes[] = {WORD_PROCESS_EXIT, WORD_PROCESS_FAULT, WORD_PROCESS_KILLED};
@@ -26,6 +39,7 @@ static void process_exit(struct convert *convert, const struct trace_event *even
         .notes = {{.name = NOTE_STATUS, .value = (uint64_t)(int64_t)(int32_t)event_b(event)}},
     };
 
+    id_table_put(&convert->ended, service_key(convert, event_a(event)), 0);
     instant_write(convert, &instant, event->time);
 }
 
@@ -52,9 +66,10 @@ static void thread_exit(struct convert *convert, const struct trace_event *event
 
 static void process_create(struct convert *convert, const struct trace_event *event)
 {
+    bool again = id_table_get(&convert->ended, service_key(convert, event_a(event))) != ID_NONE;
     struct track_event instant = {
         .track = process_track(convert, event_a(event)),
-        .name = word(WORD_PROCESS_CREATE),
+        .name = word(again ? WORD_PROCESS_RESTART : WORD_PROCESS_CREATE),
     };
 
     instant_write(convert, &instant, event->time);

@@ -66,6 +66,7 @@ static const char *const words[] = {
     [WORD_PROCESS_FAULT] = "process faulted",
     [WORD_PROCESS_KILLED] = "process killed",
     [WORD_PROCESS_CREATE] = "process created",
+    [WORD_PROCESS_RESTART] = "process restarted",
     [WORD_TIMER] = "timer",
     [WORD_SUSPENDED] = "suspended",
     [WORD_PENDING] = "held for its driver",

@@ -10,6 +10,7 @@
 
 #include "weft/trace_events.h"
 
+#define UNIT_BYTES 3u
 #define UNKNOWN_PROCESS 0x7fffffffu /* pid for threads whose process is not known */
 
 /* ---- processes and threads --------------------------------------------------------------------- */
@@ -83,7 +84,7 @@ struct descriptor {
     const char *name;
     uint32_t pid, tid;        /* a track of this thread or process */
     const char *process_name; /* of a process: for readers that do not know the process tree */
-    bool counter;
+    bool counter, bytes;      /* a counter, of bytes */
 };
 
 static void descriptor_write(struct convert *convert, const struct descriptor *descriptor)
@@ -109,7 +110,8 @@ static void descriptor_write(struct convert *convert, const struct descriptor *d
     }
     if (descriptor->counter) {
         inner = proto_open(at, 8);
-        at = proto_close(inner, inner);
+        at = descriptor->bytes ? proto_uint(inner, 3, UNIT_BYTES) : inner;
+        at = proto_close(inner, at);
     }
     at = proto_close(content, at);
     packet_write(convert, packet, (size_t)(at - packet));
@@ -198,7 +200,8 @@ uint64_t counter_track(struct convert *convert, uint32_t process, uint32_t strin
 {
     uint64_t key = (uint64_t)process << 32 | string;
     uint32_t number = id_table_get(&convert->counter_described, key);
-    struct descriptor descriptor = {.name = name, .counter = true};
+    struct descriptor descriptor = {
+        .name = name, .counter = true, .bytes = string == COUNTER_MEMORY};
 
     if (number != ID_NONE) {
         return track_id(TRACK_COUNTER, number);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What threads say and do by themselves: user slices, marks and counters, system calls and faults. User slices and system calls have tracks of their own below the thread's, because they do
- * not nest with calls and services (a server replies and receives inside one system call) nor with
- * each other (a user slice begins inside the system call that records it).
+ * What threads say and do by themselves: user slices, marks, counters and arrows, system calls and faults.
+ * User slices and system calls have tracks of their own below the thread's, because they do not nest with
+ * calls and services (a server replies and receives inside one system call) nor with each other (a user
+ * slice begins inside the system call that records it).
  */
 #include "convert.h"
 
@@ -36,6 +37,22 @@ static void user_counter(struct convert *convert, const struct trace_event *even
     track_write(convert, &value);
 }
 
+/* The value is the arrow's number, which may be used again when the arrow has arrived. */
+static void user_flow(struct convert *convert, const struct trace_event *event,
+                      struct track_event *mark)
+{
+    uint32_t number = event_b(event), flow = id_table_get(&convert->user_flows, number);
+
+    if (event->id == TRACE_EVENT_USER_FLOW_OUT) {
+        flow = (uint32_t)++convert->signals;
+        id_table_put(&convert->user_flows, number, flow);
+        mark->flows[0] = flow_id(FLOW_USER, flow);
+    } else if (flow != ID_NONE) {
+        id_table_remove(&convert->user_flows, number);
+        mark->ends[0] = flow_id(FLOW_USER, flow);
+    }
+}
+
 void user_event(struct convert *convert, const struct trace_event *event, uint32_t thread)
 {
     struct track_event mark = {
@@ -65,7 +82,9 @@ void user_event(struct convert *convert, const struct trace_event *event, uint32
     } else {
         mark.name = string_name(convert, process, event_a(event));
         mark.type = TRACK_INSTANT;
-        if (event->id == TRACE_EVENT_USER_BEGIN) {
+        if (event->id >= TRACE_EVENT_USER_FLOW_OUT) {
+            user_flow(convert, event, &mark);
+        } else if (event->id == TRACE_EVENT_USER_BEGIN) {
             if (state->user_depth == USER_DEPTH_MAX) {
                 return;
             }

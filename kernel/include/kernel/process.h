@@ -95,6 +95,9 @@ void process_thread_dead(struct process *process, struct thread *thread);
 /* Something that kept the ending waiting is over (`pending` was counted down). The process's CPU. */
 void process_check_end(struct process *process);
 
+/* Says in the trace what memory the process has left. The process's CPU. */
+void process_tell_memory(const struct process *process);
+
 /* One object that the process paid for is gone and its memory is back. The process's CPU. */
 void process_object_gone(struct process *process);
 
