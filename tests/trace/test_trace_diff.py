@@ -73,13 +73,50 @@ def test_the_rank_sum_is_right(tool, tmp_path):
 
 def test_a_delay_changes_what_waits_for_the_cpu(tool, tmp_path):
     rows = distributions(tool, calls(tmp_path / "a.weft", 1), calls(tmp_path / "b.weft", 1, hits=200))
-    assert {"client/ping -> server/pong cross dispatch", "server/pong waits for a CPU",
-            "server/intruder waits for a CPU"} <= changed(rows)
+    assert {"client/ping -> server/pong cross dispatch", "server/pong waits for a CPU"} <= changed(rows)
+    assert {name for name, row in rows.items() if row["only"]} == {"server/intruder waits for a CPU"}
+    assert rows["server/intruder waits for a CPU"]["only"] == "b"
     counters = {row["name"]: row for row in
                 tool.json("diff", tmp_path / "a.weft", tmp_path / "b.weft")["counters"]}
     assert counters["server/intruder running (ns)"]["a"] == 0
     assert counters["server/intruder running (ns)"]["b"] == 200 * 5000
     assert counters["events ipc_call"]["a"] == counters["events ipc_call"]["b"] == 400
+
+
+def test_what_only_one_has_is_told_apart(tool, tmp_path):
+    story = Story()
+    for _ in range(10):
+        stories.cross_call(story)
+    a = story.capture.write(tmp_path / "a.weft")
+    for _ in range(5):
+        stories.direct_call(story)
+    b = story.capture.write(tmp_path / "b.weft")
+    rows = distributions(tool, a, b)
+    assert {row["only"] for name, row in rows.items() if " direct " in name} == {"b"}
+    assert {row["only"] for name, row in rows.items() if " cross " in name} == {None}
+    assert changed(rows) == set()
+    for first, second, side in ((a, b, "B"), (b, a, "A")):
+        text = tool.ok("diff", first, second)
+        _, _, only = text.partition(f"only in {side}\n")
+        assert only.splitlines()[0].split() == "client/ping -> server/pang direct round trip 5".split()
+        assert "direct service" not in text and f"only in {'AB'[side == 'A']}" not in text
+
+
+def test_counters_of_programs_are_compared(tool, tmp_path):
+    def counting(path: Path, seed: int, more: int) -> Path:
+        source = random.Random(seed)
+        story = Story()
+        for _ in range(200):
+            story.at(0, "user_counter", name=stories.COUNTER_NAME, value=source.randrange(-50, 50) + more)
+        return story.capture.write(path)
+
+    a, b = counting(tmp_path / "a.weft", 1, 0), counting(tmp_path / "b.weft", 2, 30)
+    rows = distributions(tool, a, b)
+    assert changed(rows) == {"client counts progress"}
+    row = rows["client counts progress"]
+    assert (row["a"]["n"], row["b"]["n"]) == (200, 200) and row["a"]["min"] < 0
+    assert 20 <= row["b"]["p50"] - row["a"]["p50"] <= 40
+    assert changed(distributions(tool, a, counting(tmp_path / "c.weft", 3, 0))) == set()
 
 
 def test_text_shows_what_changed_only(tool, tmp_path):

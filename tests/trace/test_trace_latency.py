@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import math
 import random
+import statistics
 
 import pytest
 import stories
@@ -115,8 +117,8 @@ def test_percentiles_are_exact_and_stages_sum_to_round_trips(tool, tmp_path, hz)
 
 def test_text_shows_the_same_paths(tool, tmp_path):
     text = tool.ok("latency", stories.whole(3).capture.write(tmp_path / "a.weft"))
-    assert "ping -> pong, endpoint 20, cross, n = 3" in text
-    assert "ping -> pang, endpoint 21, direct, n = 12" in text  # with those answered by pong
+    assert "ping (10) -> pong (11), endpoint 20, cross, n = 3" in text
+    assert "ping (10) -> pang (12), endpoint 21, direct, n = 12" in text  # with those answered by pong
 
 
 def test_one_way_messages_are_no_round_trips(tool, tmp_path):
@@ -243,20 +245,56 @@ def test_many_different_values_are_kept_with_a_known_precision(tool, tmp_path):
         assert exact <= row[name] <= exact * (1 + 1 / 512)
 
 
-def test_percentiles_are_written_for_hdr_plots(tool, tmp_path):
-    story = stories.whole(50)
+def hgrm(values: list[int]) -> list[tuple[float, ...]]:
+    """The lines of HdrHistogram's percentile output, from its definition: levels from 0 % on, each a fifth
+    of the way to half of what is left further; for each the lowest recorded value at which it is reached,
+    and the number of values up to that; at last 100 %."""
+    values = sorted(values)
+    lines: list[tuple[float, ...]] = []
+    level, count = 0.0, 0
+    while count < len(values):
+        value = next(value for value in values
+                     if 100.0 * sum(other <= value for other in values) / len(values) >= level)
+        count = sum(other <= value for other in values)
+        lines.append((value, level / 100, count, 1 / (1 - level / 100)))
+        level += 100.0 / (5 * 2 ** (int(math.log(100.0 / (100.0 - level)) / math.log(2)) + 1))
+    return [*lines, (values[-1], 1.0, len(values))]
+
+
+@pytest.mark.parametrize("spread", [0, 1, 40, 100_000])
+def test_percentiles_are_written_in_the_form_of_hdr_histogram(tool, tmp_path, spread):
+    random.seed(spread)
+    story = Story()
+    trips = []
+    for _ in range(250):
+        extra = random.randrange(spread + 1)
+        stories.cross_call(story, service=700 + extra)
+        trips.append(2200 + extra)
     path = story.capture.write(tmp_path / "a.weft")
+    tool.ok("latency", path, "--hgrm", tmp_path / "plots")
+    (file,) = (tmp_path / "plots").iterdir()
+    assert file.name == "1-ping-pong-cross.hgrm"
+    head, empty, *lines = file.read_text().splitlines()
+    assert (head, empty) == ("       Value     Percentile TotalCount 1/(1-Percentile)", "")
+    expected = []
+    for row in hgrm(trips):
+        text = f"{row[0]:12.3f} {row[1]:2.12f} {row[2]:10d}"
+        expected.append(text + (f" {row[3]:14.2f}" if len(row) == 4 else ""))
+    assert lines[:-3] == expected
+    mean, deviation = statistics.fmean(trips), statistics.pstdev(trips)
+    assert lines[-3] == f"#[Mean    = {mean:12.3f}, StdDeviation   = {deviation:12.3f}]"
+    assert lines[-2] == f"#[Max     = {max(trips):12.3f}, Total count    = {250:12d}]"
+    assert lines[-1].startswith("#[Buckets = ") and ", SubBuckets     = " in lines[-1]
+
+
+def test_there_is_a_percentile_file_for_each_path(tool, tmp_path):
+    path = stories.whole(50).capture.write(tmp_path / "a.weft")
     result = json.loads(tool.ok("latency", path, "--json", "--hgrm", tmp_path / "plots"))
     files = sorted((tmp_path / "plots").iterdir())
     assert len(files) == len(result["paths"]) + len(result["sends"])
     assert files[0].name == "1-ping-pang-direct.hgrm"
-    lines = files[0].read_text().splitlines()
-    assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
-    rows = [list(map(float, line.split())) for line in lines[2:] if not line.startswith("#")]
-    assert rows[-1][:3] == [result["paths"][0]["max"], 1.0, result["paths"][0]["n"]]
-    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
-    total = next(line for line in lines if line.startswith("#[Max"))
-    assert total.split("Total count")[1].strip(" =]") == str(result["paths"][0]["n"])
+    last = [line for line in files[0].read_text().splitlines() if not line.startswith("#")][-1]
+    assert list(map(float, last.split())) == [result["paths"][0]["max"], 1.0, result["paths"][0]["n"]]
 
 
 def test_cpu_times_add_up(tool, tmp_path):

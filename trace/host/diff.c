@@ -14,6 +14,7 @@
 #include "latency.h"
 #include "significance.h"
 #include "stat.h"
+#include "weft/trace_events.h"
 #include "weft/trace_schema.h"
 
 #define P_SURE 0.001
@@ -22,6 +23,7 @@
 /* A distribution of both captures under one name. */
 struct pair {
     char label[160];
+    bool stage; /* of messages */
     struct histogram sides[2];
 };
 
@@ -39,8 +41,8 @@ struct diff {
     bool json;
 };
 
-static void diff_histogram(struct diff *diff, unsigned side, const char *label,
-                           const struct histogram *from)
+static struct pair *diff_histogram(struct diff *diff, unsigned side, const char *label,
+                                   const struct histogram *from)
 {
     size_t i = 0;
 
@@ -53,6 +55,7 @@ static void diff_histogram(struct diff *diff, unsigned side, const char *label,
         diff->pair_count++;
     }
     histogram_merge(&diff->pairs[i].sides[side], from);
+    return &diff->pairs[i];
 }
 
 static void diff_counter(struct diff *diff, unsigned side, const char *label, uint64_t value)
@@ -99,7 +102,7 @@ static bool take_latency(struct diff *diff, unsigned side, const struct trace_fi
         for (unsigned stage = 0; stage <= latency_last_stage(path); stage++) {
             snprintf(label, sizeof label, "%.60s -> %.60s %s %s", client, server,
                      latency_way(path->way), stage_names[stage]);
-            diff_histogram(diff, side, label, &path->stages[stage]);
+            diff_histogram(diff, side, label, &path->stages[stage])->stage = true;
         }
         snprintf(label, sizeof label, "%.60s -> %.60s %s %s", client, server,
                  latency_way(path->way), path->one_way ? "delivery" : "round trip");
@@ -159,6 +162,69 @@ static bool take_statistics(struct diff *diff, unsigned side, const struct trace
     return true;
 }
 
+/* What the counters that programs keep themselves have counted: all values, by name. */
+struct user_counters {
+    struct model model;
+    struct names names;
+    struct histogram *values; /* parallel to names.strings */
+    size_t capacity;
+};
+
+static bool user_counters_read(struct user_counters *counters, const struct trace_file *file,
+                               struct trace_error *error)
+{
+    struct trace_event event;
+    struct reader reader;
+
+    if (!reader_start(&reader, file, READER_EVENTS, error)) {
+        return false;
+    }
+    while (reader_next(&reader, &event)) {
+        struct model_change change = model_apply(&counters->model, &event);
+        uint32_t index;
+
+        if (event.id != TRACE_EVENT_USER_COUNTER || change.actor == ID_NONE) {
+            continue;
+        }
+        index = names_string(&counters->names, counters->names.threads[change.actor].process,
+                             event_a(&event));
+        counters->values = memory_grow(counters->values, &counters->capacity, (size_t)index + 1,
+                                       sizeof *counters->values);
+        histogram_add(&counters->values[index], (int32_t)event_b(&event));
+    }
+    reader_end(&reader);
+    return !reader.failed;
+}
+
+static bool take_user_counters(struct diff *diff, unsigned side, const struct trace_file *file,
+                               struct trace_error *error)
+{
+    struct user_counters *counters = memory_new(sizeof *counters);
+    char label[160];
+    bool done = false;
+
+    if (model_start(&counters->model, file, &counters->names, error)) {
+        done = user_counters_read(counters, file, error);
+        for (size_t i = 0; i < counters->capacity; i++) {
+            if (done && counters->values[i].count) {
+                const struct string_name *string = &counters->names.strings[i];
+                uint32_t process = names_process(&counters->names, string->process);
+
+                snprintf(label, sizeof label, "%.60s counts %.60s",
+                         counters->names.processes[process].name, string->name);
+                histogram_finish(&counters->values[i]);
+                diff_histogram(diff, side, label, &counters->values[i]);
+            }
+            histogram_free(&counters->values[i]);
+        }
+        free(counters->values);
+        model_free(&counters->model);
+        names_free(&counters->names);
+    }
+    free(counters);
+    return done;
+}
+
 /* ---- the report -------------------------------------------------------------------------------- */
 
 static double change(double a, double b)
@@ -172,7 +238,7 @@ static bool pair_changed(const struct pair *pair, const struct comparison *compa
     double most = 0;
 
     if (!a->count || !b->count) {
-        return a->count != b->count;
+        return false;
     }
     for (unsigned permille = 500; permille <= 990; permille += permille == 500 ? 400 : 90) {
         most = fmax(most, fabs(change((double)histogram_percentile(a, permille),
@@ -181,11 +247,20 @@ static bool pair_changed(const struct pair *pair, const struct comparison *compa
     return comparison->p < P_SURE && most >= CHANGE_SURE;
 }
 
+/* "a" or "b" if only that one has it, else null. */
+static const char *pair_only(const struct pair *pair)
+{
+    return !pair->sides[0].count == !pair->sides[1].count ? NULL : pair->sides[0].count ? "a" : "b";
+}
+
 static void pair_json(const struct pair *pair, const struct comparison *comparison,
                       const char *separator, struct output *output)
 {
+    const char *only = pair_only(pair);
+
     output_print(output, "%s{\"name\":", separator);
     output_json_string(output, pair->label);
+    output_print(output, only ? ",\"only\":\"%s\"" : ",\"only\":null", only);
     output_print(output, ",\"changed\":%s,\"p\":%.3g,\"greater\":%.4f,\"a\":{",
                  pair_changed(pair, comparison) ? "true" : "false", comparison->p,
                  comparison->greater);
@@ -233,11 +308,33 @@ static void pairs_report(const struct diff *diff, struct output *output)
         } else if (pair_changed(pair, &comparison)) {
             pair_text(pair, &comparison, output);
         } else {
-            same++;
+            same += !pair_only(pair);
         }
     }
     if (!diff->json) {
         output_print(output, "%zu more have not changed\n", same);
+    }
+}
+
+/* What has no partner to be compared with. Stages are not told by themselves. */
+static void only_report(const struct diff *diff, struct output *output)
+{
+    for (const char *side = "a"; side; side = *side == 'a' ? "b" : NULL) {
+        bool first = true;
+
+        for (size_t i = 0; i < diff->pair_count; i++) {
+            const struct pair *pair = &diff->pairs[i];
+            const char *only = pair_only(pair);
+
+            if (only && *only == *side && !pair->stage) {
+                if (first) {
+                    output_print(output, "\nonly in %c\n", *side - 'a' + 'A');
+                }
+                output_print(output, "%-64s %8" PRIu64 "\n", pair->label,
+                             pair->sides[*side - 'a'].count);
+                first = false;
+            }
+        }
     }
 }
 
@@ -278,6 +375,7 @@ static void diff_report(const struct diff *diff, struct output *output)
                  "distributions that changed (ns)", "n A", "n B", "p50 A", "p50 B", "", "p99 A",
                  "p99 B", "", "p", "B>A");
     pairs_report(diff, output);
+    only_report(diff, output);
     output_print(output, "\n%-64s %14s %14s\n", "sums that changed by 1 % or more", "A", "B");
     counters_report(diff, output);
 }
@@ -291,7 +389,8 @@ bool diff_captures(const struct trace_file *a, const struct trace_file *b, bool 
 
     for (unsigned side = 0; side < 2 && done; side++) {
         done = take_latency(&diff, side, files[side], error) &&
-               take_statistics(&diff, side, files[side], error);
+               take_statistics(&diff, side, files[side], error) &&
+               take_user_counters(&diff, side, files[side], error);
     }
     for (size_t i = 0; i < diff.pair_count; i++) {
         histogram_finish(&diff.pairs[i].sides[0]);

@@ -195,29 +195,34 @@ static double histogram_deviation(const struct histogram *histogram)
     return histogram->count ? sqrt(squares / (double)histogram->count) : 0;
 }
 
-/* A line for each bucket that goes past the next mark: five marks for each halving of what is left. */
+/* How far it is to the next line: a fifth of the way to half of what is left, in percent. */
+static double tick(double level)
+{
+    return 100 / (5 * exp2(floor(log(100 / (100 - level)) / log(2)) + 1));
+}
+
+/* The percentile iteration of HdrHistogram, with five ticks to each halving of the distance to 100 %: a
+ * line says up to which value one must go to have that part of all, and how many these are. The last
+ * value comes twice, the second time as 100 %. */
 void histogram_hgrm(const struct histogram *histogram, struct output *output)
 {
-    double mark = 0, total = (double)histogram->count;
-    uint64_t below = 0;
+    double level = 0, total = (double)histogram->count;
+    uint64_t reached = 0;
+    size_t next = 0;
 
     output_print(output, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
                  "1/(1-Percentile)");
-    for (size_t i = 0; i < histogram->used; i++) {
-        double reached;
-
-        below += histogram->buckets[i].count;
-        reached = (double)below / total;
-        if (below == histogram->count) {
-            output_print(output, "%12.3f %2.12f %10" PRIu64 "\n",
-                         (double)bucket_value(histogram, i), 1.0, below);
-        } else if (reached >= mark) {
-            output_print(output, "%12.3f %2.12f %10" PRIu64 " %14.2f\n",
-                         (double)bucket_value(histogram, i), reached, below, 1 / (1 - reached));
-            while (mark <= reached) {
-                mark += exp2(floor(log2(1 - mark))) / 10;
-            }
+    while (reached < histogram->count) {
+        while (next < histogram->used && (!next || 100 * (double)reached / total < level)) {
+            reached += histogram->buckets[next++].count;
         }
+        output_print(output, "%12.3f %2.12f %10" PRIu64 " %14.2f\n",
+                     (double)bucket_value(histogram, next - 1), level / 100, reached,
+                     1 / (1 - level / 100));
+        level += tick(level);
+    }
+    if (reached) {
+        output_print(output, "%12.3f %2.12f %10" PRIu64 "\n", (double)histogram->max, 1.0, reached);
     }
     output_print(output, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n",
                  histogram_mean(histogram), histogram_deviation(histogram));

@@ -142,10 +142,14 @@ static void row_text(const char *label, const struct histogram *histogram, struc
 static void path_text(const struct latency *latency, const struct latency_path *path,
                       struct output *output)
 {
-    output_print(output, "\n%s -> %s, endpoint %u, %s%s, n = %" PRIu64 ", slowest at %" PRIu64 "\n",
-                 latency->names.threads[path->client].name,
-                 latency->names.threads[path->server].name, path->endpoint, latency_way(path->way),
-                 path->one_way ? ", one way" : "", path->total.count, path->slowest_at);
+    const struct thread_name *client = &latency->names.threads[path->client],
+                             *server = &latency->names.threads[path->server];
+
+    output_print(
+        output,
+        "\n%s (%u) -> %s (%u), endpoint %u, %s%s, n = %" PRIu64 ", slowest at %" PRIu64 "\n",
+        client->name, client->id, server->name, server->id, path->endpoint, latency_way(path->way),
+        path->one_way ? ", one way" : "", path->total.count, path->slowest_at);
     output_print(output, "  %-10s %9s %9s %9s %9s %9s %9s\n", "stage", "min", "p50", "p90", "p99",
                  "p99.9", "max");
     for (unsigned stage = 0; stage <= latency_last_stage(path); stage++) {
