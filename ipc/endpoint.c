@@ -33,7 +33,6 @@
 #include "ipc/endpoint.h"
 
 #include "kernel/cpu.h"
-#include "kernel/invoke.h"
 #include "kernel/sched/switch.h"
 #include "kernel/wait.h"
 #include "trace/kernel/trace.h"

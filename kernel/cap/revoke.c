@@ -35,7 +35,6 @@
  * Limits: the cost grows with the number of processes in the machine, and revocations do not run side
  * by side. Ids wrap after 2^32; two that are the same by then count as related.
  */
-#include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
 #include "kernel/mapping.h"

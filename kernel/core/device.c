@@ -5,7 +5,6 @@
  */
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
-#include "kernel/invoke.h"
 #include "kernel/memory_object.h"
 #include "weft/kernel_syscalls.h"
 

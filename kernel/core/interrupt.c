@@ -17,7 +17,6 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/invoke.h"
-#include "kernel/panic.h"
 #include "trace/kernel/trace.h"
 #include "weft/kernel_syscalls.h"
 

@@ -4,7 +4,6 @@
  */
 #include "kernel/invoke.h"
 
-#include "kernel/arch.h"
 #include "kernel/cap.h"
 #include "kernel/cpu.h"
 #include "kernel/order.h"

@@ -38,7 +38,6 @@
 #include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/sched/account.h"
-#include "kernel/sched/run_queue.h"
 #include "kernel/timer.h"
 #include "smp/sched_point.h"
 #include "kernel/wait.h"

@@ -5,7 +5,6 @@
  * of the same moment as the next.
  */
 #include "kernel/cpu.h"
-#include "kernel/invoke.h"
 #include "kernel/sched/account.h"
 #include "weft/kernel_syscalls.h"
 

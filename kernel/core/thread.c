@@ -4,14 +4,12 @@
  */
 #include "kernel/thread.h"
 
-#include "kernel/boot.h"
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
 #include "kernel/invoke.h"
 #include "kernel/order.h"
 #include "kernel/panic.h"
 #include "kernel/sched/account.h"
-#include "kernel/sched/run_queue.h"
 #include "kernel/sched/switch.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
@@ -113,7 +111,6 @@ static void thread_unreferenced(struct object *object)
     struct thread *thread = container_of(object, struct thread, object);
     struct process *process = thread->process;
 
-    slab_free(&process->slab, thread->fpu, sizeof(*thread->fpu));
     slab_free(&process->slab, thread, sizeof(*thread));
     process_object_gone(process);
 }
@@ -134,11 +131,6 @@ struct thread *thread_create(struct process *process, cpu_t cpu, int8_t priority
     struct thread *thread = slab_alloc(&process->slab, &process->pool, sizeof(*thread));
 
     if (thread == NULL) {
-        return NULL;
-    }
-    thread->fpu = slab_alloc(&process->slab, &process->pool, sizeof(*thread->fpu));
-    if (thread->fpu == NULL) {
-        slab_free(&process->slab, thread, sizeof(*thread));
         return NULL;
     }
     object_init(&thread->object, &thread_class, process->object.cpu, process);

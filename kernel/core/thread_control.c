@@ -5,7 +5,6 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/fault.h"
-#include "kernel/invoke.h"
 #include "kernel/order.h"
 #include "kernel/sched/account.h"
 #include "weft/kernel_syscalls.h"

@@ -10,7 +10,7 @@
 #include "kernel/arch.h"
 #include "kernel/panic.h"
 
-/* A thread fits the largest, three of which fit a page beside its link. */
+/* A thread fits the largest, two of which fit a page beside its link. */
 static const uint16_t class_size[SLAB_CLASSES] = {64, 128, 256, 512, SLAB_MAX};
 
 struct slab_slot {

@@ -4,8 +4,6 @@
  */
 #include "kernel/sched/account.h"
 
-#include "kernel/sched/run_queue.h"
-
 void account_derive_rich(struct sched_context *to, const struct sched_context *from)
 {
     *to = *from;

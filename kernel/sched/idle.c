@@ -114,7 +114,7 @@ static bool idle_poll(void)
         arch_interrupt_window(); /* the mail may be from itself, without end */
         return true;
     }
-    do {
+    while (options.poll_max != 0) { /* idle=halt: 0 */
         window = now;
         for (unsigned turn = 0; turn < POLL_TURNS_PER_WINDOW; turn++) {
             if (poll_turn(mailbox)) {
@@ -128,7 +128,10 @@ static bool idle_poll(void)
         if (percpu(queue).ready != 0) {
             return true;
         }
-    } while (now - start < poll_bound() && now - window < options.poll_jump);
+        if (now - start >= poll_bound() || now - window >= options.poll_jump) {
+            break;
+        }
+    }
     SCHED_POINT();
     if (!mailbox_queue_poll_end(mailbox) || options.never_halt) {
         return true;
@@ -142,17 +145,6 @@ static bool idle_poll(void)
     return false;
 }
 
-/* What is left of polling with idle=halt. */
-static bool idle_look(void)
-{
-    if (mailbox_queue_has_nodes(&arch_this_cpu()->mailbox)) {
-        arch_interrupt_window();
-        return true;
-    }
-    trace_idle_halt(0);
-    return false;
-}
-
 void idle_loop(void)
 {
     for (;;) {
@@ -160,7 +152,7 @@ void idle_loop(void)
         if (percpu(queue).ready != 0) {
             schedule();
         }
-        if (options.poll_max != 0 ? idle_poll() : idle_look()) {
+        if (idle_poll()) {
             continue;
         }
         arch_halt();

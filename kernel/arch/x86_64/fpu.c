@@ -30,22 +30,22 @@ void fpu_wanted(void)
         return;
     }
     if (owner != NULL) {
-        __asm__ volatile("fxsave64 %0" : "=m"(*owner->fpu));
+        __asm__ volatile("fxsave64 %0" : "=m"(owner->fpu));
     }
-    __asm__ volatile("fxrstor64 %0" : : "m"(*thread->fpu));
+    __asm__ volatile("fxrstor64 %0" : : "m"(thread->fpu));
     percpu(fpu_owner) = thread;
 }
 
 void arch_fpu_init(struct thread *thread)
 {
-    *(uint16_t *)&thread->fpu->bytes[0] = FCW_DEFAULT;
-    *(uint32_t *)&thread->fpu->bytes[24] = MXCSR_DEFAULT;
+    *(uint16_t *)&thread->fpu.bytes[0] = FCW_DEFAULT;
+    *(uint32_t *)&thread->fpu.bytes[24] = MXCSR_DEFAULT;
 }
 
 void arch_fpu_evict(struct thread *thread)
 {
     if (percpu(fpu_owner) == thread) {
-        __asm__ volatile("clts; fxsave64 %0" : "=m"(*thread->fpu));
+        __asm__ volatile("clts; fxsave64 %0" : "=m"(thread->fpu));
         arch_fpu_forget(thread);
     }
 }

@@ -8,8 +8,8 @@
 
 #include "kernel/pool.h"
 
-#define SLAB_CLASSES 5 /* 64, 128, 256, 512, 1344 bytes */
-#define SLAB_MAX 1344
+#define SLAB_CLASSES 5 /* 64, 128, 256, 512, 1984 bytes */
+#define SLAB_MAX 1984
 
 struct slab_slot; /* lives in the free slots */
 

@@ -99,7 +99,7 @@ struct thread {
     struct arch_frame fault_frame; /* (A) its registers, for as long as `faults` is odd */
     uint8_t fault_vector;          /* (O) and what fault it was */
     char name[NAME_MAX + 1];       /* (O) for panics; traces have it from an event */
-    struct arch_fpu *fpu;          /* (O) registers, when not in the CPU; memory of its own */
+    struct arch_fpu fpu;           /* (O) registers, when not in the CPU */
 };
 
 /* The one who runs here. */
