@@ -106,6 +106,11 @@ void bench_ipc_call_pairs(void);
 void bench_ipc_notify_same_core(void);
 void bench_ipc_notify_same_core_two_calls(void);
 void bench_ipc_notify_cross_core(void);
+void bench_thread_create(void);
+void bench_memory_map_unmap(void);
+void bench_memory_shootdown(void);
+void bench_capability_copy_delete(void);
+void bench_capability_revoke(void);
 void bench_trace_event(void);
 
 /* The partners' sides: run until they are killed. */

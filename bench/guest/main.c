@@ -28,6 +28,11 @@ static const struct {
     {"ipc.notify.same_core", bench_ipc_notify_same_core},
     {"ipc.notify.same_core.two_calls", bench_ipc_notify_same_core_two_calls},
     {"ipc.notify.cross_core", bench_ipc_notify_cross_core},
+    {"thread.create", bench_thread_create},
+    {"memory.map_unmap", bench_memory_map_unmap},
+    {"memory.shootdown", bench_memory_shootdown},
+    {"capability.copy_delete", bench_capability_copy_delete},
+    {"capability.revoke", bench_capability_revoke},
     {"trace.event", bench_trace_event},
 };
 

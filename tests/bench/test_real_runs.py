@@ -152,3 +152,16 @@ def test_a_figure_that_is_worse_than_the_reference_fails_the_gate(build: Any, we
     done = weft("bench", "gate", "--out", str(tmp_path), "--reference", str(tmp_path / "reference.json"))
     assert done.returncode == 1 and "1 figures are worse" in done.stdout, done.stdout + done.stderr
     assert "ipc.call.same_core: service" in done.stdout and "stages that grew" in done.stdout
+
+
+def test_the_kernel_suite_is_exact(build: Any, weft: Weft, tmp_path: Path) -> None:
+    """Twice the same, and every benchmark of it there; with one CPU there is nobody to shoot at."""
+    runs = [medians(bench(weft, tmp_path / str(i), "--suite", "kernel", "--accel", "icount", "--no-trace",
+                          "--set", "samples=40")["runs"][0]) for i in range(2)]  # fmt: skip
+    assert runs[0] == runs[1]
+    assert {"thread.create", "memory.map_unmap", "memory.shootdown", "capability.copy_delete",
+            "capability.revoke"} <= set(runs[0])  # fmt: skip
+    assert runs[0]["syscall.null"] < runs[0]["capability.copy_delete"] < runs[0]["thread.create"]
+    alone = bench(weft, tmp_path / "alone", "--suite", "kernel", "--accel", "icount", "--cpus", "1",
+                  "--set", "samples=40")  # fmt: skip
+    assert "memory.shootdown" not in medians(alone["runs"][0])
