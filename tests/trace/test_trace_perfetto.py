@@ -237,11 +237,13 @@ def test_interrupts_and_doorbells_are_shown(convert, trace_processor):
     story = Story()
     stories.cross_call(story)
     stories.timer(story)
-    rows, = trace_processor(convert(story), ["select name, count(*) from slice group by name"])
-    count = dict(rows)
-    assert count["IRQ (doorbell)"] == count["IRQ (timer)"] == 1
-    assert count["doorbell to cpu 1"] == count["doorbell received"] == 1
-    assert count["no doorbell to cpu 0"] == 1
+    slices, interrupts = trace_processor(convert(story), [
+        "select k.name, s.name from slice s join track k on k.id = s.track_id where k.name like '%door%'"
+        " order by s.ts",
+        "select s.name, count(*) from slice s where s.name like 'IRQ%' group by s.name order by s.name"])
+    assert slices == [("cpu 0 doorbells", "doorbell to cpu 1"), ("cpu 1 doorbells", "doorbell received"),
+                      ("cpu 1 doorbells", "no doorbell to cpu 0")]
+    assert interrupts == [("IRQ (doorbell)", 1), ("IRQ (timer)", 1)]
 
 
 def test_system_calls_are_slices(convert, trace_processor):

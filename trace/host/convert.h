@@ -62,6 +62,7 @@ enum track_kind {
     TRACK_RESTS,      /* when it may not run: suspended, out of budget */
     TRACK_PROCESS,
     TRACK_MAILBOX,   /* of a CPU: what crosses */
+    TRACK_DOORBELL,  /* of a CPU: doorbells that it rings and hears */
     TRACK_DEPTH,     /* of a CPU: how much lies in its mailbox */
     TRACK_RUN_QUEUE, /* of a CPU: how many threads are ready */
     TRACK_LOST,      /* of a CPU: where its events are missing */

@@ -182,6 +182,7 @@ static struct sequence *track_sequence(struct convert *convert, uint64_t track,
         *default_track = track_id(TRACK_THREAD, (uint32_t)whose);
         return &convert->threads[whose].sequence;
     case TRACK_MAILBOX:
+    case TRACK_DOORBELL:
     case TRACK_DEPTH:
     case TRACK_RUN_QUEUE:
     case TRACK_LOST:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What crosses between CPUs: one track per CPU with the pushes and doorbells that it sends and the
- * journeys that arrive, an arrow from each push to its take, and how deep the mailbox is then. The CPU's
- * timer, its halts and what it records are told there, too.
+ * What crosses between CPUs: one track per CPU with the pushes that it makes and the journeys that arrive,
+ * an arrow from each push to its take, and how deep the mailbox is then. The CPU's timer, its halts and
+ * what it records are told there, too. Its doorbells have a track of their own.
  */
 #include "convert.h"
 
@@ -43,6 +43,24 @@ static void journey(struct convert *convert, const struct trace_event *event,
     track_write(convert, &instant);
 }
 
+static void doorbell(struct convert *convert, const struct trace_event *event)
+{
+    bool send = event->id == TRACE_EVENT_DOORBELL_SEND;
+    uint32_t key = (send ? 0 : 1u << 16) | event->small;
+    struct track_event instant = {
+        .time = event->time,
+        .track = cpu_track(convert, event->cpu, TRACK_DOORBELL),
+        .type = TRACK_INSTANT,
+        .category = CATEGORY_SMP,
+        .name = event->id == TRACE_EVENT_DOORBELL_RECEIVE
+                    ? word(WORD_DOORBELL_RECEIVE)
+                    : intern(convert, INTERN_DOORBELL, key, "%sdoorbell to cpu %u",
+                             send ? "" : "no ", event->small),
+    };
+
+    track_write(convert, &instant);
+}
+
 void smp_event(struct convert *convert, const struct trace_event *event,
                const struct model_change *change)
 {
@@ -59,16 +77,10 @@ void smp_event(struct convert *convert, const struct trace_event *event,
         journey(convert, event, &change->travel);
         return;
     case TRACE_EVENT_DOORBELL_SEND:
-        instant.name =
-            intern(convert, INTERN_DOORBELL, event->small, "doorbell to cpu %u", event->small);
-        break;
     case TRACE_EVENT_DOORBELL_ELIDE:
-        instant.name = intern(convert, INTERN_DOORBELL, 1u << 16 | event->small,
-                              "no doorbell to cpu %u", event->small);
-        break;
     case TRACE_EVENT_DOORBELL_RECEIVE:
-        instant.name = word(WORD_DOORBELL_RECEIVE);
-        break;
+        doorbell(convert, event);
+        return;
     case TRACE_EVENT_TIMER:
         instant.name = word(WORD_TIMER);
         instant.notes[0] = (struct note){.name = NOTE_ENDED, .value = event_a(event)};
