@@ -30,16 +30,6 @@ static uint64_t ring_bytes(void)
     return align_down(bytes < RING_MIN ? RING_MIN : bytes, PAGE_SIZE);
 }
 
-/* "idle/0", "idle/1", ... */
-static void idle_name(char *name, cpu_t cpu)
-{
-    __builtin_memcpy(name, "idle/", 5);
-    for (char *digit = name + 5 + (cpu >= 10) + (cpu >= 100); *digit != '/'; digit--) {
-        *digit = (char)('0' + cpu % 10);
-        cpu /= 10;
-    }
-}
-
 /* The thread that stands for "nothing to do": it has no user mode, its loop is idle_loop(). */
 static void idle_init(struct cpu *cpu)
 {
@@ -53,7 +43,8 @@ static void idle_init(struct cpu *cpu)
     idle->own.limit = TIME_UNLIMITED;
     idle->run.sc = &idle->own;
     idle->id = object_id_new();
-    idle_name(idle->name, cpu->id);
+    idle->mail.id = idle->id;
+    __builtin_memcpy(idle->name, "idle", sizeof("idle"));
     cpu->current = idle;
     cpu->sc = &idle->own;
     cpu->running_id = idle->id;
@@ -70,8 +61,20 @@ static void cpu_begin(void)
     sched_point_seed(options.seed);
     idle_init(cpu);
     trace_thread_idle((uint8_t)cpu->id, cpu->idle.id, kernel_process.object.id);
-    trace_write_name(TRACE_NAME_KIND_THREAD, cpu->idle.id, cpu->idle.name);
     trace_mask(options.trace_mask, cpu->idle.id);
+}
+
+/* A CPU that starts and CPU 0 send each other the mail of its idle thread, which goes nowhere else: four
+ * times there and back. When each step happened is recorded, for readers that compare the clocks. */
+static void greeting_arrived(struct mail *mail)
+{
+    struct cpu *cpu = container_of(mail, struct cpu, idle.mail);
+    cpu_t other = percpu(id) == 0 ? cpu->id : 0;
+
+    trace_greeting((uint8_t)other, cpu->greetings);
+    if (CONFIG_TRACE && cpu->greetings++ < 8) {
+        mail_send_for(mail, other, TRACE_TRAVEL_GREETING, greeting_arrived);
+    }
 }
 
 void kernel_main(void)
@@ -91,5 +94,6 @@ void kernel_main(void)
 void kernel_cpu_main(void)
 {
     cpu_begin();
+    greeting_arrived(&arch_this_cpu()->idle.mail);
     arch_restart_stack(idle_loop);
 }

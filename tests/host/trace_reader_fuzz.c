@@ -4,7 +4,7 @@
  * UndefinedBehaviorSanitizer. Whatever the bytes are, each tool must end with an answer or an error.
  *
  * Every input is read by check and convert, and by one more tool, which its head chooses: stat, latency,
- * dump, table, path, diff or ctf. What follows the head is, as the head says,
+ * dump, table, path, diff, clock or ctf. What follows the head is, as the head says,
  *
  *     a list of items (fuzz_items.h)  each becomes one record of the CPU and at the time that it names;
  *            pages are laid out as the kernel does, with a gap where an item's flags say so. This leads
@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "commands.h"
 #include "fuzz_items.h"
 #include "reader.h"
@@ -101,6 +102,25 @@ static void run_path(const struct trace_file *file, const struct fuzz_head *head
     path_capture(file, &options, &nowhere, &error);
 }
 
+/* Measures the clocks, and reads the capture as if what came out had been recorded in it. */
+static void run_clock(const struct trace_file *file, bool json)
+{
+    const struct clock_options options[] = {{.record = true}, {.json = file->size & 4096}};
+    static struct clocks clocks;
+    struct trace_file corrected = *file;
+    struct trace_error error;
+    uint64_t violations;
+
+    clock_capture(file, &options[json], &nowhere, &error);
+    if (clocks_measure(&clocks, file, &error)) {
+        corrected.clocks = clocks.table;
+        check_capture(&corrected, &nowhere, &violations, &error);
+        convert_capture(&corrected, &nowhere, &error);
+        stat_capture(&corrected, json, &nowhere, &error);
+        clocks_free(&clocks);
+    }
+}
+
 static void run_tool(const struct trace_file *file, const struct fuzz_head *head)
 {
     static const char *const tables[] = {"schedule",   "states", "messages",
@@ -110,7 +130,10 @@ static void run_tool(const struct trace_file *file, const struct fuzz_head *head
     struct trace_error error;
 
     switch (head->tool >> 1) {
-    case 0 ... 19:
+    case 0 ... 9:
+        run_clock(file, json);
+        break;
+    case 10 ... 19:
         stat_capture(file, json, &nowhere, &error);
         break;
     case 20 ... 39:

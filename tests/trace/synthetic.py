@@ -14,6 +14,7 @@ ring, so that the gap can be planted where a test wants it.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,12 +83,16 @@ class Ring:
 
 @dataclass
 class Capture:
-    """A capture in the making. The idle thread of CPU c has the id 100 + c."""
+    """A capture in the making. The idle thread of CPU c has the id 100 + c.
+
+    A CPU with an entry in `clocks` shows what that makes of the true time, but for time 0.
+    """
 
     cpus: int = 1
     clock_hz: int = 1_000_000_000
     build: str = "synthetic"
     metadata: str | None = None
+    clocks: Mapping[int, Callable[[int], int]] = field(default_factory=dict)
     rings: dict[tuple[int, int], Ring] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,6 +111,8 @@ class Capture:
 
     def event(self, cpu: int, time: int, name: str, /, **values: int | str) -> None:
         """Adds one event; fields by their names in the schema, enums by value or name."""
+        if time and cpu in self.clocks:
+            time = self.clocks[cpu](time)
         event = schema.EVENTS[name]
         kind = LIFE if event["category"] == "life" else EVENTS
         slots = {"small": 0, "a": 0, "b": 0}

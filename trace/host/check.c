@@ -206,6 +206,20 @@ static void check_start(struct check *check, const struct trace_file *file)
     sight_update(check);
 }
 
+/* Rule: some offset and drift of each clock put causes before effects. (If so, the reader has done it.) */
+static void check_clocks(struct check *check, const struct trace_file *file)
+{
+    for (uint32_t i = 0; file->clocks && i < check->cpu_count; i++) {
+        struct trace_event event = {.cpu = i, .time = file->clocks[i].base};
+
+        if (file->clocks[i].flags & CLOCK_UNEXPLAINED) {
+            violation(check, &event,
+                      "its clock contradicts the others': no offset and drift put causes before "
+                      "effects");
+        }
+    }
+}
+
 static void check_events(struct check *check, struct reader *reader)
 {
     struct trace_event event;
@@ -254,6 +268,7 @@ bool check_capture(const struct trace_file *file, struct output *output, uint64_
     }
     check_start(check, file);
     if (reader_start(&reader, file, READER_ALL, error)) {
+        check_clocks(check, file);
         check_events(check, &reader);
         done = !reader.failed;
         reader_end(&reader);

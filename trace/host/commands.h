@@ -47,6 +47,13 @@ struct latency_options {
 
 bool latency_capture(const struct trace_file *file, const struct latency_options *options,
                      struct output *output, struct trace_error *error);
+struct clock_options {
+    bool json;
+    bool record; /* the output becomes a copy of the capture that has the clocks recorded */
+};
+
+bool clock_capture(const struct trace_file *file, const struct clock_options *options,
+                   struct output *output, struct trace_error *error);
 /* Also tells how many violations it found. */
 bool check_capture(const struct trace_file *file, struct output *output, uint64_t *violations,
                    struct trace_error *error);

@@ -26,10 +26,10 @@ static bool section_check(const struct capture_header *header, uint32_t index, s
         section->bytes > size - section->offset) {
         return trace_fail(error, "section %u lies outside of the file", index);
     }
-    if (section->kind > CAPTURE_SECTION_METADATA) {
+    if (section->kind > CAPTURE_SECTION_CLOCKS) {
         return trace_fail(error, "section %u is of unknown kind %u", index, section->kind);
     }
-    if (section->kind == CAPTURE_SECTION_METADATA) {
+    if (section->kind >= CAPTURE_SECTION_METADATA) {
         return true;
     }
     if (section->cpu >= header->cpu_count) {
@@ -42,6 +42,41 @@ static bool section_check(const struct capture_header *header, uint32_t index, s
     for (uint32_t i = 0; i < index; i++) {
         if (header->sections[i].kind == section->kind && header->sections[i].cpu == section->cpu) {
             return trace_fail(error, "sections %u and %u are of the same CPU and kind", i, index);
+        }
+    }
+    return true;
+}
+
+/* The clocks, if they are in it: one of each CPU, with values that a reader can use. */
+static bool clocks_check(struct trace_file *file, struct trace_error *error)
+{
+    const struct capture_header *header = file->header;
+
+    for (uint32_t i = 0; i < header->section_count; i++) {
+        const struct capture_section *section = &header->sections[i];
+
+        if (section->kind == CAPTURE_SECTION_CLOCKS) {
+            file->clocks =
+                (const struct capture_clock *)(const void *)(file->data + section->offset);
+            if (section->offset % sizeof(uint64_t) ||
+                section->bytes != header->cpu_count * sizeof *file->clocks) {
+                return trace_fail(error, "section %u does not hold the clocks of %u CPUs", i,
+                                  header->cpu_count);
+            }
+        }
+    }
+    for (uint32_t i = 0; file->clocks && i < header->cpu_count; i++) {
+        const struct capture_clock *clock = &file->clocks[i];
+        const int64_t bounds[] = {clock->offset, clock->lower, clock->upper, clock->boot_lower,
+                                  clock->boot_upper};
+        bool good =
+            clock->cpu == i && clock->drift <= CLOCK_DRIFT_MAX && clock->drift >= -CLOCK_DRIFT_MAX;
+
+        for (size_t j = 0; j < sizeof bounds / sizeof *bounds; j++) {
+            good &= bounds[j] <= CLOCK_UNBOUNDED && bounds[j] >= -CLOCK_UNBOUNDED;
+        }
+        if (!good) {
+            return trace_fail(error, "the record of CPU %u's clock is damaged", i);
         }
     }
     return true;
@@ -82,7 +117,8 @@ bool trace_file_check(struct trace_file *file, const void *data, size_t size,
     file->data = data;
     file->size = size;
     file->header = header;
-    return true;
+    file->clocks = NULL;
+    return clocks_check(file, error);
 }
 
 /* Reads what cannot be mapped, such as a pipe, into memory. */

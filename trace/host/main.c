@@ -36,6 +36,9 @@ static const char usage[] =
     "                                                   what a thread's progress hung on\n"
     "                                                   (the client's of the slowest message)\n"
     "       weft-trace diff    A.weft B.weft [--json]   what changed from A to B\n"
+    "       weft-trace clock   IN.weft [--json | -o OUT.weft]   how far the CPUs' clocks are "
+    "apart;\n"
+    "                                                   with -o, records that in a copy\n"
     "       weft-trace check   IN.weft                  whether it can have happened\n"
     "       weft-trace table   IN.weft --name TABLE -o OUT.npy   rows for NumPy: schedule, "
     "states,\n"
@@ -241,6 +244,11 @@ static bool run(const struct options *options, const struct trace_file *file, st
     if (strcmp(options->command, "path") == 0) {
         return path_capture(file, &options->path, output, error);
     }
+    if (strcmp(options->command, "clock") == 0) {
+        const struct clock_options clock = {options->json, options->output != NULL};
+
+        return clock_capture(file, &clock, output, error);
+    }
     if (strcmp(options->command, "diff") == 0) {
         return diff_command(options, file, output, error);
     }
@@ -266,6 +274,7 @@ static bool is_reader(const struct options *options)
         {"latency", false, false, false}, {"check", false, false, false},
         {"dump", false, false, false},    {"path", false, false, false},
         {"diff", false, true, false},     {"table", true, false, true},
+        {"clock", false, false, false},
     };
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

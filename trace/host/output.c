@@ -106,6 +106,11 @@ void output_rewrite(struct output *output, const void *bytes, size_t size)
     }
 }
 
+const char *output_name(const struct output *output)
+{
+    return output->temporary[0] ? output->temporary : output->path;
+}
+
 void output_print(struct output *output, const char *format, ...)
 {
     char line[1024];

@@ -30,6 +30,8 @@ __attribute__((format(printf, 2, 3))) void output_print(struct output *output, c
                                                         ...);
 /* Replaces the first bytes of a file, which must have been written before. */
 void output_rewrite(struct output *output, const void *bytes, size_t size);
+/* Where what was written can be read, as far as output_rewrite() has brought it there. */
+const char *output_name(const struct output *output);
 /* `keep` false removes what was written. Returns false when a write had failed. */
 bool output_close(struct output *output, bool keep, struct trace_error *error);
 

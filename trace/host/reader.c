@@ -111,6 +111,9 @@ static bool cursor_advance(struct reader *reader, struct cursor *cursor)
     cursor->event.small = record->small;
     cursor->event.payload = record_payload(record);
     cursor->event.time = to_nanoseconds(reader, cursor->ticks);
+    if (cursor->clock) {
+        cursor->event.time = clock_corrected(cursor->clock, cursor->event.time);
+    }
     cursor->event.backwards = step < 0;
     cursor->gap_begins = cursor->gap && !cursor->gap_at_start;
     if (!cursor->gap_begins) {
@@ -147,6 +150,13 @@ static void heap_sink(struct reader *reader, uint32_t place)
         place = child;
     }
     heap[place] = cursor;
+}
+
+static void heap_order(struct reader *reader)
+{
+    for (uint32_t i = reader->heap_size / 2; i-- > 0;) {
+        heap_sink(reader, i);
+    }
 }
 
 /* Length of a section in ticks, from one record of each page. */
@@ -203,7 +213,7 @@ static int compare_cursors(const void *left, const void *right)
 }
 
 static void cursors_collect(struct reader *reader, const struct trace_file *file,
-                            enum reader_sections sections)
+                            enum reader_sections sections, const struct capture_clock *clocks)
 {
     size_t capacity = 0;
 
@@ -211,7 +221,7 @@ static void cursors_collect(struct reader *reader, const struct trace_file *file
         const struct capture_section *section = &file->header->sections[i];
         struct cursor *cursor;
 
-        if (section->kind == CAPTURE_SECTION_METADATA || !(sections & 1u << section->kind)) {
+        if (section->kind >= CAPTURE_SECTION_METADATA || !(sections & 1u << section->kind)) {
             continue;
         }
         reader->cursors = memory_grow(reader->cursors, &capacity, reader->cursor_count + 1,
@@ -223,6 +233,9 @@ static void cursors_collect(struct reader *reader, const struct trace_file *file
         cursor->sequence = section->first_sequence;
         cursor->section = i;
         cursor->event.cpu = section->cpu;
+        if (clocks && clock_is_corrected(&clocks[section->cpu])) {
+            cursor->clock = &clocks[section->cpu];
+        }
         cursor->event.life = section->kind == CAPTURE_SECTION_LIFE;
     }
     reader->heap = memory_new((reader->cursor_count + 1) * sizeof *reader->heap);
@@ -231,10 +244,17 @@ static void cursors_collect(struct reader *reader, const struct trace_file *file
 bool reader_start(struct reader *reader, const struct trace_file *file,
                   enum reader_sections sections, struct trace_error *error)
 {
+    return reader_start_with(reader, file, sections, file->clocks, error);
+}
+
+bool reader_start_with(struct reader *reader, const struct trace_file *file,
+                       enum reader_sections sections, const struct capture_clock *clocks,
+                       struct trace_error *error)
+{
     *reader = (struct reader){.error = error, .as_written = sections & READER_AS_WRITTEN};
     memset(reader->masks, 0xff, sizeof reader->masks);
     clock_set(reader, file->header->clock_hz);
-    cursors_collect(reader, file, sections);
+    cursors_collect(reader, file, sections, clocks);
     if (reader->cursor_count) {
         qsort(reader->cursors, reader->cursor_count, sizeof *reader->cursors, compare_cursors);
     }
@@ -244,9 +264,7 @@ bool reader_start(struct reader *reader, const struct trace_file *file,
             reader->heap[reader->heap_size++] = i;
         }
     }
-    for (uint32_t i = reader->heap_size / 2; i-- > 0;) {
-        heap_sink(reader, i);
-    }
+    heap_order(reader);
     if (reader->failed) {
         reader_end(reader);
         return false;
@@ -351,6 +369,41 @@ bool reader_next(struct reader *reader, struct trace_event *event)
         heap_sink(reader, 0);
     }
     return true;
+}
+
+static struct cursor *events_cursor(struct reader *reader, uint32_t cpu)
+{
+    for (uint32_t i = 0; i < reader->cursor_count; i++) {
+        if (reader->cursors[i].event.cpu == cpu && !reader->cursors[i].event.life) {
+            return &reader->cursors[i];
+        }
+    }
+    return NULL;
+}
+
+void reader_hold(struct reader *reader, uint32_t cpu)
+{
+    const struct cursor *cursor = events_cursor(reader, cpu);
+
+    for (uint32_t i = 0; i < reader->heap_size; i++) {
+        if (&reader->cursors[reader->heap[i]] == cursor) {
+            reader->cursors[reader->heap[i]].held = true;
+            reader->heap[i] = reader->heap[--reader->heap_size];
+            heap_order(reader);
+            return;
+        }
+    }
+}
+
+void reader_release(struct reader *reader, uint32_t cpu)
+{
+    struct cursor *cursor = events_cursor(reader, cpu);
+
+    if (cursor && cursor->held) {
+        cursor->held = false;
+        reader->heap[reader->heap_size++] = (uint32_t)(cursor - reader->cursors);
+        heap_order(reader);
+    }
 }
 
 void reader_end(struct reader *reader)

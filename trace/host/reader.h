@@ -23,6 +23,9 @@
  * Where records are missing, two pseudo events with the id READER_GAP say so: one right after the
  * last record before the gap, one right before the first record after it. A CPU whose records begin
  * late has only the second one.
+ *
+ * Where a capture says that a CPU's clock is apart from CPU 0's, its times are corrected by that
+ * (clock.h). Others stay what they were, to the nanosecond.
  */
 #pragma once
 
@@ -88,6 +91,8 @@ struct cursor {
     unsigned part;    /* which of the events that `event` stands for is next */
     uint64_t raw;     /* 48-bit time of `event` */
     uint32_t section; /* index, for messages */
+    const struct capture_clock *clock; /* by which its times are corrected, or null */
+    bool held;
     struct trace_event event;
 };
 
@@ -109,4 +114,12 @@ struct reader {
 bool reader_start(struct reader *reader, const struct trace_file *file,
                   enum reader_sections sections, struct trace_error *error);
 bool reader_next(struct reader *reader, struct trace_event *event);
+/* The same with other clocks than those that the capture has recorded (one per CPU; null: none). */
+bool reader_start_with(struct reader *reader, const struct trace_file *file,
+                       enum reader_sections sections, const struct capture_clock *clocks,
+                       struct trace_error *error);
+/* Whoever orders events by more than time: what follows in this CPU's section of events does not come
+ * before it is released. */
+void reader_hold(struct reader *reader, uint32_t cpu);
+void reader_release(struct reader *reader, uint32_t cpu);
 void reader_end(struct reader *reader);

@@ -263,6 +263,7 @@ bool stat_collect(struct statistics *stat, const struct trace_file *file, struct
     bool done = false;
 
     memset(stat, 0, sizeof *stat);
+    stat->file = file;
     if (!model_start(&stat->model, file, &stat->names, error)) {
         return false;
     }

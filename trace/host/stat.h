@@ -34,6 +34,7 @@ struct thread_stat {
 };
 
 struct statistics {
+    const struct trace_file *file;
     struct model model;
     struct names names;
     struct cpu_stat *cpus;       /* as many as the capture has */

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "clock.h"
 #include "stat.h"
 #include "weft/trace_schema.h"
 
@@ -83,8 +84,9 @@ static void threads_text(const struct statistics *stat, struct output *output)
 
 void stat_text(const struct statistics *stat, struct output *output)
 {
-    output_print(output, "%.3f ms on %u CPUs; times in us\n\n",
+    output_print(output, "%.3f ms on %u CPUs; times in us\n",
                  (double)(stat->last - stat->first) / 1e6, stat->model.cpu_count);
+    clocks_text(stat->file, output);
     cpus_text(stat, output);
     threads_text(stat, output);
     waits_text(stat, output);
@@ -160,7 +162,9 @@ void stat_json(const struct statistics *stat, struct output *output)
         output_print(output, i ? ",\n" : "\n");
         cpu_json(&stat->cpus[i], i, output);
     }
-    output_print(output, "],\n\"threads\":[");
+    output_print(output, "],\n\"clocks\":");
+    clocks_json(stat->file->clocks, stat->model.cpu_count, output);
+    output_print(output, ",\n\"threads\":[");
     for (uint32_t i = 0; i < stat->thread_capacity && i < stat->names.thread_count; i++) {
         output_print(output, i ? ",\n" : "\n");
         thread_json(stat, i, output);

@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "memory.h"
 
 static void section_end(struct writer *writer)
@@ -22,7 +24,7 @@ static void section_end(struct writer *writer)
 void writer_begin(struct writer *writer, struct output *output, const struct trace_area *area)
 {
     static const char zeros[CAPTURE_ALIGNMENT];
-    size_t sections = area->ring_count + 1;
+    size_t sections = area->ring_count + 2; /* metadata, clocks */
 
     memset(writer, 0, sizeof *writer);
     writer->output = output;
@@ -134,12 +136,45 @@ static void header_write(struct writer *writer)
     free(header);
 }
 
+void writer_clocks(struct writer *writer, const struct capture_clock *clocks)
+{
+    writer_section(writer, CAPTURE_SECTION_CLOCKS, 0);
+    writer_bytes(writer, clocks, writer->area->cpu_count * sizeof *clocks);
+}
+
+void writer_close(struct writer *writer)
+{
+    section_end(writer);
+    writer->sections[writer->section_count] = (struct capture_section){0};
+    header_write(writer);
+}
+
+/* Measures the clocks in what was written. A capture in which that is not possible (its records are
+ * damaged, or its file cannot be read again) has none. */
+static void clocks_record(struct writer *writer)
+{
+    static struct clocks clocks;
+    struct trace_error ignored;
+    struct trace_file file;
+
+    if (writer->output->descriptor <= STDOUT_FILENO ||
+        !trace_file_open(&file, output_name(writer->output), &ignored)) {
+        return;
+    }
+    if (clocks_measure(&clocks, &file, &ignored)) {
+        writer_clocks(writer, clocks.table);
+        clocks_free(&clocks);
+    }
+    trace_file_close(&file);
+}
+
 bool writer_end(struct writer *writer, const char *metadata, struct trace_error *error)
 {
     if ((metadata || writer->trigger) && !metadata_write(writer, metadata, error)) {
         return false;
     }
-    section_end(writer);
-    header_write(writer);
+    writer_close(writer);
+    clocks_record(writer);
+    writer_close(writer);
     return true;
 }

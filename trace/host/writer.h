@@ -34,7 +34,12 @@ void writer_begin(struct writer *writer, struct output *output, const struct tra
 struct capture_section *writer_section(struct writer *writer, enum capture_section_kind kind,
                                        uint32_t cpu);
 void writer_bytes(struct writer *writer, const void *bytes, size_t size);
-/* Appends the text of the file `metadata` (null: none), then writes the header. */
+/* Appends the clocks, one per CPU. */
+void writer_clocks(struct writer *writer, const struct capture_clock *clocks);
+/* Writes the header. More sections may follow, and then another call. */
+void writer_close(struct writer *writer);
+/* Appends the text of the file `metadata` (null: none) and the clocks as they follow from what was
+ * written, and closes. */
 bool writer_end(struct writer *writer, const char *metadata, struct trace_error *error);
 
 /* Called for each page of a section: of the first one, notes the number and what is missing before. */

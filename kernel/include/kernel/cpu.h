@@ -41,6 +41,7 @@ struct cpu {
     uint32_t ids;          /* (O) ids handed out here */
     struct list processes; /* (O) that this CPU owns, through process.neighbours */
     uint32_t revoking;     /* (O) id of the capability that is being revoked, or 0 */
+    uint32_t greetings;    /* (O, and who has the greeting) steps of it so far */
     uint64_t random;       /* (O) state of SCHED_POINT's generator */
     struct mailbox_queue mailbox __attribute__((aligned(CACHE_LINE))); /* (A) */
     struct thread idle __attribute__((aligned(CACHE_LINE)));           /* (O) */

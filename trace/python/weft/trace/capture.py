@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 MAGIC = b"WEFTCAP1"
 HEADER = struct.Struct("<8sIIQQIIQ64s")
 SECTION = struct.Struct("<IIQQQQ")
-EVENTS, LIFE, METADATA = 0, 1, 2
+EVENTS, LIFE, METADATA, CLOCKS = 0, 1, 2, 3
+CLOCK = np.dtype([
+    ("cpu", "<u4"), ("flags", "<u4"), ("offset", "<i8"), ("drift", "<i8"), ("base", "<u8"),
+    ("lower", "<i8"), ("upper", "<i8"), ("drift_lower", "<i8"), ("drift_upper", "<i8"),
+    ("boot_lower", "<i8"), ("boot_upper", "<i8"), ("crossings", "<u8"),
+])
+CLOCK_CORRECTED = 2
+DRIFT_UNIT = 10**12
 RECORD = np.dtype(schema.RECORD)
 TIME_BITS = 48
 NO_RECORDS = np.empty(0, RECORD)
@@ -82,6 +89,27 @@ class Capture:
         return {}
 
     @cached_property
+    def clocks(self) -> np.ndarray:
+        """What was measured of each CPU's clock, in ns (docs/trace-format.md); empty if nothing was."""
+        for section in self.sections:
+            if section.kind == CLOCKS:
+                return self._data[section.offset:section.offset + section.bytes].view(CLOCK)
+        return np.empty(0, CLOCK)
+
+    def corrected(self, cpu: int, times: np.ndarray) -> np.ndarray:
+        """Nanoseconds of a CPU's own clock as CPU 0's: what `table` and `for event in capture` show."""
+        if cpu >= len(self.clocks) or not self.clocks["flags"][cpu] & CLOCK_CORRECTED:
+            return times
+        clock = self.clocks[cpu]
+        offset, drift, base = (int(clock[name]) for name in ("offset", "drift", "base"))
+        if not drift:
+            return np.maximum(times - offset, 0)
+        # In whole numbers as large as it takes, rounded towards 0: as the reader in C does it.
+        products = [drift * (time - base) for time in times.tolist()]
+        ahead = [offset + (p // DRIFT_UNIT if p >= 0 else -(-p // DRIFT_UNIT)) for p in products]
+        return np.maximum(times - np.array(ahead, np.int64), 0)
+
+    @cached_property
     def names(self) -> Names:
         """Who is who: threads, processes, objects, strings."""
         return Names.of([self.life(cpu) for cpu in range(self.cpu_count)])
@@ -117,7 +145,7 @@ class Capture:
 
     def _stream(self, section: Section) -> Iterator[tuple[int, int, int, int, int]]:
         records = self._data[section.offset:section.offset + section.bytes].view(RECORD)
-        times = self.nanoseconds(self.times(records))
+        times = self.corrected(section.cpu, self.nanoseconds(self.times(records)))
         kept = records["id"] != EVENT_ID["page"]
         columns = (times[kept], records["word0"][kept], records["payload"][kept])
         for time, word0, payload in zip(*(column.tolist() for column in columns), strict=True):
@@ -125,7 +153,7 @@ class Capture:
 
     def __iter__(self) -> Iterator[Event]:
         """All events of all CPUs in the order of time."""
-        streams = [self._stream(s) for s in self.sections if s.kind != METADATA]
+        streams = [self._stream(s) for s in self.sections if s.kind in (EVENTS, LIFE)]
         for time, cpu, _, word0, payload in heapq.merge(*streams, key=lambda item: item[:3]):
             yield decode(time, cpu, word0, payload)
 
@@ -151,6 +179,6 @@ def load(path: str | Path) -> Capture:
     sections = tuple(Section(*row) for row in SECTION.iter_unpack(table))
     for section in sections:
         if (section.offset + section.bytes > len(data) or section.offset < header_size
-                or (section.kind != METADATA and section.bytes % RECORD.itemsize)):
+                or (section.kind in (EVENTS, LIFE) and section.bytes % RECORD.itemsize)):
             raise CaptureError(f"{path}: cut short or damaged")
     return Capture(path, hz, cpus, build.split(b"\0")[0].decode("ascii", "replace"), sections, data)

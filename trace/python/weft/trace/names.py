@@ -41,6 +41,7 @@ class Names:
         elif id_ == EVENT_ID["thread_idle"]:
             self.process_of[a] = b
             self.idle[small] = a
+            self.threads.setdefault(a, f"idle/{small}")
         elif id_ == EVENT_ID["object_create"]:
             self.objects[a] = (ENUM_NAMES["object_kind"].get(small, "object"), b)
         elif id_ == EVENT_ID["name"]:
