@@ -349,6 +349,12 @@ class Machine:
                 raise MachineTimeout(f"QMP {command}: no answer within {seconds:g} s")
         return reply[0]
 
+    def post(self, command: str) -> None:
+        """Asks QEMU for something and waits for nothing: for callbacks of follow()."""
+        if self.running:
+            with contextlib.suppress(OSError):
+                self._qmp_socket.sendall(self._protocol.request(command)[1])
+
     @property
     def qmp_events(self) -> list[dict[str, Any]]:
         """Every event that QEMU sent so far, in order."""

@@ -111,6 +111,10 @@ def command_trace(arguments: argparse.Namespace) -> int:
         from weft import top
 
         return top.main(arguments.rest[1:])
+    if arguments.rest[:1] == ["mask"]:
+        from weft import mask
+
+        return mask.main(arguments.rest[1:])
     setup.setup("run")
     tool = build.host_tool()
     build.build([tool])
@@ -192,8 +196,8 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--no-trace", action="store_true", help="the kernel with tracing left out")
     run.add_argument(
         "--capture", default="flight", metavar="WAY",
-        help="flight (recorder: what the rings hold at the end and at triggers; the newest events win)"
-        " or stream (all the while; default: flight)",
+        help="flight (recorder: what the rings hold at the end and at triggers; the newest events win), once (the"
+        " first events win) or stream (all the while; default: flight)",
     )
     run.add_argument(
         "--trigger", action="append", default=[], metavar="WHAT",
@@ -303,7 +307,7 @@ def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:
 FORWARDING = {
     "bench": (command_bench, "measure, and write out/bench/ with report and timeline"),
     "simulate": (command_simulate, "run scripted load on virtual CPUs with the kernel's policies"),
-    "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, ask it with sql; top: watch a guest"),
+    "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, ask it with sql; top: watch a guest; mask: switch what it records"),
     "test": (command_test, "run the test suite; arguments go to pytest"),
 }
 

@@ -26,6 +26,7 @@ from weft.flight import Recorder, Triggers, read_triggers
 from weft.image import ImageError, programs_of, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
 from weft.machine_config import ACCELERATORS, UsageError
+from weft.mask import requests_of
 from weft.paths import BUILD, ROOT
 from weft.stream import Stream
 
@@ -34,7 +35,7 @@ GDB_PORT = 1234
 GDB_SECONDS = 86400.0  # a person at a debugger is not in a hurry
 CAPTURE = "trace.weft"
 RESULTS = ("console.log", CAPTURE, "trace.pftrace")
-CAPTURES = ("flight", "stream")
+CAPTURES = ("flight", "once", "stream")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def check(arguments: argparse.Namespace) -> Request:
         raise UsageError(f"unknown way to capture {arguments.capture!r} (have: {', '.join(CAPTURES)})")
     if arguments.capture == "stream" and arguments.no_trace:
         raise UsageError("with --no-trace there is nothing to stream")
+    once = ["trace_once=1"] if arguments.capture == "once" else []
     triggers = read_triggers(arguments.trigger, arguments.trigger_limit, arguments.trigger_stop)
     if triggers and (arguments.no_trace or arguments.capture != "flight"):
         raise UsageError("a --trigger needs --capture flight and a kernel with tracing")
@@ -70,7 +72,7 @@ def check(arguments: argparse.Namespace) -> Request:
         memory=parse_size(arguments.mem, unit="m"),
         accel="tcg" if accel == "auto" else accel,
         cpu_model=arguments.cpu,
-        command_line=arguments.append,
+        command_line=" ".join([*once, *filter(None, [arguments.append])]),
         seed=None if arguments.seed is None else whole_number("seed", arguments.seed),
         timeout=GDB_SECONDS if arguments.gdb else seconds_of(arguments.timeout),
         gdb=GDB_PORT if arguments.gdb else None,
@@ -103,7 +105,7 @@ def run(request: Request) -> int:
             log.write(line + "\n")
             print(line, flush=True)
 
-        with Machine(config, on_line) as machine:
+        with Machine(config, on_line) as machine, requests_of(machine):
             tool, extra = build.host_tool(), {"commit": commit_of(ROOT)}
             stream = Stream(machine, tool, out / CAPTURE) if request.stream else None
             triggers = request.triggers

@@ -13,7 +13,10 @@ from __future__ import annotations
 import bisect
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+
+from weft.failure import Failure
 
 _ADDRESS = re.compile(r"weft:   ([0-9a-f]{16})")
 _SECTION_SYMBOLS = 2
@@ -51,23 +54,34 @@ def _functions(kernel: Path) -> list[tuple[int, str]]:
         return []
 
 
+def symbol_address(kernel: Path, wanted: str) -> int:
+    """Where a symbol of the kernel lies. Raises Failure when there is none."""
+    try:
+        return next(address for name, address, _, _ in _symbols(kernel.read_bytes()) if name == wanted)
+    except (OSError, struct.error, IndexError, ValueError, StopIteration):
+        raise Failure(f"{kernel} is no kernel with a symbol {wanted}") from None
+
+
 def _read(elf: bytes) -> list[tuple[int, str]]:
+    found: dict[int, tuple[bool, str]] = {}
+    for name, address, kind, code in _symbols(elf):
+        if code and kind in (_KIND_NONE, _KIND_FUNCTION):
+            # Functions first, then the alphabet: the linker's marks stand at the same addresses.
+            found[address] = min(found.get(address, (True, "~")), (kind != _KIND_FUNCTION, name))
+    return sorted((address, name) for address, (_, name) in found.items())
+
+
+def _symbols(elf: bytes) -> Iterator[tuple[str, int, int, bool]]:
+    """(name, address, kind, whether it lies in code) of all symbols."""
     offset, count = struct.unpack_from("<Q", elf, 40)[0], struct.unpack_from("<H", elf, 60)[0]
     # name, kind, flags, address, offset, size, link, info, alignment, entry size
     sections = [struct.unpack_from("<IIQQQQIIQQ", elf, offset + 64 * index) for index in range(count)]
-    found: dict[int, tuple[bool, str]] = {}
     for section in sections:
         if section[1] != _SECTION_SYMBOLS:
             continue
         strings = sections[section[6]][4]
         for at in range(section[4], section[4] + section[5], 24):
             name_at, info, _, index, address = struct.unpack_from("<IBBHQ", elf, at)
-            kind = info & 15
-            code = 0 < index < count and sections[index][2] & _FLAG_EXECUTABLE
-            if not code or kind not in (_KIND_NONE, _KIND_FUNCTION):
-                continue
             start = strings + name_at
-            name = elf[start : elf.index(b"\0", start)].decode()
-            # Functions first, then the alphabet: the linker's marks stand at the same addresses.
-            found[address] = min(found.get(address, (True, "~")), (kind != _KIND_FUNCTION, name))
-    return sorted((address, name) for address, (_, name) in found.items())
+            code = bool(0 < index < count and sections[index][2] & _FLAG_EXECUTABLE)
+            yield elf[start : elf.index(b"\0", start)].decode(), address, info & 15, code

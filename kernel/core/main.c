@@ -81,7 +81,7 @@ void kernel_main(void)
 {
     options_parse(boot_info.command_line);
     kernel_process.object.id = object_id_new();
-    trace_init(options.trace_mask, ring_bytes());
+    trace_init(options.trace_mask, ring_bytes(), options.trace_once);
     trace_process_create(kernel_process.object.id, 0);
     trace_write_name(TRACE_NAME_KIND_PROCESS, kernel_process.object.id, kernel_process.name);
     cpu_begin();

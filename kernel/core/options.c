@@ -101,6 +101,7 @@ static const struct {
     {"trace=all", &options.trace_mask, NULL, TRACE_CATEGORIES_ALL},
     {"trace=", &options.trace_mask, number_read, 0},
     {"trace_ring=", &options.trace_ring, number_read, 0},
+    {"trace_once=", &options.trace_once, number_read, 0},
     {"seed=", &options.seed, number_read, 0},
     {"idle=halt", &idle_us, NULL, 0},
     {"idle=adaptive", &idle_us, NULL, POLL_MAX_US},

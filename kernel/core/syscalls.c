@@ -243,13 +243,12 @@ status_t sys_trace_name(uint64_t name, uint64_t name0, uint64_t name1)
     return STATUS_OK;
 }
 
-/* The caller takes the new mask to every CPU, from the machine's on round to it again. Nobody overtakes
- * it, so of two callers the same one is the last everywhere. */
+/* The caller makes every CPU look at the new mask, from the machine's on round to it again. */
 static void mask_arrived(struct mail *mail)
 {
     struct thread *caller = container_of(mail, struct thread, mail);
 
-    trace_set_mask((uint8_t)arch_argument(&caller->frame, 1));
+    trace_update_mask();
     if (percpu(id) == caller->invoke_object->cpu) {
         caller->cause = 0;
         thread_send(caller, caller->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
@@ -263,6 +262,7 @@ status_t do_trace_control(struct thread *caller, struct object *object)
 {
     thread_set_status(caller, STATUS_OK);
     arch_set_result(&caller->frame, percpu(trace.mask));
+    store_relaxed(&trace_area.mask, (uint8_t)arch_argument(&caller->frame, 1));
     thread_send(caller, (object->cpu + 1) % boot_info.cpu_count, TRACE_TRAVEL_REMOTE_CALL,
                 mask_arrived);
     return STATUS_BLOCKED;

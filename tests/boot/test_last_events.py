@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from weft.harness.guest import Guest
+from weft.harness.rings import assert_nothing_is_missing
 
 KERNEL_BASE = 0xFFFFFFFF80000000
 GATE = struct.Struct("<HHHHII")  # offset 0-15, selector, type, offset 16-31, offset 32-63, 0
@@ -46,9 +47,10 @@ def break_gates(guest: Guest, first: int, handler: int | None) -> None:
 
 
 def assert_all_is_read(guest: Guest, folder: Path) -> None:
-    """Events of all CPUs, nothing impossible among them, and a timeline."""
+    """The last events of all CPUs, nothing impossible among them, and a timeline."""
     tool, timeline = guest.tree.trace_tool, folder / "last.pftrace"
     capture = guest.capture(folder / "last.weft")
+    assert_nothing_is_missing(guest, capture)
     for command in (["check", capture], ["convert", capture, "-o", timeline]):
         done = subprocess.run([tool, *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

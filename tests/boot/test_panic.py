@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from weft.harness.guest import Guest
+from weft.harness.rings import assert_nothing_is_missing
 from weft.harness.tree import Tree
 
 HEX = r"[0-9a-f]{16}"
@@ -28,6 +29,8 @@ def call_chain(console: list[str]) -> list[str]:
 def events(guest: Guest, folder: Path) -> list[dict[str, object]]:
     """The trace that the machine left; the tool must find nothing impossible in it."""
     capture = guest.capture(folder / "panic.weft")
+    if not guest.machine.running:
+        assert_nothing_is_missing(guest, capture)
     check = subprocess.run([guest.tree.trace_tool, "check", capture], capture_output=True, text=True)
     assert check.returncode == 0, check.stdout + check.stderr
     dump = subprocess.run(
@@ -72,7 +75,7 @@ def test_an_init_that_is_no_program_is_a_panic(
         assert_last_words(guest, "init")
 
 
-@pytest.mark.parametrize("word", ["trace=of", "trace_ring=8M", "seed=", "idle=never", "timeslice_us=-1",
+@pytest.mark.parametrize("word", ["trace=of", "trace_ring=8M", "trace_once=x", "seed=", "idle=never", "timeslice_us=-1",
                                   "policy=best", "policy=0:", "policy=256:edf", "policy=edf,"])  # fmt: skip
 def test_a_malformed_option_is_a_panic_that_names_it(boot: Callable[..., Guest], word: str) -> None:
     with boot(cmdline=f"other {word} words", cpus=1) as guest:

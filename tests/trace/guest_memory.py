@@ -36,7 +36,7 @@ class GuestMemory:
     def __post_init__(self) -> None:
         self.memory = bytearray(self.size)
         count = self.cpus * 2
-        header = struct.pack("<QIIQQIIII64s", AREA_MAGIC, 2, self.cpus, schema.SCHEMA_HASH,
+        header = struct.pack("<QIIQQIIII64s", AREA_MAGIC, 3, self.cpus, schema.SCHEMA_HASH,
                              self.clock_hz, 16, PAGE, count, 0, b"by hand")
         self.memory[AREA:AREA + len(header)] = header
         self.entries = AREA + len(header)

@@ -60,9 +60,9 @@ uint64_t window_end_ns(const struct guest *guest, const struct window *window)
 static uint64_t first_page(const struct guest *guest, const struct trace_ring_entry *entry,
                            const struct trace_ring *ring, const struct window *window)
 {
-    uint64_t oldest = ring_oldest(ring), sequence = ring->sequence, time;
+    uint64_t oldest = ring_oldest(guest, ring), sequence = ring->sequence, time;
 
-    if (!window->ticks || entry->kind == TRACE_RING_LIFE) {
+    if (!window->ticks || entry->kind == TRACE_RING_LIFE || guest->area.flags & TRACE_AREA_ONCE) {
         return oldest; /* life rings are kept whole, as they have the names */
     }
     while (sequence > oldest && guest_page_time(guest, ring, sequence, &time) &&
@@ -92,7 +92,7 @@ static void ring_write(const struct guest *guest, struct writer *writer,
     uint64_t sequence = first_page(guest, entry, ring, window);
     bool more = true;
 
-    for (; more && sequence <= ring->sequence; sequence++) {
+    for (; more && sequence <= ring->sequence; sequence = ring_after(guest, ring, sequence)) {
         unsigned count = guest_page(guest, ring, sequence, records), kept;
 
         if (count <= 1 || (count < PAGE_RECORDS && sequence != ring->sequence)) {

@@ -84,6 +84,11 @@ static void sight_update(struct check *check)
     if (sighted & ~check->sighted) {
         forget(check);
     }
+    if (!(sighted & TRACE_CATEGORY_SCHED)) { /* nobody tells any more who runs */
+        for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
+            check->cpus[i].current = ID_NONE;
+        }
+    }
     check->sighted = sighted;
 }
 

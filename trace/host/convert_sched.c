@@ -234,6 +234,8 @@ static const char *vector_name(unsigned vector, char *text, size_t size)
         return "timer";
     case 0x21:
         return "doorbell";
+    case 0x22:
+        return "trace categories";
     case 0xff:
         return "spurious";
     default:

@@ -108,17 +108,26 @@ static bool state_read(const struct guest *guest, uint64_t address, struct trace
 bool guest_ring(const struct guest *guest, const struct trace_ring_entry *entry,
                 struct trace_ring *ring)
 {
+    uint64_t behind = guest->area.flags & TRACE_AREA_ONCE ? TRACE_PAGE_SIZE : 0;
+
     return entry->cpu < guest->area.cpu_count && entry->kind <= TRACE_RING_LIFE &&
            state_read(guest, entry->state_paddr, ring) && ring->size >= TRACE_PAGE_SIZE &&
            ring->size % TRACE_PAGE_SIZE == 0 && ring->base_paddr % TRACE_PAGE_SIZE == 0 &&
            ring->base_paddr <= guest->ram.size &&
-           ring->size <= guest->ram.size - ring->base_paddr && ring->next >= ring->base &&
-           ring->next - ring->base <= ring->size && ring->sequence < UINT64_MAX / 512;
+           ring->size <= guest->ram.size - ring->base_paddr &&
+           behind <= guest->ram.size - ring->base_paddr - ring->size && ring->next >= ring->base &&
+           ring->next - ring->base <= ring->size + behind && ring->sequence < UINT64_MAX / 512;
 }
 
-static uint64_t page_address(const struct trace_ring *ring, uint64_t sequence)
+static uint64_t page_address(const struct guest *guest, const struct trace_ring *ring,
+                             uint64_t sequence)
 {
-    return ring->base_paddr + sequence % (ring->size / TRACE_PAGE_SIZE) * TRACE_PAGE_SIZE;
+    uint64_t pages = ring->size / TRACE_PAGE_SIZE;
+
+    if (guest->area.flags & TRACE_AREA_ONCE && sequence >= pages) {
+        return ring->base_paddr + ring->size;
+    }
+    return ring->base_paddr + sequence % pages * TRACE_PAGE_SIZE;
 }
 
 bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
@@ -126,7 +135,7 @@ bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, u
 {
     struct trace_record record;
 
-    if (!ram_read(&guest->ram, page_address(ring, sequence), &record, sizeof record) ||
+    if (!ram_read(&guest->ram, page_address(guest, ring, sequence), &record, sizeof record) ||
         record.id != TRACE_EVENT_PAGE || record.a != (uint32_t)sequence) {
         return false;
     }
@@ -137,7 +146,7 @@ bool guest_page_time(const struct guest *guest, const struct trace_ring *ring, u
 unsigned guest_page(const struct guest *guest, const struct trace_ring *ring, uint64_t sequence,
                     struct trace_record *records)
 {
-    uint64_t address = page_address(ring, sequence), time;
+    uint64_t address = page_address(guest, ring, sequence), time;
     /* Bytes of the newest page; may wrap. */
     uint64_t filled = ring->next - ring->base - (address - ring->base_paddr);
     unsigned limit = PAGE_RECORDS, count;

@@ -58,10 +58,20 @@ static inline uint64_t record_moment(const struct trace_record *record)
     return record_time(record) << GUEST_TIME_SHIFT;
 }
 /* The lowest number of a page that the ring may still hold. */
-static inline uint64_t ring_oldest(const struct trace_ring *ring)
+static inline uint64_t ring_oldest(const struct guest *guest, const struct trace_ring *ring)
 {
     uint64_t pages = ring->size / TRACE_PAGE_SIZE;
+    bool once = guest->area.flags & TRACE_AREA_ONCE;
 
-    return ring->sequence >= pages ? ring->sequence - pages + 1 : 0;
+    return ring->sequence >= pages && !once ? ring->sequence - pages + 1 : 0;
+}
+/* The number behind this one that the ring may hold: with TRACE_AREA_ONCE there is nothing between its
+ * last page and the one that is being written. */
+static inline uint64_t ring_after(const struct guest *guest, const struct trace_ring *ring,
+                                  uint64_t sequence)
+{
+    bool last = guest->area.flags & TRACE_AREA_ONCE && sequence >= ring->size / TRACE_PAGE_SIZE - 1;
+
+    return last && sequence < ring->sequence ? ring->sequence : sequence + 1;
 }
 void guest_close(struct guest *guest);

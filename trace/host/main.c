@@ -46,7 +46,8 @@ static const char usage[] =
     "       weft-trace ctf     IN.weft -o FOLDER        for babeltrace2 and Trace Compass\n"
     "       weft-trace dump    IN.weft [--json]         every event as a line\n"
     "\n"
-    "weft trace has two more: sql asks a capture in SQL, top watches a running guest.\n"
+    "weft trace has three more: sql asks a capture in SQL, top watches a running guest,\n"
+    "mask switches what it records.\n"
     "IN may be - for standard input, OUT - for standard output (not for capture).\n"
     "Exit code: 0 done, 1 check found violations, 2 bad usage or bad input.\n"
     "Example: weft-trace convert out/bench/trace.weft -o trace.pftrace\n";

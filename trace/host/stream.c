@@ -82,9 +82,10 @@ static bool lane_take(struct stream *stream, struct lane *lane, const struct tra
                       uint64_t end)
 {
     static struct trace_record records[PAGE_RECORDS];
-    uint64_t sequence = ring_oldest(ring);
+    uint64_t sequence = ring_oldest(&stream->guest, ring);
 
-    for (sequence = sequence > lane->next ? sequence : lane->next; sequence < end; sequence++) {
+    sequence = sequence > lane->next ? sequence : lane->next;
+    for (; sequence < end; sequence = ring_after(&stream->guest, ring, sequence)) {
         unsigned count = guest_page(&stream->guest, ring, sequence, records);
 
         if (count <= 1 || (count < PAGE_RECORDS && sequence != ring->sequence)) {

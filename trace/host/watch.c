@@ -101,8 +101,9 @@ static void rings_follow(struct watch *watch)
         if (ring.sequence < watch->looked[i]) {
             memset(watch->triggers.examined, 0, sizeof watch->triggers.examined);
             watch->began = false;
-        } else if (ring_oldest(&ring) > watch->looked[i]) {
-            watch->missed += (ring_oldest(&ring) - watch->looked[i]) * TRACE_RECORDS_PER_PAGE;
+        } else if (ring_oldest(&watch->guest, &ring) > watch->looked[i]) {
+            watch->missed +=
+                (ring_oldest(&watch->guest, &ring) - watch->looked[i]) * TRACE_RECORDS_PER_PAGE;
         }
         watch->looked[i] = ring.sequence;
     }

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define TRACE_AREA_MAGIC 0x3145435254465457ull /* "WTFTRCE1" read as bytes */
-#define TRACE_AREA_VERSION 2u
+#define TRACE_AREA_VERSION 3u
 #define TRACE_PAGE_SIZE 4096u
 #define TRACE_RECORD_SIZE 16u
 #define TRACE_RECORDS_PER_PAGE (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE - 1) /* without PAGE */
@@ -51,6 +51,18 @@ struct trace_ring {
     uint64_t sequence;   /* number of the page that `next` lies in */
 };
 
+/* A CPU's trace state, part of its struct cpu; the entry of its ring of events leads to it. */
+struct trace_cpu {
+    struct trace_ring rings[TRACE_RING_KINDS]; /* (O) read by the host at any time */
+    uint8_t mask; /* (O) categories that are on; the host looks at it */
+};
+
+enum trace_area_flags {
+    /* A full ring is not begun anew: what comes then goes to one page behind it, over and over. That
+     * page is numbered on, so the numbers tell how much was lost in between. */
+    TRACE_AREA_ONCE = 1,
+};
+
 struct trace_ring_entry {
     uint64_t state_paddr; /* physical address of a struct trace_ring */
     uint32_t cpu;
@@ -66,7 +78,9 @@ struct trace_area {
     uint32_t record_size;
     uint32_t page_size;
     uint32_t ring_count;
-    uint32_t flags;
-    char build[64]; /* architecture, profile: for people */
+    uint8_t mask;       /* categories that shall be on; the host may write it (A) */
+    uint8_t host_looks; /* written by the host (A): an NMI is its call to look at `mask` */
+    uint16_t flags;     /* enum trace_area_flags */
+    char build[64];     /* architecture, profile: for people */
     struct trace_ring_entry rings[TRACE_RINGS_MAX];
 };

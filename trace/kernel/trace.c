@@ -18,8 +18,8 @@ void trace_turn_page(struct trace_ring *ring)
     uint32_t high;
 
     ring->sequence++;
-    if (ring->next == ring->base + ring->size) {
-        ring->next = ring->base;
+    if (ring->next >= ring->base + ring->size) {
+        ring->next = ring->base + (trace_area.flags & TRACE_AREA_ONCE ? ring->size : 0);
     }
     header = (struct trace_record *)ring->next;
     /* An overwritten page loses its old number before it gets the new one: a reader that copies it
@@ -39,12 +39,12 @@ static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
 {
     struct trace_ring *ring = &cpu_table[cpu]->trace.rings[kind];
     struct trace_ring_entry *entry = &trace_area.rings[trace_area.ring_count++];
-    void *memory = boot_alloc(bytes);
+    void *memory = boot_alloc(bytes + (trace_area.flags & TRACE_AREA_ONCE ? TRACE_PAGE_SIZE : 0));
 
     ring->base = (uint64_t)memory;
     ring->size = bytes;
     ring->base_paddr = arch_to_physical(memory);
-    ring->next = ring->base + bytes;
+    ring->next = ring->base;
     ring->sequence = UINT64_MAX; /* the first page is number 0 */
     trace_turn_page(ring);
     entry->state_paddr = arch_to_physical(ring);
@@ -52,8 +52,10 @@ static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
     entry->kind = kind;
 }
 
-void trace_init(uint8_t mask, uint64_t ring_bytes)
+void trace_init(uint8_t mask, uint64_t ring_bytes, bool once)
 {
+    trace_area.mask = mask;
+    trace_area.flags = once ? TRACE_AREA_ONCE : 0;
     for (cpu_t cpu = 0; CONFIG_TRACE && cpu < boot_info.cpu_count; cpu++) {
         ring_init(cpu, TRACE_RING_EVENTS, ring_bytes);
         ring_init(cpu, TRACE_RING_LIFE, LIFE_RING_BYTES);
@@ -83,9 +85,11 @@ void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name)
     }
 }
 
-void trace_set_mask(uint8_t mask)
+void trace_update_mask(void)
 {
-    if (CONFIG_TRACE) {
+    uint8_t mask = load_relaxed(&trace_area.mask);
+
+    if (CONFIG_TRACE && unlikely(mask != percpu(trace.mask))) {
         percpu(trace.mask) = mask | TRACE_CATEGORY_LIFE; /* that it changed is always recorded */
         trace_mask(mask, percpu(running_id));
         percpu(trace.mask) = mask;

@@ -14,7 +14,11 @@
  * 4. The host reads the memory of the running machine (trace/kernel/layout.h). `next` tells it how far
  *    the page that is being written is valid; the PAGE record, read before and after copying, tells
  *    whether a page was overwritten meanwhile.
- * 5. Events of category `life` go to a ring of their own, so that a flood of others does not wash away
+ * 5. Which categories are on is written down once, in the trace area, by trace_control or by the host,
+ *    and each CPU follows when it is told to look: by the thread in trace_control, which travels round
+ *    all CPUs, or by an interrupt. The host makes that with an NMI, in which nothing is recorded, as it
+ *    may have come in the middle of a record: it interrupts all CPUs.
+ * 6. Events of category `life` go to a ring of their own, so that a flood of others does not wash away
  *    the names.
  *
  * Limits: a time stamp has 48 bits (the host unwraps it); nothing is written before trace_init().
@@ -55,12 +59,15 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
 
 #include "weft/trace_writers.h"
 
+extern struct trace_area trace_area;
+
 /* Allocates the rings of all CPUs and publishes them; CPU 0, before the others run. `mask`: the
- * categories that are on; `ring_bytes`: size of each CPU's ring of events. */
-void trace_init(uint8_t mask, uint64_t ring_bytes);
+ * categories that are on; `ring_bytes`: size of each CPU's ring of events; `once`: a ring that is full
+ * keeps what it has. */
+void trace_init(uint8_t mask, uint64_t ring_bytes, bool once);
 
 /* Writes up to 16 characters as NAME events. */
 void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name);
 
-/* Sets the categories of this CPU. */
-void trace_set_mask(uint8_t mask);
+/* Follows trace_area.mask, if this CPU does not yet. */
+void trace_update_mask(void);

@@ -11,7 +11,7 @@
  * again for the rest (apic_timer_is_early), and nobody else notices.
  *
  * All external interrupt lines stay masked but NMI on CPU 0, with which a host can ask a machine
- * that hangs where it is.
+ * that hangs where it is, or all CPUs to look which trace events it wants.
  */
 #include "arch/platform.h"
 #include "arch/registers.h"
@@ -42,6 +42,7 @@ enum apic_register {
 #define COMMAND_INIT 0x4500u
 #define COMMAND_START_UP 0x4600u
 #define COMMAND_FIXED 0x4000u
+#define COMMAND_ALL 0x80000u
 #define COMMAND_ALL_OTHERS 0xc0000u
 
 #define CALIBRATION_MICROSECONDS 1000
@@ -170,6 +171,12 @@ static void command_send(uint32_t target, uint32_t command)
 void arch_doorbell_send(cpu_t cpu)
 {
     command_send(acpi_apic_ids[cpu], COMMAND_FIXED | VECTOR_DOORBELL);
+}
+
+/* One write, also in the middle of a command_send() to another CPU: no target has to be named. */
+void apic_interrupt_all(unsigned vector)
+{
+    apic_write(APIC_COMMAND, COMMAND_ALL | COMMAND_FIXED | vector);
 }
 
 /* Emulators and hypervisors take these without the long waits that old hardware wants. The second

@@ -8,7 +8,7 @@
  *
  * The kernel is interrupted only inside arch_halt() and arch_interrupt_window(). Its own exceptions are
  * always bugs and end in a panic with all registers. So does an NMI from the host, with which a machine
- * that hangs can be asked where it is.
+ * that hangs can be asked where it is, unless the host has said that it means to switch trace events.
  */
 #include "arch/frame.h"
 #include "arch/platform.h"
@@ -48,6 +48,9 @@ void interrupt(unsigned vector)
         timer_expired();
     }
     trace_irq_exit((uint8_t)vector);
+    if (vector == VECTOR_TRACE) {
+        trace_update_mask();
+    }
 }
 
 static _Noreturn void fault(unsigned vector, const struct arch_frame *frame)
@@ -91,6 +94,10 @@ void x86_exception(struct arch_frame *frame)
     uint64_t address = cr2_read(); /* before anything else can fault */
 
     if (frame->vector == VECTOR_NMI && cpu_stop_wanted()) {
+        return;
+    }
+    if (frame->vector == VECTOR_NMI && load_relaxed(&trace_area.host_looks) != 0) {
+        apic_interrupt_all(VECTOR_TRACE);
         return;
     }
     cpu_repair_gs();

@@ -10,7 +10,7 @@
 #include "kernel/thread.h"
 #include "kernel/timer.h"
 #include "smp/mailbox.h"
-#include "trace/kernel/ring.h"
+#include "trace/kernel/layout.h"
 
 #define CACHE_LINE 64
 

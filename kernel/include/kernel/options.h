@@ -4,6 +4,7 @@
  *
  *     trace=off|default|all|MASK     categories of trace events that are on
  *     trace_ring=BYTES               size of each CPU's ring of events
+ *     trace_once=1                   a ring that is full keeps what it has (0: the newest events win)
  *     seed=N                         pauses at schedule points, test profile only (0: none)
  *     idle=adaptive|poll|halt|US     how long an idle CPU polls at most before it halts, microseconds
  *     timeslice_us=N                 time slice among threads of equal priority
@@ -19,6 +20,7 @@
 struct options {
     uint64_t trace_mask; /* the low byte */
     uint64_t trace_ring; /* bytes; 0: choose by the size of memory */
+    uint64_t trace_once; /* 0: the newest events win */
     uint64_t seed;
     cycles_t poll_min; /* how long an idle CPU polls at least, and at most */
     cycles_t poll_max;

@@ -53,6 +53,7 @@
 #define FIRST_INTERRUPT 0x20
 #define VECTOR_TIMER 0x20
 #define VECTOR_DOORBELL 0x21
+#define VECTOR_TRACE 0x22 /* look which trace events are wanted */
 #define VECTOR_DEVICE 0x30
 #define DEVICE_VECTORS 0xc0
 #define VECTOR_SPURIOUS 0xff

@@ -59,7 +59,8 @@ uint8_t apic_id(void);           /* of the calling CPU */
 void apic_acknowledge(void);     /* end of interrupt */
 bool apic_timer_is_early(void);  /* the timer fired before the deadline: it has been armed anew */
 void apic_start_others(void);    /* all other CPUs begin at TRAMPOLINE_PADDR */
-void apic_stop(cpu_t cpu);       /* for good, from a panic */
+void apic_interrupt_all(unsigned vector); /* this CPU, too; also in an NMI */
+void apic_stop(cpu_t cpu);                /* for good, from a panic */
 
 /* ---- ioapic.c -------------------------------------------------------------------------------- */
 void ioapic_start(void);                 /* CPU 0, once, after paging_start(): masks all lines */
