@@ -202,6 +202,17 @@ def test_a_process_that_follows_one_of_its_name_is_a_restart(convert, trace_proc
                     ("other", "process created")]
 
 
+def test_ends_of_processes_that_nobody_has_introduced_are_shown(convert, trace_processor):
+    """So many that what is known of processes moves in memory."""
+    story = Story()
+    for process in range(900, 964):
+        story.at(0, "process_exit", cause="exited", process=process, status=0)
+    rows, = trace_processor(convert(story), [
+        "select count(distinct upid), count(*) from slice s join process_track k on k.id = s.track_id"
+        " where s.name = 'process exited'"])
+    assert rows == [(64, 64)]
+
+
 def test_memory_is_a_counter_of_its_process(convert, trace_processor):
     story = Story()
     for pages in (16, 9):

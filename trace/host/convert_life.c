@@ -20,8 +20,8 @@ static void instant_write(struct convert *convert, struct track_event *instant, 
 /* Processes of one parent with one name are the same service, one after the other. */
 static uint64_t service_key(struct convert *convert, uint32_t id)
 {
-    const struct process_name *process =
-        &convert->names.processes[names_process(&convert->names, id)];
+    uint32_t index = names_process(&convert->names, id); /* it may move the entries */
+    const struct process_name *process = &convert->names.processes[index];
     uint64_t key = 0xcbf29ce484222325ull ^ process->parent;
 
     for (const char *at = process->name; *at; at++) {

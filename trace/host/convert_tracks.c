@@ -50,8 +50,10 @@ static void process_declare(struct convert *convert, uint32_t id)
 
 struct convert_thread *convert_thread(struct convert *convert, uint32_t thread)
 {
-    convert->threads = memory_grow(convert->threads, &convert->thread_capacity, (size_t)thread + 1,
-                                   sizeof *convert->threads);
+    if (thread >= convert->thread_capacity) {
+        convert->threads = memory_grow(convert->threads, &convert->thread_capacity,
+                                       (size_t)thread + 1, sizeof *convert->threads);
+    }
     return &convert->threads[thread];
 }
 
@@ -148,10 +150,11 @@ uint64_t process_track(struct convert *convert, uint32_t process)
                                     .pid = process_pid(process)};
 
     if (id_table_get(&convert->process_described, process) == ID_NONE) {
+        uint32_t index = names_process(&convert->names, process);
+
         id_table_put(&convert->process_described, process, 0);
         process_declare(convert, process);
-        descriptor.process_name =
-            convert->names.processes[names_process(&convert->names, process)].name;
+        descriptor.process_name = convert->names.processes[index].name;
         descriptor_write(convert, &descriptor);
     }
     return descriptor.track;
