@@ -25,7 +25,7 @@ from stories import Story
 from synthetic import LIFE, METADATA, PAGE, Capture
 
 HEAD = 112 + 4 * 40  # of a file: the header and four sections
-BYTES_MAX = 1024  # of an input
+BYTES_MAX = 640  # of an input: small ones are fast, and most of what matters needs few events
 ITEMS_MAX = BYTES_MAX // 16 - 1
 PIECES_MAX = 40  # of one capture
 RAW, ELF = 0x80, 0x40  # in an input's first byte
@@ -63,6 +63,11 @@ def _records(capture: bytes) -> Iterator[tuple[int, Record]]:
                 yield kind, Record(time, cpu, capture[at + ID], capture[at + SMALL], capture[at + 8:at + 16])
 
 
+def _is_more_of_a_name(record: Record) -> bool:
+    """The pieces after the first: room for events is worth more."""
+    return record.id == schema.EVENTS["name"]["id"] and record.small & 15 not in (0, 15)
+
+
 def _items(records: list[Record], place: Callable[[Record], int]) -> bytes:
     before = [records[0].time if records else 0, *(record.time for record in records)]
     return b"".join(record.item(time, place(record))
@@ -72,7 +77,8 @@ def _items(records: list[Record], place: Callable[[Record], int]) -> bytes:
 def items_inputs(capture: bytes) -> Iterator[bytes]:
     """The capture in pieces: each with the names of all there is as far as there is room, then events."""
     found = list(_records(capture))
-    life = [record for kind, record in found if kind == LIFE][:ITEMS_MAX // 2]
+    life = [record for kind, record in found if kind == LIFE and not _is_more_of_a_name(record)]
+    life = life[:ITEMS_MAX // 2]
     events = sorted((record for kind, record in found if kind != LIFE), key=lambda record: record.time)
     room = ITEMS_MAX - len(life)
     for start in range(0, min(max(len(events), 1), PIECES_MAX * room), room):
