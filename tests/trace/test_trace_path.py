@@ -58,7 +58,7 @@ def test_the_answer_of_somebody_else_leads_to_him(tool, tmp_path):
     story = Story()
     stories.saved_call(story)
     assert steps(path(tool, tmp_path, story))[-3:] == [
-        ("pong", "running", None, 100), ("ping", "crossing", "pong", 500), ("ping", "ready", None, 200)]
+        ("pong", "running", None, 100), ("ping", "crossing", "pong", 500), ("ping", "ready", None, 300)]
 
 
 def test_any_thread_and_time_can_be_asked_for(tool, tmp_path):

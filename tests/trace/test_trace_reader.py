@@ -192,13 +192,28 @@ def test_pages_out_of_order_are_refused(tool, tmp_path):
     assert "out of order" in tool.refuses("dump", capture.write(tmp_path / "a.weft"))
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["nonsense"], ["check"], ["convert", "x.weft"], ["capture", "-o", "x"], ["stat", "a", "b"],
-    ["--wrong"],
+@pytest.mark.parametrize("arguments, words", [
+    (["nonsense"], "there is no command nonsense (see weft-trace --help)"),
+    (["check"], "usage: weft-trace check IN.weft whether it can have happened"),
+    (["convert", "x.weft"], "usage: weft-trace convert IN.weft -o OUT.pftrace"),
+    (["capture", "-o", "x"], "usage: weft-trace capture --ram FILE --kernel ELF"),
+    (["latency"], "[--hgrm FOLDER] where the time of messages went"),
+    (["stat", "a", "b"], "usage: weft-trace stat IN.weft [--json]"),
+    (["dump"], "usage: weft-trace dump IN.weft [--json] every event as a line"),
+    (["stat", "--wrong", "x"], "--wrong is no option, or lacks a value"),
+    (["stat", "x", "-o"], "-o is no option, or lacks a value"),
+    (["latency", "x", "--slowest", "1001"], "--slowest is a number from 0 to 1000, not 1001"),
+    (["latency", "x", "--slowest", "-1"], "--slowest is a number from 0 to 1000, not -1"),
+    (["path", "x", "--message", "0"], "--message is a number from 1 to 4294967295, not 0"),
+    (["path", "x", "--from", "now"], "--from is a number from 0 to 18446744073709551615, not now"),
 ])
-def test_bad_usage_shows_how_to_use_it(tool, arguments):
-    done = tool(*arguments)
-    assert done.returncode == 2 and "usage: weft-trace" in done.stderr and not done.stdout
+def test_bad_usage_is_told_in_one_line(tool, arguments, words):
+    assert words in tool.refuses(*arguments)
+
+
+def test_without_a_command_all_are_shown(tool):
+    done = tool()
+    assert done.returncode == 2 and done.stderr == tool.ok("--help") and not done.stdout
 
 
 @pytest.mark.parametrize("path", ["/nonexistent.weft", "/"])

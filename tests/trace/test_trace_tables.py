@@ -90,6 +90,15 @@ def test_interrupts_slices_and_marks_are_rows(capture):
         stories.COUNTER_NAME, 1, 99, 3)
 
 
+def test_memory_is_told_of_each_process(capture):
+    story = Story()
+    for free in (100, 96, 100):
+        story.at(0, "memory", process=stories.SERVER, free=free)
+    loaded = capture(story)
+    assert loaded.table("memory")["free"].tolist() == [100, 96, 100]
+    assert loaded.frame("memory")["process_name"].tolist() == ["server"] * 3
+
+
 def test_an_empty_table_is_empty(capture):
     loaded = capture(Story())
     assert len(loaded.table("slices")) == 0 and "depth" in loaded.table("slices").dtype.names

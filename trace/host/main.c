@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,41 +17,9 @@
 #include "commands.h"
 #include "latency.h"
 #include "trigger.h"
+#include "usage.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "captures are read as they are");
-
-static const char usage[] =
-    "usage: weft-trace capture --ram FILE --kernel ELF [--meta JSON] [--last MS] [--trigger TEXT]\n"
-    "                          -o OUT.weft              what the rings hold\n"
-    "       weft-trace stream  --ram FILE --kernel ELF [--meta JSON] -o OUT.weft\n"
-    "                                                   from a running guest, until input ends\n"
-    "       weft-trace watch   --ram FILE --kernel ELF [--meta JSON] [--trigger user:NAME |\n"
-    "                          latency:TIME]... [--limit N] -o OUT.weft\n"
-    "                                                   OUT.1.weft, ... when a trigger or SIGUSR1\n"
-    "                                                   comes, until input ends\n"
-    "       weft-trace convert IN.weft -o OUT.pftrace   for ui.perfetto.dev\n"
-    "       weft-trace stat    IN.weft [--json]         what CPUs and threads did\n"
-    "       weft-trace latency IN.weft [--json] [--slowest N] [--hgrm FOLDER]\n"
-    "                                                   where the time of messages went\n"
-    "       weft-trace path    IN.weft [--message ID | --thread ID --from NS --to NS] [--json]\n"
-    "                                                   what a thread's progress hung on\n"
-    "                                                   (the client's of the slowest message)\n"
-    "       weft-trace diff    A.weft B.weft [--json]   what changed from A to B\n"
-    "       weft-trace clock   IN.weft [--json | -o OUT.weft]   how far the CPUs' clocks are "
-    "apart;\n"
-    "                                                   with -o, records that in a copy\n"
-    "       weft-trace check   IN.weft                  whether it can have happened\n"
-    "       weft-trace table   IN.weft --name TABLE -o OUT.npy   rows for NumPy: schedule, "
-    "states,\n"
-    "                                                   messages, interrupts, slices, marks\n"
-    "       weft-trace ctf     IN.weft -o FOLDER        for babeltrace2 and Trace Compass\n"
-    "       weft-trace dump    IN.weft [--json]         every event as a line\n"
-    "\n"
-    "weft trace has three more: sql asks a capture in SQL, top watches a running guest,\n"
-    "mask switches what it records.\n"
-    "IN may be - for standard input, OUT - for standard output (not for capture).\n"
-    "Exit code: 0 done, 1 check found violations, 2 bad usage or bad input.\n"
-    "Example: weft-trace convert out/bench/trace.weft -o trace.pftrace\n";
 
 #define LIMIT_DEFAULT 5u
 #define LIMIT_MAX 10000u
@@ -65,6 +34,7 @@ struct options {
     const char *second; /* capture of diff */
     const char *table;
     bool json, help;
+    bool excess; /* there were more arguments than any command takes */
 };
 
 static bool number_read(const char *text, uint64_t most, uint64_t *number)
@@ -76,39 +46,54 @@ static bool number_read(const char *text, uint64_t most, uint64_t *number)
     return *text >= '0' && *text <= '9' && !*end && !errno && *number <= most;
 }
 
-/* The options that take a number. */
+/* The options that take a number, each within bounds; says what is wrong with one that is not. */
 static bool number_option(struct options *options, int option, const char *text)
 {
+    static const struct {
+        int option;
+        const char *name;
+        uint64_t least, most;
+    } bounds[] = {
+        {'s', "slowest", 0, SLOWEST_MAX}, {'l', "last", 0, LAST_MS_MAX},
+        {'x', "limit", 1, LIMIT_MAX},     {'t', "thread", 1, UINT32_MAX},
+        {'i', "message", 1, UINT32_MAX},  {'f', "from", 0, UINT64_MAX},
+        {'e', "to", 0, UINT64_MAX},
+    };
     uint64_t number = 0;
-    uint64_t most = option == 's'   ? SLOWEST_MAX
-                    : option == 'l' ? LAST_MS_MAX
-                    : option == 'x' ? LIMIT_MAX
-                                    : UINT64_MAX;
-    bool good = number_read(text, most, &number);
+    size_t i = 0;
 
+    while (bounds[i].option != option) {
+        i++;
+    }
+    if (!number_read(text, bounds[i].most, &number) || number < bounds[i].least) {
+        fprintf(stderr, "weft-trace: --%s is a number from %" PRIu64 " to %" PRIu64 ", not %s\n",
+                bounds[i].name, bounds[i].least, bounds[i].most, text);
+        return false;
+    }
     switch (option) {
     case 's':
         options->latency.slowest = number;
-        return good;
+        break;
     case 'l':
         options->capture.last_ms = number;
-        return good;
+        break;
     case 'x':
         options->capture.limit = (unsigned)number;
-        return good && number;
+        break;
     case 't':
         options->path.thread = (uint32_t)number;
-        return good && number && number <= UINT32_MAX;
+        break;
     case 'i':
         options->path.message = (uint32_t)number;
-        return good && number && number <= UINT32_MAX;
+        break;
     case 'f':
         options->path.from = number;
-        return good;
+        break;
     default:
         options->path.to = number;
-        return good;
+        break;
     }
+    return true;
 }
 
 static void trigger_option(struct options *options, const char *text)
@@ -121,7 +106,7 @@ static void trigger_option(struct options *options, const char *text)
     }
 }
 
-/* One option. False: it makes no sense. */
+/* One option. False: it makes no sense, as has been said. */
 static bool option_take(struct options *options, int option, const char *text)
 {
     switch (option) {
@@ -166,6 +151,19 @@ static bool option_take(struct options *options, int option, const char *text)
     return true;
 }
 
+/* Something is missing, or too much. */
+static enum exit_code misused(const struct options *options)
+{
+    if (!options->command) {
+        usage_print(stderr);
+    } else if (!usage_of_command(options->command)) {
+        fprintf(stderr, "weft-trace: there is no command %s (see weft-trace --help)\n",
+                options->command);
+    }
+    return EXIT_BAD_INPUT;
+}
+
+/* False: there is an option that makes no sense, as has been said. */
 static bool options_read(struct options *options, int count, char **arguments)
 {
     static const struct option names[] = {
@@ -189,16 +187,19 @@ static bool options_read(struct options *options, int count, char **arguments)
     };
     int option;
 
+    opterr = 0;
     options->latency.slowest = SLOWEST_DEFAULT;
     options->capture.limit = LIMIT_DEFAULT;
     options->capture.triggers = options->triggers;
     while ((option = getopt_long(count, arguments, "o:h", names, NULL)) != -1) {
+        if (option == '?') {
+            fprintf(stderr,
+                    "weft-trace: %s is no option, or lacks a value (see weft-trace --help)\n",
+                    arguments[optind - 1]);
+        }
         if (!option_take(options, option, optarg)) {
             return false;
         }
-    }
-    if (options->help) {
-        return true;
     }
     if (optind < count) {
         options->command = arguments[optind++];
@@ -209,7 +210,8 @@ static bool options_read(struct options *options, int count, char **arguments)
     if (optind < count && options->command && strcmp(options->command, "diff") == 0) {
         options->second = arguments[optind++];
     }
-    return options->command && optind == count;
+    options->excess = optind < count;
+    return true;
 }
 
 static bool diff_command(const struct options *options, const struct trace_file *file,
@@ -376,12 +378,14 @@ int main(int count, char **arguments)
 
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     if (!options_read(&options, count, arguments)) {
-        fputs(usage, stderr);
         return EXIT_BAD_INPUT;
     }
     if (options.help) {
-        fputs(usage, stdout);
+        usage_print(stdout);
         return EXIT_DONE;
+    }
+    if (!options.command || options.excess) {
+        return (int)misused(&options);
     }
     if (is_of_guest(&options, "capture") || is_of_guest(&options, "stream")) {
         return (int)guest_command(&options);
@@ -395,6 +399,5 @@ int main(int count, char **arguments)
     if (strcmp(options.command, "ctf") == 0 && options.input && options.output) {
         return (int)ctf_command(&options);
     }
-    fputs(usage, stderr);
-    return EXIT_BAD_INPUT;
+    return (int)misused(&options);
 }

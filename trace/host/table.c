@@ -9,6 +9,7 @@
  *     interrupts  one row for each interrupt
  *     slices      one row for each slice that a program began and ended
  *     marks       one row for each mark and counter value of a program
+ *     memory      one row for each change of what a process has left of its memory
  *
  * Rows come in the order in which they end. What is open at the end of the capture ends there, but
  * messages that are not done are left out.

@@ -9,7 +9,7 @@
 
 #define TABLE_IRQ_DEPTH 8u
 #define TABLE_SLICE_DEPTH 64u
-#define TABLE_KINDS 6u
+#define TABLE_KINDS 7u
 
 struct __attribute__((packed)) interrupt_row {
     uint64_t start, end;

@@ -42,6 +42,11 @@ struct __attribute__((packed)) mark_row {
     uint8_t counter;
 };
 
+struct __attribute__((packed)) memory_row {
+    uint64_t time;
+    uint32_t process, free;
+};
+
 /* ---- rows -------------------------------------------------------------------------------------- */
 
 static void row_put(struct table *table, const void *row, size_t size)
@@ -272,6 +277,17 @@ static void marks_event(struct table *table, const struct trace_event *event,
     }
 }
 
+static void memory_event(struct table *table, const struct trace_event *event,
+                         const struct model_change *change)
+{
+    struct memory_row row = {event->time, event_a(event), event_b(event)};
+
+    (void)change;
+    if (event->id == TRACE_EVENT_MEMORY) {
+        row_put(table, &row, sizeof row);
+    }
+}
+
 /* ---- the tables -------------------------------------------------------------------------------- */
 
 #define U1(name) "('" name "', 'u1'), "
@@ -294,4 +310,5 @@ const struct table_kind table_kinds[TABLE_KINDS] = {
      slices_event, slices_finish},
     {"marks", U8("time") U4("thread") U4("process") U4("name") "('value', '<i4'), " U1("counter"),
      marks_event, NULL},
+    {"memory", U8("time") U4("process") U4("free"), memory_event, NULL},
 };

@@ -11,6 +11,7 @@ as a file that NumPy maps: a capture of 30 million events takes seconds. Times a
     interrupts  start end cpu thread vector
     slices      start end thread process name value depth   what a program began and ended
     marks       time thread process name value counter      marks and counter values of programs
+    memory      time process free                           pages (4 KiB) that a process has left
 
 A frame has these columns and more: durations, the stages of messages, and names beside ids.
 """
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from weft.trace.capture import Capture
 
-TABLES = ("schedule", "states", "messages", "interrupts", "slices", "marks")
+TABLES = ("schedule", "states", "messages", "interrupts", "slices", "marks", "memory")
 STAMPS = ("enter", "call", "push", "take", "deliver", "serve", "reply", "back", "resume")
 STAGES = ("entry", "enqueue", "doorbell", "wakeup", "dispatch", "service", "reply", "resume")
 RUNNING, UNKNOWN = 254, 255
