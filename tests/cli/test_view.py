@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The viewer's server: what Perfetto's page may fetch, and nothing else."""
 
+import argparse
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -68,3 +70,20 @@ def test_the_page_is_served_offline_only(address: str, request: pytest.FixtureRe
 def test_a_port_in_use_is_one_line(trace: Path) -> None:
     with view.make_server(trace, port=0) as first, pytest.raises(Failure, match="Address already in use"):
         view.make_server(trace, port=first.server_port)
+
+
+@pytest.mark.parametrize("reachable, asked, offline", [
+    (True, False, False), (False, False, True), (True, True, True)])
+def test_the_offline_viewer_takes_over_where_perfetto_cannot_be_reached(
+    trace: Path, monkeypatch: pytest.MonkeyPatch, reachable: bool, asked: bool, offline: bool
+) -> None:
+    def connect(*_: object) -> socket.socket:
+        if not reachable:
+            raise OSError("no route")
+        return socket.socket()
+
+    served: list[bool] = []
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(view, "_serve", lambda _source, _trace, offline: served.append(offline) or 0)
+    arguments = argparse.Namespace(file=str(trace), offline=asked, screenshot=None)
+    assert view.main(arguments) == 0 and served == [offline]
