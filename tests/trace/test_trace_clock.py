@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import stories
+import weft_trace_schema as schema
 from stories import Story
-from synthetic import Capture
+from synthetic import Capture, record
 
 SECOND_NS = 10**9
 START_NS = 1_000_000
@@ -262,6 +263,16 @@ def test_a_record_of_too_few_clocks_is_refused(tool, tmp_path):
     struct.pack_into("<Q", data, HEADER + SECTION.size * index + 16, CLOCK_BYTES)
     (tmp_path / "damaged.weft").write_bytes(data)
     assert "does not hold the clocks of 2 CPUs" in tool.refuses("check", tmp_path / "damaged.weft")
+
+
+def test_journeys_among_the_names_end_nothing(tool, tmp_path):
+    """Damage that fuzzing found: a CPU cannot wait twice."""
+    story = told(rounds=1)
+    take = schema.EVENTS["mailbox_take"]["id"]
+    for traveller in (900, 901):
+        story.capture.ring(1, LIFE).add(record(story.now, take, a=traveller), story.now)
+        story.at(1, "mailbox_take", traveller=traveller + 10, why="signal")
+    assert tool.json("clock", story.capture.write(tmp_path / "a.weft"))["losses"]
 
 
 def test_wild_offsets_crash_nothing(tool, tmp_path):

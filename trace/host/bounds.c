@@ -44,14 +44,13 @@ static struct crossing_pair *pair_get(struct crossings *crossings, uint32_t from
 
 static void pair_double(struct crossing_pair *pair)
 {
-    for (unsigned i = 0; i < CROSSING_WINDOWS; i++) {
+    for (unsigned i = 0; i < CROSSING_WINDOWS / 2; i++) {
         const struct crossing *left = &pair->windows[2 * i], *right = left + 1;
 
-        if (i < CROSSING_WINDOWS / 2) {
-            pair->windows[i] = left->delay <= right->delay ? *left : *right;
-        } else {
-            pair->windows[i].delay = CROSSING_NONE;
-        }
+        pair->windows[i] = left->delay <= right->delay ? *left : *right;
+    }
+    for (unsigned i = CROSSING_WINDOWS / 2; i < CROSSING_WINDOWS; i++) {
+        pair->windows[i].delay = CROSSING_NONE;
     }
 }
 

@@ -203,11 +203,13 @@ static void lanes_retry(struct crossings *crossings, struct reader *reader, uint
     }
 }
 
+/* Not what damage has put among the names: reader_hold() would not hold it. */
 static bool is_measured(const struct crossings *crossings, const struct trace_event *event)
 {
     bool mailbox = event->id == TRACE_EVENT_MAILBOX_PUSH || event->id == TRACE_EVENT_MAILBOX_TAKE;
 
-    return !crossings->blind && (!mailbox || mail_of(event_b(event)) != MAIL_OTHER) &&
+    return !crossings->blind && !event->life &&
+           (!mailbox || mail_of(event_b(event)) != MAIL_OTHER) &&
            (event->id == TRACE_EVENT_MAILBOX_TAKE || event->id == TRACE_EVENT_DOORBELL_RECEIVE ||
             event->small < crossings->cpu_count);
 }
