@@ -25,7 +25,7 @@ from weft.harness import ktap
 from weft.machine import Machine, MachineConfig
 from weft.machine_config import UsageError
 from weft.outcome import Outcome
-from weft.run import keep_trace, whole_number
+from weft.run import Keeper, whole_number
 
 SEED_END = 1 << 64
 TELLING_MAX = 6
@@ -115,7 +115,7 @@ def keep_evidence(machine: Machine, config: MachineConfig, again: str, out: Path
         )
     except OSError as error:
         raise Failure(f"cannot write to {out}: {error.strerror}") from error
-    keep_trace(machine, out)
+    Keeper(machine, out).finish()
 
 
 def duration(seconds: float) -> str:

@@ -49,6 +49,7 @@ from weft.guest_memory import GuestMemory
 from weft.machine_config import Descriptors, MachineConfig, UsageError, format_size, parse_size
 from weft.outcome import Outcome, classify_exit
 from weft.qmp import QmpError, QmpProtocol
+from weft.restarts import Restarts
 from weft.symbols import Symbols
 
 __all__ = [
@@ -109,6 +110,7 @@ class Machine:
         self.panic: str | None = None
         self.outcome: Outcome | None = None
         self.argv: list[str] = []
+        self._restarts = Restarts(self, config.reboots)
         self._on_line = on_line
         self._symbols = Symbols(config.kernel)
         self._partial = b""
@@ -144,6 +146,8 @@ class Machine:
             fds = Descriptors(console, qmp.fileno(), self.memory.descriptor)
             self.argv = self.config.argv(fds)
             self._spawn(fds)
+        if self.config.reboots:  # the monitor tells of resets once it has been talked to
+            self.qmp("cont")
         return self
 
     def _spawn(self, fds: Descriptors) -> None:
@@ -185,6 +189,11 @@ class Machine:
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    @property
+    def reboots(self) -> int:
+        """How often the guest was started again."""
+        return self._restarts.count
 
     @property
     def running(self) -> bool:
@@ -291,9 +300,12 @@ class Machine:
             raise MachineTimeout(f"no line /{pattern}/ within {seconds:g} s") from None
         raise MachineError(f"the machine ended without a line /{pattern}/ ({self._ended().kind})")
 
-    def wait(self, seconds: float | None = None) -> Outcome:
+    def wait(self, seconds: float | None = None, on_reset: Callable[[], Callable[[], None]] | None = None) -> Outcome:
         """Waits for the end; after `seconds` (default: the configuration's timeout, counted from
-        the start) the machine is stopped and the outcome says so."""
+        the start) the machine is stopped and the outcome says so.
+
+        A guest that resets starts again as often as the configuration says. Before that, while it is stopped
+        and its memory is as it was, `on_reset` is called; and what that returns, when all is reset."""
         limit = self.config.timeout if seconds is None else seconds
         deadline = limit + (self._started if seconds is None else time.monotonic())
         panic_seen = False
@@ -303,6 +315,8 @@ class Machine:
                 deadline = min(deadline, time.monotonic() + PANIC_GRACE)
             if not self._pump(deadline) and self.running:
                 self._give_up(limit)
+            if self.running and self._restarts.wanted() and not self._restarts.start(on_reset):
+                self._kill(lambda seconds: Outcome("reset", "the guest reset once more than it may", seconds))
         return self._ended()
 
     def _give_up(self, limit: float) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft.failure import Failure
@@ -28,6 +28,7 @@ GIB = 1 << 30
 
 CPUS_MAX = 255
 MEMORY_MIN = 64 * MIB
+REBOOTS_MAX = 1000
 COMMAND_LINE_MAX = 1023  # the kernel keeps 1024 bytes, terminator included
 ACCELERATORS = ("icount", "tcg", "kvm")
 
@@ -89,6 +90,7 @@ class MachineConfig:
     seed: int | None = None
     timeout: float = 60.0
     gdb: int | None = None
+    reboots: int = 0  # how often the guest may start again when it resets
     device: str = ""  # one more, as QEMU's -device takes it
     qemu: str = "qemu-system-x86_64"
 
@@ -125,6 +127,10 @@ class MachineConfig:
             raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
         if self.gdb is not None and not 1 <= self.gdb <= 65535:
             raise UsageError(f"gdb port must be 1 to 65535, not {self.gdb}")
+        if not 0 <= self.reboots <= REBOOTS_MAX:
+            raise UsageError(f"reboots must be 0 to {REBOOTS_MAX}, not {self.reboots}")
+        if self.reboots and self.gdb is not None:
+            raise UsageError("with a debugger there are no reboots")
         if self.seed is not None and not 0 <= self.seed < 1 << 64:
             raise UsageError(f"seed must be 0 to 2^64-1, not {self.seed}")
         self._validate_command_line()
@@ -163,7 +169,7 @@ class MachineConfig:
 
     def standalone_argv(self) -> list[str]:
         """The same machine for a person at a terminal: console on stdio, no QMP, no shared memory."""
-        return [*self._machine_argv(None), "-serial", "mon:stdio"]
+        return [*replace(self, reboots=0)._machine_argv(None), "-serial", "mon:stdio"]
 
     def standalone_command(self) -> str:
         """standalone_argv() as one line for a shell."""
@@ -172,6 +178,8 @@ class MachineConfig:
     def _machine_argv(self, memory_path: str | None) -> list[str]:
         machine = "pc,smm=off,vmport=off,usb=off"
         argv = [self.qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
+        if self.reboots:  # a reset stops it, with its memory as it is; Machine starts it, now and then again
+            argv += ["-no-shutdown", "-S"]
         if memory_path is not None:
             machine += ",memory-backend=ram"
             argv += ["-object"]

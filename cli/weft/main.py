@@ -204,6 +204,10 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="take a capture when this happens, trace.1.weft and so on: user:NAME (a program's event), latency:TIME"
         " (a slower call, such as latency:50us), signal (SIGUSR1 to weft), panic, assertion, timeout; may be repeated",
     )
+    run.add_argument(
+        "--reboots", default="0", metavar="N",
+        help="start a guest that resets again, up to so many times, with a capture for each boot (default: 0)",
+    )
     run.add_argument("--trigger-limit", default="5", metavar="N", help="so many captures (default: 5)")
     run.add_argument("--trigger-stop", action="store_true", help="end the guest at the first trigger")
     run.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")

@@ -4,8 +4,8 @@
     request = check(arguments)      refuse absurd values before anything is installed or built
     run(request)                    build, boot, show the console, take the capture, convert it
 
-The folder for the results holds console.log, trace.weft and trace.pftrace of this run, and trace.1.weft
-and so on of triggers; what an earlier run left there under these names is removed first. The exit code is 0 when the guest
+The folder for the results holds console.log, trace.weft and trace.pftrace of this run, trace.1.weft
+and so on of triggers, and trace.boot2.weft and so on of a guest that started again; what an earlier run left there under these names is removed first. The exit code is 0 when the guest
 powered off with status 0, the guest's status (1 to 99) if it had one, otherwise 1.
 """
 
@@ -15,6 +15,7 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def check(arguments: argparse.Namespace) -> Request:
         timeout=GDB_SECONDS if arguments.gdb else seconds_of(arguments.timeout),
         gdb=GDB_PORT if arguments.gdb else None,
         device=arguments.device,
+        reboots=whole_number("reboots", arguments.reboots),
     )
     config.validate()
     program = arguments.program or SELF_TEST
@@ -106,18 +108,17 @@ def run(request: Request) -> int:
             print(line, flush=True)
 
         with Machine(config, on_line) as machine, requests_of(machine):
-            tool, extra = build.host_tool(), {"commit": commit_of(ROOT)}
-            stream = Stream(machine, tool, out / CAPTURE) if request.stream else None
-            triggers = request.triggers
-            recorder = Recorder(machine, tool, out / CAPTURE, triggers, extra) if triggers else None
+            triggers, extra = request.triggers, {"commit": commit_of(ROOT)}
+            recorder = Recorder(machine, build.host_tool(), out / CAPTURE, triggers, extra) if triggers else None
+            keeper = Keeper(machine, out, request.stream, recorder) if request.trace else None
             try:
-                outcome = machine.wait()
+                outcome = machine.wait(on_reset=keeper.reset if keeper else None)
             except KeyboardInterrupt:
                 machine.stop("interrupted")
-                if request.trace:
-                    keep_trace(machine, out, stream, recorder)
+                if keeper:
+                    keeper.finish()
                 raise
-            kept = request.trace and keep_trace(machine, out, stream, recorder)
+            kept = keeper is not None and keeper.finish()
     if recorder and recorder.stopped:
         outcome = replace(outcome, kind="ok")
     return _report(config, outcome, out, kept)
@@ -143,8 +144,7 @@ def _is_path(program: str) -> bool:
 def _prepare(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in [*(out / name for name in RESULTS), *out.glob("trace.[0-9]*.weft"),
-                     *out.glob("trace.[0-9]*.pftrace")]:  # fmt: skip
+        for name in [*(out / name for name in RESULTS), *out.glob("trace.*.weft"), *out.glob("trace.*.pftrace")]:
             name.unlink(missing_ok=True)
     except OSError as error:
         raise Failure(f"cannot write to {out}: {error.strerror}", code=2) from error
@@ -179,22 +179,50 @@ def _build(request: Request) -> Path:
     return image
 
 
-def keep_trace(machine: Machine, out: Path, stream: Stream | None = None, recorder: Recorder | None = None) -> bool:
-    """Take the capture and convert it; says why if that fails, as the run itself may be fine."""
-    capture = out / CAPTURE
-    tool = build.host_tool()
-    extra = {"commit": commit_of(ROOT)}
-    try:
-        for taken in recorder.finish() if recorder else []:
-            _convert(tool, taken.path)
-        if stream:
-            stream.finish(extra)
-        else:
-            machine.capture(capture, tool, extra)
-    except MachineError as error:
-        print(f"weft: no trace: {error}", file=sys.stderr)
-        return False
-    return _convert(tool, capture)
+class Keeper:
+    """Takes the captures of a run, one for each boot, and converts them at the end."""
+
+    def __init__(self, machine: Machine, out: Path, stream: bool = False, recorder: Recorder | None = None) -> None:
+        self._machine, self._out, self._streams, self._recorder = machine, out, stream, recorder
+        self._tool, self._extra = build.host_tool(), {"commit": commit_of(ROOT)}
+        self._taken: list[Path] = []
+        self._begin(out / CAPTURE)
+
+    def _begin(self, capture: Path) -> None:
+        self._capture = capture
+        self._stream = Stream(self._machine, self._tool, capture) if self._streams else None
+
+    def reset(self) -> Callable[[], None]:
+        """The guest has reset, and will start again."""
+        boot = self._machine.reboots
+        print(f"weft: the guest has reset; boot {boot + 1}", flush=True)
+        self._take({"outcome": "reset", "boot": boot})
+        return lambda: self._begin(self._out / f"trace.boot{boot + 1}.weft")
+
+    def _take(self, more: dict[str, object]) -> bool:
+        """Says why if it fails, as the run itself may be fine."""
+        try:
+            if self._stream:
+                self._stream.finish({**self._extra, **more})
+            else:
+                self._machine.capture(self._capture, self._tool, {**self._extra, **more})
+        except MachineError as error:
+            print(f"weft: no trace: {error}", file=sys.stderr)
+            return False
+        self._taken.append(self._capture)
+        return True
+
+    def finish(self) -> bool:
+        """After the end. Is there a capture of the last boot, with its timeline?"""
+        boot = self._machine.reboots + 1
+        try:
+            if self._recorder:
+                self._taken += [taken.path for taken in self._recorder.finish()]
+        except MachineError as error:
+            print(f"weft: no captures of triggers: {error}", file=sys.stderr)
+        took = self._take({"boot": boot} if self._machine.config.reboots else {})
+        converted = [_convert(self._tool, capture) for capture in self._taken]
+        return took and all(converted)
 
 
 def _convert(tool: Path, capture: Path) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import weft_trace_schema as schema
 from weft import mask
 from weft.failure import Failure
 from weft.harness.guest import Guest
@@ -18,7 +19,8 @@ from weft.harness.guest import Guest
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 120
 BITS = {"sched": 1, "ipc": 2, "smp": 4, "life": 64, "all": 71, "default": 67, "off": 0}
-IPC, SYSCALL, LIFE = 2, 32, 64
+IPC, SYSCALL, LIFE = (schema.CATEGORIES[name] for name in ("ipc", "syscall", "life"))
+ALL, DEFAULT = sum(schema.CATEGORIES.values()), schema.CATEGORIES_DEFAULT
 
 
 @pytest.mark.parametrize(("text", "before", "after"), [
@@ -76,7 +78,7 @@ def test_halted_cpus_and_those_in_user_mode_follow(
         switched(guest, IPC | SYSCALL)
         found = [event for event in events(guest, tmp_path / "mask.weft") if event["event"] == "mask"]
     for cpu in range(cpus):
-        assert [event["mask"] for event in found if event["cpu"] == cpu] == [0x5F, IPC | LIFE, IPC | SYSCALL]
+        assert [event["mask"] for event in found if event["cpu"] == cpu] == [DEFAULT, IPC | LIFE, IPC | SYSCALL]
 
 
 @pytest.mark.parametrize("accel", ["tcg", "icount"])
@@ -88,11 +90,11 @@ def test_busy_cpus_follow_and_record_what_is_wanted_and_nothing_else(
         switched(guest, 0)
         first = events(guest, tmp_path / "first.weft")
         guest.machine.resume()
-        switched(guest, 0x7F)
+        switched(guest, ALL)
         second = events(guest, tmp_path / "second.weft")
     for cpu in range(4):
         mine = [event for event in first if event["cpu"] == cpu]
-        masks = [event["time"] for event in mine if event["event"] == "mask" and event["mask"] != 0x5F]
+        masks = [event["time"] for event in mine if event["event"] == "mask" and event["mask"] != DEFAULT]
         assert len(masks) == 2
         between = {event["event"] for event in mine if masks[0] < event["time"] < masks[1]}
         assert all(name.startswith("ipc") or name == "gap" for name in between), between
@@ -109,15 +111,19 @@ def test_without_the_hosts_word_an_nmi_still_asks_where_the_guest_is(boot: Calla
     assert outcome.kind == "panic" and "NMI" in "\n".join(guest.console)
 
 
+def said(wanted: int) -> str:
+    return f"{mask.shown(wanted, mask.categories())} on 2 CPUs\n"
+
+
 def test_the_command_switches_a_guest_that_weft_runs(tmp_path: Path) -> None:
     argv = [sys.executable, str(ROOT / "weft"), "run", "--accel", "tcg", "--cpus", "2", "--timeout", "60"]
     run = subprocess.Popen([*argv, "--out", str(tmp_path), "test_busy"], stdout=subprocess.PIPE, text=True)
     try:
         assert run.stdout is not None and any(line == "busy\n" for line in run.stdout)
         qemu = next(guest.pid for guest in mask.find_guests() if mask.parent_of(guest) == run.pid)
-        assert weft("--pid", str(qemu)).stdout == "sched, ipc, smp, irq, user, life on 2 CPUs\n"
-        assert weft("--pid", str(qemu), "-ipc,smp").stdout == "sched, irq, user, life on 2 CPUs\n"
-        assert weft("--pid", str(qemu), "ipc").stdout == "ipc on 2 CPUs\n"
+        assert weft("--pid", str(qemu)).stdout == said(DEFAULT)
+        assert weft("--pid", str(qemu), "-ipc,smp").stdout == said(DEFAULT & ~IPC & ~schema.CATEGORIES["smp"])
+        assert weft("--pid", str(qemu), "ipc").stdout == said(IPC)
         os.kill(qemu, 9)
         run.stdout.read()
         assert run.wait(SECONDS) == 1
