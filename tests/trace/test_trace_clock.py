@@ -148,6 +148,17 @@ def test_statistics_say_what_is_known_of_clocks(tool, tmp_path):
     assert "clocks: not measured\n" in tool.ok("stat", tmp_path / "raw.weft")
 
 
+def test_the_timeline_says_what_is_known_of_clocks(tool, trace_processor, tmp_path):
+    fixed = recorded(tool, told({1: ahead(5_000)}), tmp_path)
+    clock = tool.json("clock", fixed)["cpus"][1]
+    timeline = tmp_path / "a.pftrace"
+    tool.ok("convert", fixed, "-o", timeline)
+    (rows,) = trace_processor(timeline, [
+        "SELECT extract_arg(source_arg_set_id, 'description') FROM track WHERE name = 'cpu 1 mailbox'"])
+    assert rows == [(f"its clock is corrected by {-clock['offset'] / 1000:.3f} us, "
+                     f"known to within {(clock['upper'] - clock['lower']) / 1000:.3f} us",)]
+
+
 def test_a_clock_that_jumps_is_left_alone_and_named(tool, tmp_path):
     middle = START_NS + 100_000
     story = told({1: lambda time: time + (20_000 if time > middle else 0)})

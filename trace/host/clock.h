@@ -38,3 +38,5 @@ bool clocks_window(struct clocks *clocks, unsigned window, uint32_t cpu, int64_t
 /* clock_report.c: what a capture has recorded, in a line and for programs. */
 void clocks_text(const struct trace_file *file, struct output *output);
 void clocks_json(const struct capture_clock *clocks, uint32_t count, struct output *output);
+/* The same of one CPU in a few words: "its clock is corrected by -5.000 us, known to within 0.298 us". */
+void clock_words(const struct trace_file *file, uint32_t cpu, char *text, size_t size);

@@ -123,6 +123,25 @@ void clocks_text(const struct trace_file *file, struct output *output)
     output_print(output, "clocks: compared to within %.3f\n\n", us(widest));
 }
 
+void clock_words(const struct trace_file *file, uint32_t cpu, char *text, size_t size)
+{
+    const struct capture_clock *clock = file->clocks ? &file->clocks[cpu] : NULL;
+
+    if (!clock) {
+        snprintf(text, size, "its clock was not measured");
+    } else if (clock->flags & CLOCK_UNEXPLAINED) {
+        snprintf(text, size, "its clock contradicts the others'");
+    } else {
+        char known[48] = "not known how exactly";
+
+        if (clock->flags & CLOCK_BRACKETED) {
+            snprintf(known, sizeof known, "known to within %.3f us",
+                     us(clock->upper - clock->lower));
+        }
+        snprintf(text, size, "its clock is corrected by %.3f us, %s", us(-clock->offset), known);
+    }
+}
+
 /* ---- JSON -------------------------------------------------------------------------------------- */
 
 static void bound_json(const char *name, int64_t bound, int64_t limit, struct output *output)

@@ -187,6 +187,7 @@ bool convert_capture(const struct trace_file *file, struct output *output,
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
         convert->bundles[i].running = ID_NONE;
     }
+    convert->file = file;
     if (!model_start(&convert->model, file, &convert->names, error)) {
         goto free_memory;
     }

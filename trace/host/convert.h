@@ -174,6 +174,7 @@ struct convert_object {
 };
 
 struct convert {
+    const struct trace_file *file;
     struct model model;
     struct names names;
     struct output *output;

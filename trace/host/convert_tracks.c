@@ -4,6 +4,7 @@
  * it, and never again. Processes and threads go into GenericKernelProcessTree packets, because they
  * alone keep thread ids and process ids apart and know idle threads.
  */
+#include "clock.h"
 #include "convert.h"
 
 #include <stdio.h>
@@ -84,6 +85,7 @@ void thread_declare(struct convert *convert, uint32_t index)
 struct descriptor {
     uint64_t track, parent;
     const char *name;
+    const char *description;  /* or null */
     uint32_t pid, tid;        /* a track of this thread or process */
     const char *process_name; /* of a process: for readers that do not know the process tree */
     bool counter, bytes;      /* a counter, of bytes */
@@ -102,6 +104,9 @@ static void descriptor_write(struct convert *convert, const struct descriptor *d
     }
     if (descriptor->parent) {
         at = proto_uint(at, 5, descriptor->parent);
+    }
+    if (descriptor->description) {
+        at = proto_string(at, 14, descriptor->description);
     }
     if (descriptor->pid) {
         inner = proto_open(at, descriptor->process_name ? 3 : 4);
@@ -162,15 +167,17 @@ uint64_t process_track(struct convert *convert, uint32_t process)
 
 uint64_t cpu_track(struct convert *convert, uint32_t cpu, enum track_kind kind)
 {
-    char name[32];
+    char name[32], clock[128];
     struct descriptor descriptor = {
         .track = track_id(kind, cpu),
         .name = name,
+        .description = kind == TRACK_MAILBOX ? clock : NULL,
         .counter = kind == TRACK_DEPTH || kind == TRACK_RUN_QUEUE,
     };
 
     if (!(convert->cpus[cpu].described >> kind & 1)) {
         convert->cpus[cpu].described |= 1u << kind;
+        clock_words(convert->file, cpu, clock, sizeof clock);
         snprintf(name, sizeof name, "cpu %u %s", cpu,
                  kind == TRACK_MAILBOX     ? "mailbox"
                  : kind == TRACK_DOORBELL  ? "doorbells"
