@@ -310,7 +310,7 @@ def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogu
             "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
         )
     for run in details["runs"]:
-        if run.get("agreement"):
+        if "agreement" in run:
             print(f"\n{agreement.table_of(run['accel'], run['agreement'])}")
     print(f"\nreport    {shown(out / 'report.html')}")
     print(f"results   {shown(out / 'results.json')}")
