@@ -311,7 +311,7 @@ def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:
 FORWARDING = {
     "bench": (command_bench, "measure, and write out/bench/ with report and timeline"),
     "simulate": (command_simulate, "run scripted load on virtual CPUs with the kernel's policies"),
-    "trace": (command_trace, "convert | stat | latency | path | diff | check | dump a capture, ask it with sql; top: watch a guest; mask: switch what it records"),
+    "trace": (command_trace, "convert | stat | latency | path | diff | clock | check | dump a capture, ask it with sql; top: watch a guest; mask: switch what it records"),
     "test": (command_test, "run the test suite; arguments go to pytest"),
 }
 

@@ -105,20 +105,23 @@ def test_a_clock_that_drifts_is_followed(tool, tmp_path, offset, drift):
 
 
 def test_of_several_clocks_only_the_wrong_one_is_touched(tool, tmp_path):
-    """CPU 2 is apart; CPU 0 never hears of it but by way of CPU 1. CPU 3 is silent."""
-    story = told({2: ahead(-9_000)}, cpus=4)
+    """CPU 2 is apart; CPU 0 never hears of it but by way of CPU 1. CPU 3 is silent, 4 and 5
+    keep to themselves."""
+    story = told({2: ahead(-9_000)}, cpus=6)
     for index in range(10):
-        for cpu, to in ((1, 2), (2, 1)):
+        for cpu, to in ((1, 2), (2, 1), (4, 5), (5, 4)):
             story.at(cpu, "mailbox_push", to=to, traveller=500, why="signal", after=300)
             story.at(cpu, "doorbell_elide", to=to)
             story.at(to, "mailbox_take", traveller=500, why="signal", after=200 + index)
     fixed = recorded(tool, story, tmp_path)
     cpus = tool.json("clock", fixed)["cpus"]
-    assert [cpu["corrected"] for cpu in cpus] == [False, False, True, False]
+    assert [cpu["corrected"] for cpu in cpus] == [False, False, True, False, False, False]
     assert cpus[2]["lower"] < -9_000 < cpus[2]["upper"]
     assert "0 violations" in tool.ok("check", fixed)
     assert not cpus[3]["bracketed"] and cpus[3]["crossings"] == 0
-    assert "cpu 3 cannot be bracketed: nothing was exchanged" in tool.ok("clock", fixed)
+    text = tool.ok("clock", fixed)
+    assert "cpu 3 cannot be bracketed: nothing was exchanged" in text
+    assert "cpu 5 cannot be bracketed: nothing that it exchanged leads to CPU 0" in text
 
 
 @pytest.mark.parametrize("offset", [0, -5_000, 5_000])

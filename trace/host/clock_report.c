@@ -60,6 +60,10 @@ static void advice_text(const struct clocks *clocks, struct output *output)
                          i);
         } else if (!clock->crossings) {
             output_print(output, "cpu %u cannot be bracketed: nothing was exchanged with it\n", i);
+        } else if (clock->lower <= -CLOCK_UNBOUNDED && clock->upper >= CLOCK_UNBOUNDED) {
+            output_print(output,
+                         "cpu %u cannot be bracketed: nothing that it exchanged leads to CPU 0\n",
+                         i);
         } else if (!(clock->flags & CLOCK_BRACKETED)) {
             output_print(output,
                          "cpu %u cannot be bracketed: what it exchanged with others went one way "
