@@ -25,6 +25,11 @@ WIDTH, HEIGHT = 1600, 1000
 LOAD_SECONDS = 300
 ARROW_SECONDS = 10
 
+# What the UI says in the place of a file that is no timeline; empty while all is well.
+FAILED = """
+    /Cannot open this file|Oops, something went wrong/.test(document.body.innerText)
+        ? window.globals.state.status.msg : ""
+"""
 READY = """
     window.globals && window.Actions && Object.values(globals.state.engines).length > 0
     && Object.values(globals.state.engines).every((engine) => engine.ready)
@@ -77,7 +82,9 @@ def take(trace: Path, picture: Path, wish: Wish) -> None:
         try:
             with Browser(WIDTH, HEIGHT) as browser:
                 page = browser.open(f"http://{view.HOST}:{server.server_port}/")
-                page.wait_for(READY, LOAD_SECONDS)
+                page.wait_for(f"({FAILED}) || ({READY})", LOAD_SECONDS)
+                if failed := page.evaluate(FAILED):
+                    raise Failure(f"{trace} is no timeline: {failed.splitlines()[0]}", code=2)
                 _picture(page, picture, wish)
         except BrowserError as error:
             raise Failure(f"no picture: {error}") from error

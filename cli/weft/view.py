@@ -133,6 +133,8 @@ def main(arguments: argparse.Namespace) -> int:
     source = Path(arguments.file) if arguments.file else _newest()
     if not source.is_file():
         raise Failure(f"no file {source}", code=2)
+    if arguments.screenshot is None and (arguments.start, arguments.end, arguments.tracks) != (None,) * 3:
+        raise Failure("--from, --to and --tracks are for a picture: add --screenshot OUT.png", code=2)
     offline = arguments.offline or arguments.screenshot is not None or not _online()
     if offline:
         setup.setup("view")

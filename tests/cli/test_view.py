@@ -85,5 +85,6 @@ def test_the_offline_viewer_takes_over_where_perfetto_cannot_be_reached(
     served: list[bool] = []
     monkeypatch.setattr(socket, "create_connection", connect)
     monkeypatch.setattr(view, "_serve", lambda _source, _trace, offline: served.append(offline) or 0)
-    arguments = argparse.Namespace(file=str(trace), offline=asked, screenshot=None)
+    arguments = argparse.Namespace(file=str(trace), offline=asked, screenshot=None,
+                                   start=None, end=None, tracks=None)
     assert view.main(arguments) == 0 and served == [offline]

@@ -49,8 +49,9 @@ class Shown:
 
     def texts(self, span: tuple[int, int], wanted: set[str]) -> set[str]:
         """Shows a part of the timeline until all that is wanted is drawn; what was drawn."""
-        self.page.evaluate("window.texts.clear()")
         self.page.evaluate(screenshot.ZOOM % (span[0] / 1e9, span[1] / 1e9))
+        self.page.evaluate(screenshot.DRAWN)  # what comes from now on is of the new part
+        self.page.evaluate("window.texts.clear(), globals.rafScheduler.scheduleFullRedraw()")
         self.page.wait_for(f"{json.dumps(sorted(wanted))}.every((text) => window.texts.has(text))", 30)
         return set(self.page.evaluate("[...window.texts]"))
 
@@ -137,3 +138,14 @@ def test_a_picture_of_nothing_is_one_line(shown, tmp_path, arguments, words):
     done = weft_view(shown.trace, "--screenshot", tmp_path / "a.png", *arguments)
     assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_file_that_is_no_timeline_is_one_line(tmp_path):
+    (tmp_path / "junk.pftrace").write_bytes(bytes(range(251)) * 100)
+    done = weft_view(tmp_path / "junk.pftrace", "--screenshot", tmp_path / "a.png")
+    assert done.returncode == 2 and "is no timeline" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_is_for_pictures_is_refused_without_one(shown):
+    done = weft_view(shown.trace, "--tracks", "CPU ?")
+    assert done.returncode == 2 and "--screenshot" in done.stderr and done.stderr.count("\n") == 1
