@@ -130,3 +130,15 @@ def test_an_assertion_is_a_panic_of_its_kind(tmp_path: Path, panic: str, word: s
 def test_a_trigger_that_cannot_be_is_refused(words: list[str]) -> None:
     with pytest.raises(UsageError, match="unknown trigger"):
         read_triggers(words, "5", False)
+
+
+def test_once_keeps_the_first_events_and_shows_what_is_missing(tmp_path: Path) -> None:
+    done = run(tmp_path, "--capture", "once", "--append", "trace_ring=65536", "--timeout", "3", "test_busy")
+    assert done.returncode == 1 and "timeout" in done.stdout
+    assert ", 0 violations" in trace("check", tmp_path / "trace.weft")
+    capture = weft.trace.load(tmp_path / "trace.weft")
+    for cpu in range(2):
+        records = capture.events(cpu)
+        pages = records["a"][records["id"] == weft.trace.EVENT_ID["page"]]
+        assert list(pages[:16]) == list(range(16)) and len(pages) == 17 and pages[16] > 16
+    assert capture.metadata["command_line"].startswith("trace_once=1 ")
