@@ -26,6 +26,7 @@
 #include "commands.h"
 #include "fuzz_items.h"
 #include "reader.h"
+#include "trigger.h"
 #include "weft/trace_events.h"
 #include "weft/trace_schema.h"
 
@@ -34,7 +35,8 @@
 #define PAGE_RECORDS (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE)
 #define SECTION_RECORDS (4 * PAGE_RECORDS)
 #define SECTION_BYTES (SECTION_RECORDS * TRACE_RECORD_SIZE)
-#define CAPTURE_BYTES (CAPTURE_ALIGNMENT + SECTIONS * SECTION_BYTES)
+#define CLOCKS_AT (CAPTURE_ALIGNMENT + SECTIONS * SECTION_BYTES)
+#define CAPTURE_BYTES (CLOCKS_AT + CAPTURE_ALIGNMENT)
 #define FILE_HEAD (sizeof(struct capture_header) + 4 * sizeof(struct capture_section))
 
 /* An item's flags count only together with this one, so that most of their values mean nothing. */
@@ -121,6 +123,21 @@ static void run_clock(const struct trace_file *file, bool json)
     }
 }
 
+/* What a flight recorder does with a look at the guest, twice. */
+static void run_triggers(const struct trace_file *file, const struct fuzz_head *head)
+{
+    static struct triggers triggers;
+    struct trace_error error;
+    char latency[32];
+
+    memset(&triggers, 0, sizeof triggers);
+    snprintf(latency, sizeof latency, "latency:%uns", head->bytes[0] * 10u + 1);
+    if (trigger_read(&triggers, latency, &error) && trigger_read(&triggers, "user:work", &error) &&
+        triggers_examine(&triggers, file, &error)) {
+        triggers_examine(&triggers, file, &error);
+    }
+}
+
 static void run_tool(const struct trace_file *file, const struct fuzz_head *head)
 {
     static const char *const tables[] = {"schedule",   "states", "messages",
@@ -142,8 +159,11 @@ static void run_tool(const struct trace_file *file, const struct fuzz_head *head
     case 40 ... 59:
         run_path(file, head, json);
         break;
-    case 60 ... 79:
+    case 60 ... 69:
         dump_capture(file, json, &nowhere, &error);
+        break;
+    case 70 ... 79:
+        run_triggers(file, head);
         break;
     case 80 ... 125:
         table_capture(file, tables[(head->tool >> 1) % 6], &nowhere, &error);
@@ -235,6 +255,32 @@ static void item_add(struct lane *lanes, const struct fuzz_item *item, uint64_t 
     lane->running = running_after(id, item->a, item->b, lane->running);
 }
 
+/* What is known of the CPUs' clocks, as another section, if the head says so. */
+static void clocks_put(struct capture_header *header, const struct fuzz_head *head)
+{
+    struct capture_clock *clocks = (struct capture_clock *)(void *)(capture + CLOCKS_AT);
+    const int8_t *bytes = (const int8_t *)head->bytes;
+
+    if (!(head->bytes[4] & 2)) {
+        return;
+    }
+    for (uint32_t i = 0; i < CPUS; i++) {
+        clocks[i] = (struct capture_clock){
+            .cpu = i,
+            .flags = head->bytes[7] & 15u,
+            .offset = bytes[6 + i] * (head->bytes[4] & 4 ? CLOCK_UNBOUNDED / 128 : 100ll),
+            .drift = bytes[10 + i] * CLOCK_DRIFT_MAX / 128,
+            .base = head->bytes[4] & 8 ? UINT64_MAX : 1000,
+            .lower = bytes[8],
+            .upper = bytes[9],
+            .drift_lower = bytes[11],
+            .drift_upper = bytes[12],
+        };
+    }
+    header->sections[header->section_count++] = (struct capture_section){
+        .kind = CAPTURE_SECTION_CLOCKS, .offset = CLOCKS_AT, .bytes = CPUS * sizeof *clocks};
+}
+
 static void run_items(const struct fuzz_head *head, const struct fuzz_item *items, size_t count)
 {
     static const uint64_t clocks[] = {0, 1000000, 1000000000, 2400000000, 1000000000000};
@@ -273,6 +319,7 @@ static void run_items(const struct fuzz_head *head, const struct fuzz_item *item
         ASAN_POISON_MEMORY_REGION(capture + section->offset + section->bytes,
                                   SECTION_BYTES - section->bytes);
     }
+    clocks_put(header, head);
     run_tools(CAPTURE_BYTES, head);
 }
 
