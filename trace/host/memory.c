@@ -27,14 +27,11 @@ void *memory_new(size_t size)
     return memory;
 }
 
-void *memory_grow(void *array, size_t *capacity, size_t needed, size_t item_size)
+void *memory_enlarge(void *array, size_t *capacity, size_t needed, size_t item_size)
 {
     size_t wanted = *capacity ? *capacity : 16;
     char *grown;
 
-    if (needed <= *capacity) {
-        return array;
-    }
     while (wanted < needed) {
         wanted *= 2;
     }

@@ -17,7 +17,13 @@
 
 /* Zeroed memory; never null. */
 void *memory_new(size_t size);
-void *memory_grow(void *array, size_t *capacity, size_t needed, size_t item_size);
+/* What memory_grow() does when there is no room; asked for with each event, it looks in place. */
+void *memory_enlarge(void *array, size_t *capacity, size_t needed, size_t item_size);
+
+static inline void *memory_grow(void *array, size_t *capacity, size_t needed, size_t item_size)
+{
+    return needed <= *capacity ? array : memory_enlarge(array, capacity, needed, item_size);
+}
 
 struct id_table {
     uint64_t *keys;
