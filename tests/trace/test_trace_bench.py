@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from clean import trace_problems
 
+WORDS = "trace_ring=8388608 only=syscall.null,thread.switch,ipc,trace"  # what fits into such a ring
 FLOWS_OF_THREADS = (
     "select st.tid, count(*) from flow f join slice b on b.id = f.slice_out"
     " join thread_track bt on bt.id = b.track_id join thread st using (utid)"
@@ -26,8 +27,7 @@ def records_of():
 @pytest.mark.parametrize("accel", ["icount", "tcg"])
 def test_every_message_of_the_benchmark_has_its_arrow(
         boot, tool, trace_processor, records_of, tmp_path: Path, accel: str):
-    with boot(image="bench", cpus=4, accel=accel, profile="bench", cmdline="trace_ring=8388608",
-              timeout=180) as guest:
+    with boot(image="bench", cpus=4, accel=accel, profile="bench", cmdline=WORDS, timeout=180) as guest:
         assert guest.wait().kind == "ok"
         capture = guest.capture(tmp_path / "bench.weft")
         counts = {record["thread"]: record for record in records_of(guest.console)
