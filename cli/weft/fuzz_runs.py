@@ -44,6 +44,7 @@ class Share:
     corpus: Path
     inputs: int
     first_seed: int
+    bytes_max: int  # of an input
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,6 @@ class Settings:
     """What all processes have in common."""
 
     out: Path  # for inputs that fail
-    bytes_max: int
     seconds: int  # for one input: what takes longer hangs
     temporary: Path
 
@@ -60,7 +60,7 @@ class Settings:
             str(share.program),
             f"-runs={inputs + SPARE + sum(1 for _ in share.corpus.iterdir())}",
             f"-seed={seed}",
-            f"-max_len={self.bytes_max}",
+            f"-max_len={share.bytes_max}",
             f"-timeout={self.seconds}",
             "-rss_limit_mb=2048",
             f"-artifact_prefix={self.out}/{share.program.name}-",

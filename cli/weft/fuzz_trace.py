@@ -40,6 +40,8 @@ GUEST_SHARE = 10  # one input of so many is a guest's memory
 INPUTS = 1_000_000
 SHARE_INPUTS = 250_000  # of one process: then its successor reads what the others have found
 BYTES_MAX = 640  # as in tests/trace/fuzz_seeds.py
+# Of a share's inputs, in turn: short ones are quicker, and do for most of what can go wrong.
+LENGTHS = (BYTES_MAX, 96, 192, 96)
 INPUT_SECONDS = 10
 FAILURES = 10
 SEEDS_TOOL = ROOT / "tests" / "trace" / "fuzz_seeds.py"
@@ -191,7 +193,8 @@ def plan(request: Request) -> Iterator[Share]:
     while inputs > 0:
         size = min(SHARE_INPUTS, inputs, max(1, request.inputs // (2 * GUEST_SHARE)))
         name = TARGETS[number % GUEST_SHARE == 0]
-        yield Share(program(name), corpus(request, name), size, request.first_seed + number * 1000)
+        length = LENGTHS[number // 2 % len(LENGTHS)] if name == TARGETS[0] else BYTES_MAX
+        yield Share(program(name), corpus(request, name), size, request.first_seed + number * 1000, length)
         inputs -= size
         number += 1
 
@@ -215,7 +218,7 @@ def fuzz_trace(request: Request) -> int:
     with tempfile.TemporaryDirectory(prefix="weft-fuzz-trace-", dir=_quick_folder()) as folder:
         make_seeds(request, Path(folder))
         report = Report(request)
-        settings = Settings(request.out, BYTES_MAX, request.seconds, Path(folder))
+        settings = Settings(request.out, request.seconds, Path(folder))
         try:
             with FuzzRuns(plan(request), settings, request.jobs) as runs:
                 for event in runs:

@@ -57,8 +57,8 @@ def planted(tmp_path):
 def run(program: Path, corpus: Path, out: Path) -> tuple[int, list[Failed]]:
     """How many inputs were made until the first failure or to the end, and the failures until then."""
     made, failed = 0, []
-    settings = Settings(out, bytes_max=16, seconds=2, temporary=out)
-    with FuzzRuns([Share(program, corpus, INPUTS, 1)], settings, jobs=1) as runs:
+    settings = Settings(out, seconds=2, temporary=out)
+    with FuzzRuns([Share(program, corpus, INPUTS, 1, bytes_max=16)], settings, jobs=1) as runs:
         for event in runs:
             if isinstance(event, Count):
                 made += event.inputs
