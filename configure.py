@@ -160,7 +160,7 @@ def write_rules(ninja: Ninja, python: str) -> None:
         deps="gcc",
     )
     ninja.rule("link", "ld.lld $flags $in -o $out", "link $out")
-    ninja.rule("link_host", "clang $flags $in -o $out -pthread -lm", "link $out")
+    ninja.rule("link_host", "clang -fuse-ld=lld $flags $in -o $out -pthread -lm", "link $out")
     ninja.rule("archive", "rm -f $out && llvm-ar rcsD $out $in", "archive $out")
     ninja.rule("generate", f"{python} $in --out {GEN}", "generate from $in", restat="1")
     ninja.rule(
@@ -318,7 +318,8 @@ def write_host(ninja: Ninja) -> None:
     sources = ninja.sources(HOST_TOOL_ROOM, None, (".c",))
     shared = {"plain": [], "asan": []}
     tool = {
-        "plain": ("", f"{BUILD}/host/weft-trace", "all"),
+        # Optimised as a whole: its loops call small functions of other files for each event.
+        "plain": ("-flto=thin", f"{BUILD}/host/weft-trace", "all"),
         # The coverage hooks let the fuzz tests steer by the tool's own branches.
         "asan": (f"{ADDRESS} {STEERED}", f"{BUILD}/host/weft-trace-asan", "tests"),
     }
