@@ -128,7 +128,7 @@ def test_the_gate_names_what_grew() -> None:
     assert gate.judge(REFERENCE, changed())[0]
     found = changed(figures={"call, p50": 246}, stages={"call: reply": 46}, functions={"new": 8, "sys_ipc_call": 290})
     passed, words = gate.judge(REFERENCE, found)
-    assert not passed and "1 figures are worse" in words
+    assert not passed and "worse than the reference: 1 of 2 figures" in words
     lines = words.splitlines()
     for name in ("call, p50", "call: reply", "new"):
         assert any(line.strip().startswith(name) and line.rstrip().endswith(("+1", "+8")) for line in lines), name
@@ -137,7 +137,7 @@ def test_the_gate_names_what_grew() -> None:
 
 def test_the_gate_lets_better_and_new_figures_pass() -> None:
     passed, words = gate.judge(REFERENCE, changed(figures={"call, p50": 240, "more, p50": 9}))
-    assert passed and "1 are better" in words and "-5" in words
+    assert passed and "better: 1 " in words and "-5" in words
     assert gate.judge(REFERENCE, changed(figures={"more, p50": 9}))[0]
 
 

@@ -150,7 +150,7 @@ def test_a_figure_that_is_worse_than_the_reference_fails_the_gate(build: Any, we
     reference["stages"]["ipc.call.same_core: service"] -= 1
     (tmp_path / "reference.json").write_text(json.dumps(reference))
     done = weft("bench", "gate", "--out", str(tmp_path), "--reference", str(tmp_path / "reference.json"))
-    assert done.returncode == 1 and "1 figures are worse" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 1 and "worse than the reference: 1 of " in done.stdout, done.stdout + done.stderr
     assert "ipc.call.same_core: service" in done.stdout and "stages that grew" in done.stdout
 
 

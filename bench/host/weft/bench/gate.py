@@ -86,9 +86,9 @@ def judge(reference: dict[str, Table], found: dict[str, Table]) -> tuple[bool, s
         if not better:
             return True, f"all {len(found['figures'])} figures are those of the reference, or new"
         return True, "\n".join(
-            [f"no figure is worse, {len(better)} are better (./weft bench gate --update keeps them):", "",
+            [f"no figure is worse; better: {len(better)} (./weft bench gate --update keeps them)", "",
              *_table("figure", reference["figures"], found["figures"], better)])  # fmt: skip
-    parts = [f"{len(slower)} figures are worse:", "", *_table("figure", reference["figures"], found["figures"], slower)]
+    parts = [f"worse than the reference: {len(slower)} of {len(found['figures'])} figures", "", *_table("figure", reference["figures"], found["figures"], slower)]
     for title, table in (("stages that grew", "stages"), ("functions that grew, bytes", "functions")):
         grown = worse(reference[table], found[table])
         if grown:
