@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the benchmarks have in common. One file per question; each defines a function that is listed
- * in main.c and does the following:
+ * What the benchmarks have in common. One file per question. A file registers its questions, and the
+ * roles that its partner processes play, and nothing else has to know of it:
+ *
+ *     BENCHMARK("ipc.call.same_core", ipc_call_same_core);    static void ipc_call_same_core(void)
+ *     BENCH_ROLE("server", serve);                            static _Noreturn void serve(void)
+ *
+ * A question does the following:
  *
  *     start the partner processes it needs           bench_partner_start()
  *     run the measuring loop in a thread of its own   bench_measure()
@@ -25,6 +30,26 @@
 #define BENCH_SAMPLES_MAX 8192
 #define BENCH_BATCH_MAX 65536
 #define BENCH_CPUS_MAX 16 /* in the matrix */
+
+/* A question: `name` is that of its records, or the beginning they share. Questions are asked in the order of
+ * their files' names, those of one file in its order; each must leave the machine as it found it. */
+struct bench_question {
+    const char *name;
+    void (*run)(void);
+};
+
+/* What a partner does, started as `role=<name>`: until it is killed. */
+struct bench_role {
+    const char *name;
+    _Noreturn void (*run)(void);
+};
+
+#define BENCHMARK(text, function)                                                                  \
+    static const struct bench_question question_##function                                         \
+        __attribute__((used, section("bench_questions"))) = {text, function}
+#define BENCH_ROLE(text, function)                                                                 \
+    static const struct bench_role role_##function                                                 \
+        __attribute__((used, section("bench_roles"))) = {text, function}
 
 struct bench_options {
     uint32_t cpu_count;
@@ -95,27 +120,3 @@ uint64_t bench_shared_handle(void);
 /* Objects; these end the program where there is none to be had. */
 uint64_t bench_endpoint(uint32_t cpu);
 uint64_t bench_notification(uint32_t cpu);
-
-/* The questions. */
-void bench_syscall_null(void);
-void bench_thread_switch(void);
-void bench_ipc_call_same_core(void);
-void bench_ipc_call_cross_core(void);
-void bench_ipc_call_matrix(void);
-void bench_ipc_call_pairs(void);
-void bench_ipc_notify_same_core(void);
-void bench_ipc_notify_same_core_two_calls(void);
-void bench_ipc_notify_cross_core(void);
-void bench_thread_create(void);
-void bench_memory_map_unmap(void);
-void bench_memory_shootdown(void);
-void bench_capability_copy_delete(void);
-void bench_capability_revoke(void);
-void bench_trace_event(void);
-
-/* The partners' sides: run until they are killed. */
-_Noreturn void bench_role_server(void);
-_Noreturn void bench_role_yielder(void);
-_Noreturn void bench_role_responder(void);
-_Noreturn void bench_role_responder_two_calls(void);
-_Noreturn void bench_role_sleeper(void);

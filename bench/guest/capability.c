@@ -50,18 +50,20 @@ static void loop_revoke(struct bench_loop *loop)
     }
 }
 
-void bench_capability_copy_delete(void)
+static void capability_copy_delete(void)
 {
     struct bench_loop loop = {.handles = {bench_endpoint(0)}};
     bench_measure(&loop, "cap.copy_delete", 0, bench_options.samples, loop_copy_delete);
     bench_correct(&loop, 1);
     bench_report("capability.copy_delete", &loop, "\"cpu\":0");
 }
+BENCHMARK("capability.copy_delete", capability_copy_delete);
 
-void bench_capability_revoke(void)
+static void capability_revoke(void)
 {
     struct bench_loop loop = {.handles = {bench_endpoint(0)}};
     bench_measure(&loop, "cap.revoke", 0, bench_options.samples, loop_revoke);
     bench_correct(&loop, 1);
     bench_report("capability.revoke", &loop, "\"cpu\":0,\"copies\":64");
 }
+BENCHMARK("capability.revoke", capability_revoke);

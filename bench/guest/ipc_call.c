@@ -25,7 +25,7 @@ void call_loop(struct bench_loop *loop)
     loop->failed = failed | (message.words[0] != loop->total) | (message.words[3] != 3);
 }
 
-_Noreturn void bench_role_server(void)
+static _Noreturn void serve(void)
 {
     uint64_t endpoint = weft_capability("endpoint");
     struct weft_message message = {{0}};
@@ -37,6 +37,7 @@ _Noreturn void bench_role_server(void)
         message.words[0]++;
     }
 }
+BENCH_ROLE("server", serve);
 
 void call_server_start(struct call_server *server, uint32_t cpu)
 {

@@ -10,7 +10,7 @@
  */
 #include "ipc_call.h"
 
-void bench_ipc_call_cross_core(void)
+static void ipc_call_cross_core(void)
 {
     if (bench_options.cpu_count < 2) {
         return;
@@ -20,3 +20,4 @@ void bench_ipc_call_cross_core(void)
     call_measure("ipc.call.cross_core", &server, 0, bench_options.samples);
     call_server_end(&server);
 }
+BENCHMARK("ipc.call.cross_core", ipc_call_cross_core);

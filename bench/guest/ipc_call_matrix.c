@@ -10,7 +10,7 @@
 
 #define MATRIX_SAMPLES_MAX 1000
 
-void bench_ipc_call_matrix(void)
+static void ipc_call_matrix(void)
 {
     static struct call_server servers[BENCH_CPUS_MAX];
     uint32_t cpus =
@@ -29,3 +29,4 @@ void bench_ipc_call_matrix(void)
         call_server_end(&servers[cpu]);
     }
 }
+BENCHMARK("ipc.call.matrix", ipc_call_matrix);

@@ -113,7 +113,7 @@ static void report_all(const char *name, uint64_t *all, uint64_t operations)
     bench_report(name, &loop, params);
 }
 
-void bench_ipc_call_pairs(void)
+static void ipc_call_pairs(void)
 {
     uint64_t total = bench_options.warmup + bench_options.samples;
     pair_count = bench_options.cpu_count / 2 < PAIRS_MAX ? bench_options.cpu_count / 2 : PAIRS_MAX;
@@ -141,3 +141,4 @@ void bench_ipc_call_pairs(void)
         call_server_end(&pairs[i].server);
     }
 }
+BENCHMARK("ipc.call.pairs", ipc_call_pairs);

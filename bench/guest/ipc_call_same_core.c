@@ -8,10 +8,11 @@
  */
 #include "ipc_call.h"
 
-void bench_ipc_call_same_core(void)
+static void ipc_call_same_core(void)
 {
     struct call_server server;
     call_server_start(&server, 0);
     call_measure("ipc.call.same_core", &server, 0, bench_options.samples);
     call_server_end(&server);
 }
+BENCHMARK("ipc.call.same_core", ipc_call_same_core);

@@ -36,7 +36,7 @@ static void loop_signal(struct bench_loop *loop)
     loop->failed = failed;
 }
 
-_Noreturn void bench_role_sleeper(void)
+static _Noreturn void sleep_for_ever(void)
 {
     struct bench_shared *shared = bench_shared();
     uint64_t there = weft_capability("there");
@@ -50,6 +50,7 @@ _Noreturn void bench_role_sleeper(void)
         }
     }
 }
+BENCH_ROLE("sleeper", sleep_for_ever);
 
 /* Turns the stamps of both sides into intervals. */
 static void join_stamps(struct bench_loop *loop, struct bench_shared *shared)
@@ -63,7 +64,7 @@ static void join_stamps(struct bench_loop *loop, struct bench_shared *shared)
     }
 }
 
-void bench_ipc_notify_cross_core(void)
+static void ipc_notify_cross_core(void)
 {
     if (bench_options.cpu_count < 2) {
         return;
@@ -83,3 +84,4 @@ void bench_ipc_notify_cross_core(void)
     bench_correct(&loop, 1);
     bench_report("ipc.notify.cross_core", &loop, "\"from_cpu\":0,\"to_cpu\":1,\"gap_us\":50");
 }
+BENCHMARK("ipc.notify.cross_core", ipc_notify_cross_core);

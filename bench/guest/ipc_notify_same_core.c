@@ -46,7 +46,7 @@ static void loop_turns_two_calls(struct bench_loop *loop)
     loop->failed = failed;
 }
 
-_Noreturn void bench_role_responder(void)
+static _Noreturn void respond(void)
 {
     uint64_t there = weft_capability("there");
     uint64_t back = weft_capability("back");
@@ -57,8 +57,9 @@ _Noreturn void bench_role_responder(void)
     }
     weft_fail("the responder cannot answer");
 }
+BENCH_ROLE("responder", respond);
 
-_Noreturn void bench_role_responder_two_calls(void)
+static _Noreturn void respond_in_two_calls(void)
 {
     uint64_t there = weft_capability("there");
     uint64_t back = weft_capability("back");
@@ -71,6 +72,7 @@ _Noreturn void bench_role_responder_two_calls(void)
         }
     }
 }
+BENCH_ROLE("responder_two_calls", respond_in_two_calls);
 
 static void take_turns(const char *name, const char *responder,
                        void (*turns)(struct bench_loop *loop))
@@ -90,12 +92,14 @@ static void take_turns(const char *name, const char *responder,
     bench_report(name, &loop, "\"cpu\":0");
 }
 
-void bench_ipc_notify_same_core(void)
+static void ipc_notify_same_core(void)
 {
     take_turns("ipc.notify.same_core", "responder", loop_turns);
 }
+BENCHMARK("ipc.notify.same_core", ipc_notify_same_core);
 
-void bench_ipc_notify_same_core_two_calls(void)
+static void ipc_notify_same_core_two_calls(void)
 {
     take_turns("ipc.notify.same_core.two_calls", "responder_two_calls", loop_turns_two_calls);
 }
+BENCHMARK("ipc.notify.same_core.two_calls", ipc_notify_same_core_two_calls);

@@ -15,35 +15,9 @@
 
 struct bench_options bench_options;
 
-static const struct {
-    const char *name; /* the beginning of its records' names */
-    void (*run)(void);
-} questions[] = {
-    {"syscall.null", bench_syscall_null},
-    {"thread.switch", bench_thread_switch},
-    {"ipc.call.same_core", bench_ipc_call_same_core},
-    {"ipc.call.cross_core", bench_ipc_call_cross_core},
-    {"ipc.call.matrix", bench_ipc_call_matrix},
-    {"ipc.call.pairs", bench_ipc_call_pairs},
-    {"ipc.notify.same_core", bench_ipc_notify_same_core},
-    {"ipc.notify.same_core.two_calls", bench_ipc_notify_same_core_two_calls},
-    {"ipc.notify.cross_core", bench_ipc_notify_cross_core},
-    {"thread.create", bench_thread_create},
-    {"memory.map_unmap", bench_memory_map_unmap},
-    {"memory.shootdown", bench_memory_shootdown},
-    {"capability.copy_delete", bench_capability_copy_delete},
-    {"capability.revoke", bench_capability_revoke},
-    {"trace.event", bench_trace_event},
-};
-
-static const struct {
-    const char *name;
-    _Noreturn void (*run)(void);
-} roles[] = {
-    {"server", bench_role_server},       {"yielder", bench_role_yielder},
-    {"responder", bench_role_responder}, {"responder_two_calls", bench_role_responder_two_calls},
-    {"sleeper", bench_role_sleeper},
-};
+/* The linker collects them: userspace/lib/user.ld. */
+extern const struct bench_question bench_questions_start[], bench_questions_end[];
+extern const struct bench_role bench_roles_start[], bench_roles_end[];
 
 static void play_role(void)
 {
@@ -52,9 +26,9 @@ static void play_role(void)
         return;
     }
     weft_thread_set_name(role);
-    for (unsigned i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-        if (strcmp(roles[i].name, role) == 0) {
-            roles[i].run();
+    for (const struct bench_role *known = bench_roles_start; known < bench_roles_end; known++) {
+        if (strcmp(known->name, role) == 0) {
+            known->run();
         }
     }
     weft_fail("there is no role %s", role);
@@ -120,16 +94,17 @@ int main(void)
 {
     play_role();
     read_options();
-    char only[120] = "";
+    char only[WEFT_ARGUMENTS_MAX] = "";
     (void)weft_argument("only", only, sizeof(only));
     weft_print("@weft {\"record\":\"guest\",\"clock_hz\":%lu,\"cpus\":%u}\n",
                weft_startup()->clock_hz, bench_options.cpu_count);
     bench_options.timestamp_cost = measure_timestamp();
     unsigned asked = 0;
-    for (unsigned i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
-        if (is_asked(questions[i].name, only)) {
+    for (const struct bench_question *question = bench_questions_start;
+         question < bench_questions_end; question++) {
+        if (is_asked(question->name, only)) {
             asked++;
-            questions[i].run();
+            question->run();
         }
     }
     if (asked == 0) {

@@ -64,13 +64,14 @@ static uint64_t memory(void)
     return handle;
 }
 
-void bench_memory_map_unmap(void)
+static void memory_map_unmap(void)
 {
     struct bench_loop loop = {.handles = {memory()}};
     bench_measure(&loop, "memory.map", 0, bench_options.samples, loop_map_unmap);
     bench_correct(&loop, 1);
     bench_report("memory.map_unmap", &loop, "\"cpu\":0,\"pages\":1");
 }
+BENCHMARK("memory.map_unmap", memory_map_unmap);
 
 static uint32_t spinning, ended; /* atomic: threads that spin; whether they shall end */
 
@@ -83,7 +84,7 @@ static void spin(void *unused)
     }
 }
 
-void bench_memory_shootdown(void)
+static void memory_shootdown(void)
 {
     struct bench_loop loop = {.handles = {memory()}};
     struct weft_group group;
@@ -113,3 +114,4 @@ void bench_memory_shootdown(void)
     weft_format(params, sizeof(params), "\"cpus\":%u", bench_options.cpu_count);
     bench_report("memory.shootdown", &loop, params);
 }
+BENCHMARK("memory.shootdown", memory_shootdown);

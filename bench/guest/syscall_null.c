@@ -19,10 +19,11 @@ static void loop_null(struct bench_loop *loop)
     }
 }
 
-void bench_syscall_null(void)
+static void syscall_null(void)
 {
     struct bench_loop loop = {0};
     bench_measure(&loop, "syscall.null", 0, bench_options.samples, loop_null);
     bench_correct(&loop, 1);
     bench_report("syscall.null", &loop, "\"cpu\":0");
 }
+BENCHMARK("syscall.null", syscall_null);

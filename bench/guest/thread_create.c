@@ -42,10 +42,11 @@ static void loop_create(struct bench_loop *loop)
     }
 }
 
-void bench_thread_create(void)
+static void thread_create(void)
 {
     struct bench_loop loop = {.handles = {bench_notification(0)}};
     bench_measure(&loop, "thread.create", 0, bench_options.samples, loop_create);
     bench_correct(&loop, 1);
     bench_report("thread.create", &loop, "\"cpu\":0");
 }
+BENCHMARK("thread.create", thread_create);

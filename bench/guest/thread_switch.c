@@ -24,7 +24,7 @@ static void loop_yield(struct bench_loop *loop)
     }
 }
 
-_Noreturn void bench_role_yielder(void)
+static _Noreturn void yield_for_ever(void)
 {
     struct bench_shared *shared = bench_shared();
     uint64_t turns = 0;
@@ -33,8 +33,9 @@ _Noreturn void bench_role_yielder(void)
         (void)weft_yield();
     }
 }
+BENCH_ROLE("yielder", yield_for_ever);
 
-void bench_thread_switch(void)
+static void thread_switch(void)
 {
     struct bench_shared *shared = bench_shared();
     struct bench_loop loop = {0};
@@ -55,3 +56,4 @@ void bench_thread_switch(void)
     bench_correct(&loop, 2);
     bench_report("thread.switch", &loop, "\"cpu\":0,\"switches_per_sample\":2");
 }
+BENCHMARK("thread.switch", thread_switch);

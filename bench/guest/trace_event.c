@@ -53,7 +53,7 @@ static uint64_t set_mask(uint64_t mask)
     return before;
 }
 
-void bench_trace_event(void)
+static void trace_event(void)
 {
     uint64_t original = set_mask(TRACE_CATEGORY_USER);
     if (set_mask(original) != TRACE_CATEGORY_USER) {
@@ -70,3 +70,4 @@ void bench_trace_event(void)
     bench_report("trace.event.off", &loop, "\"cpu\":0,\"batch\":64");
     set_mask(original);
 }
+BENCHMARK("trace.event", trace_event);

@@ -109,7 +109,7 @@ def test_every_question_of_the_catalogue_is_one_of_the_program() -> None:
 
 def test_the_command_line_fits_with_every_question() -> None:
     catalogue = Catalogue.load(BENCH_ROOT)
-    every = [entry.name for entry in Suite.load(BENCH_ROOT, "default").entries]
+    every = Suite.load(BENCH_ROOT, "default").wanted(catalogue, cpus=4, trace=True)
     names = [benchmark.name for benchmark in catalogue.baseline(every, 4)]
     words = linux.command_line("icount", 4, names, 2000, 200, "mitigations=off idle=poll")
     assert len(words) <= 1023

@@ -90,4 +90,4 @@ def test_a_file_that_is_no_capture_is_refused(capsys, tmp_path):
 
 def test_the_suite_boots_nothing():
     suite = Suite.load(BENCH_ROOT, "trace-tools")
-    assert suite.tools and not suite.entries and not suite.modes
+    assert suite.tools and not suite.select and not suite.modes

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data behind `weft bench`: the catalogue of benchmarks, the suites, and the peers.
 
-    catalogue = Catalogue.load(bench_root)          # bench/benchmarks.toml, bench/linux/benchmarks.toml,
+    catalogue = Catalogue.load(bench_root)          # bench/catalogue/*.toml, bench/linux/benchmarks.toml,
                                                     # bench/reference/peers.toml
     suite = Suite.load(bench_root, "default")       # bench/suites/default.toml
+    suite.wanted(catalogue, cpus=4, trace=True)     # the benchmarks that it selects, by name or beginning
 
 Every figure's words (title, question, what is timed and what is not) come from the catalogue, so
 the console table, the report and the documentation cannot contradict each other. Whatever a file
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +32,29 @@ class Benchmark:
     """What one name means."""
 
     name: str
-    title: str
-    short: str
-    group: str
-    shape: str
-    scope: str
-    question: str
-    timed: str
-    excludes: str
-    peers: tuple[str, ...]
+    timed: str  # which interval the figure covers
+    title: str = ""  # for people; empty: the name
+    short: str = ""  # what happens, in a few words
+    group: str = ""  # where tables put it; empty: the name's first word
+    shape: str = "operation"  # or "round trip", "one way"
+    scope: str = "one CPU"  # whose work an icount figure contains, or "all CPUs"
+    question: str = ""
+    excludes: str = ""  # what the figure does not contain
+    peers: tuple[str, ...] = ()  # rows of bench/reference/peers.toml, best comparison first
     matrix: bool = False  # made for every pair of CPUs
+    needs_cpus: int = 0  # how many there must be; 0: two where the scope is all CPUs
+    needs_trace: bool = False  # is there with tracing compiled in only
     against: tuple[str, ...] = ()  # of another system: our benchmarks that it stands beside
     contender: bool = False  # one of those from which the best is taken
 
-    @property
-    def needs_cpus(self) -> int:
-        """How many CPUs there must be."""
-        return 2 if self.scope == "all CPUs" else 1
+    def __post_init__(self) -> None:
+        for key, otherwise in (
+            ("title", self.name),
+            ("group", self.name.partition(".")[0]),
+            ("needs_cpus", 2 if self.scope == "all CPUs" else 1),
+        ):
+            if not getattr(self, key):
+                object.__setattr__(self, key, otherwise)
 
 
 @dataclass(frozen=True)
@@ -91,11 +98,10 @@ class Catalogue:
 
     @staticmethod
     def load(bench_root: Path) -> Catalogue:
-        """Reads bench/benchmarks.toml and bench/reference/peers.toml."""
-        benchmarks_file = bench_root / "benchmarks.toml"
+        """Reads them all."""
         peers_file = bench_root / "reference" / "peers.toml"
         benchmarks: dict[str, Benchmark] = {}
-        for path in (benchmarks_file, bench_root / "linux" / "benchmarks.toml"):
+        for path in (*sorted((bench_root / "catalogue").glob("*.toml")), bench_root / "linux" / "benchmarks.toml"):
             _load_benchmarks(path, benchmarks)
         data = _read(peers_file)
         sources = {
@@ -108,7 +114,7 @@ class Catalogue:
         }
         natives = tuple(_build(NativeFigure, entry, peers_file) for entry in data.get("native", []))
         catalogue = Catalogue(benchmarks, peers, natives, sources)
-        catalogue._check_references(benchmarks_file, peers_file)
+        catalogue._check_references(peers_file)
         return catalogue
 
     def baseline(self, wanted: Sequence[str], cpus: int) -> list[Benchmark]:
@@ -119,20 +125,26 @@ class Catalogue:
             if set(benchmark.against) & set(wanted) and benchmark.needs_cpus <= cpus
         ]
 
-    def _check_references(self, benchmarks_file: Path, peers_file: Path) -> None:
+    def _check_references(self, peers_file: Path) -> None:
         for benchmark in self.benchmarks.values():
             for name in benchmark.against:
                 if name not in self.benchmarks:
                     raise BenchError(f"{benchmark.name} stands beside the unknown benchmark '{name}'")
             for key in benchmark.peers:
                 if key not in self.peers:
-                    raise BenchError(
-                        f"{benchmarks_file}: {benchmark.name} refers to the unknown peer '{key}'"
-                    )
+                    raise BenchError(f"{benchmark.name} refers to the unknown peer '{key}'")
         owners: list[Peer | NativeFigure] = [*self.peers.values(), *self.natives]
         for owner in owners:
             if owner.source not in self.sources:
                 raise BenchError(f"{peers_file}: {owner.system}: no source '{owner.source}'")
+
+    def selected(self, word: str) -> list[Benchmark]:
+        """Ours that have this name, or one that goes on from it after a dot."""
+        return [
+            benchmark
+            for benchmark in self.benchmarks.values()
+            if not benchmark.against and f"{benchmark.name}.".startswith(f"{word}.")
+        ]
 
     def is_matrix(self, name: str) -> bool:
         """Is this benchmark made for every pair of CPUs?"""
@@ -146,15 +158,6 @@ class Catalogue:
             if self.peers[key].system == system:
                 return self.peers[key]
         return None
-
-
-@dataclass(frozen=True)
-class SuiteEntry:
-    """A benchmark's place in a suite."""
-
-    name: str
-    needs_cpus: int = 1
-    needs_trace: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class Suite:
     timeout_seconds: int
     guest: dict[str, Any]
     trace_total: str  # for the rings of all CPUs
-    entries: tuple[SuiteEntry, ...] = field(default=())
+    select: tuple[str, ...] = ()  # benchmarks, by name or by its beginning up to a dot
     runs: int = 1  # repetitions, interleaved
     trace: bool = True  # with tracing compiled in
     stream: bool = False  # the capture is drained while the guest runs
@@ -205,7 +208,7 @@ class Suite:
         head = data.get("suite", {})
         if "tools" in data:
             head = {"cpus": 1, "memory": "0", "timeout_seconds": 0, **head}
-            data = {"trace": {"total": "0"}, "benchmark": [], **data}
+            data = {"trace": {"total": "0"}, **data}
         values = {
             "name": head.get("name", name),
             "title": head.get("title"),
@@ -215,7 +218,7 @@ class Suite:
             "timeout_seconds": head.get("timeout_seconds"),
             "guest": data.get("guest", {}),
             "trace_total": data.get("trace", {}).get("total"),
-            "entries": tuple(_build(SuiteEntry, entry, path) for entry in data.get("benchmark", [])),
+            "select": tuple(head.get("select", ())),
             "runs": head.get("runs", 1),
             "trace": data.get("trace", {}).get("on", True),
             "stream": data.get("trace", {}).get("stream", False),
@@ -241,12 +244,22 @@ class Suite:
         """Each CPU's ring: its share of the total, in whole pages, never less than 64 KiB."""
         return max(64 << 10, parse_size(self.trace_total) // cpus // 4096 * 4096)
 
-    def wanted(self, cpus: int, trace: bool) -> list[str]:
+    def selected(self, catalogue: Catalogue) -> list[Benchmark]:
+        """Our benchmarks that it is about, in the order in which it selects them."""
+        chosen: dict[str, Benchmark] = {}
+        for word in self.select:
+            found = catalogue.selected(word)
+            if not found:
+                raise BenchError(f"there is no benchmark '{word}' (./weft bench --list shows them)", code=2)
+            chosen |= {benchmark.name: benchmark for benchmark in found}
+        return list(chosen.values())
+
+    def wanted(self, catalogue: Catalogue, cpus: int, trace: bool) -> list[str]:
         """The names that a run with so many CPUs, with or without tracing, must deliver."""
         return [
-            entry.name
-            for entry in self.entries
-            if entry.needs_cpus <= cpus and (trace or not entry.needs_trace)
+            benchmark.name
+            for benchmark in self.selected(catalogue)
+            if benchmark.needs_cpus <= cpus and (trace or not benchmark.needs_trace)
         ]
 
 

@@ -16,6 +16,7 @@ import re
 import shlex
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -52,7 +53,7 @@ def main(arguments: list[str], launcher: Launcher | None = None) -> int:
         options = _parse(arguments)
         catalogue = Catalogue.load(BENCH_ROOT)
         if options.list:
-            return _list_suites()
+            return _list_suites(catalogue)
         if options.docs:
             _write_text(options.docs, document(catalogue))
             return 0
@@ -98,6 +99,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--suite", default="default", metavar="NAME", help="which suite of bench/suites (default: default)"
     )
+    parser.add_argument("--only", metavar="NAME,...", help="these benchmarks instead of the suite's")
     parser.add_argument(
         "--out", type=Path, default=OUT / "bench", metavar="DIR", help="where to write (default: out/bench)"
     )
@@ -155,13 +157,13 @@ def _gate(arguments: list[str], launcher: Launcher | None) -> int:
 SUBCOMMANDS = {"compare": _compare, "gate": _gate}
 
 
-def _list_suites() -> int:
+def _list_suites(catalogue: Catalogue) -> int:
     for name in Suite.names(BENCH_ROOT):
         suite = Suite.load(BENCH_ROOT, name)
         where = "on the host" if suite.tools else f"{', '.join(suite.modes)}; {suite.cpus} CPUs"
         print(f"{name}: {suite.title} ({where})")
-        for entry in suite.entries:
-            print(f"    {entry.name}")
+        for benchmark in suite.selected(catalogue):
+            print(f"    {benchmark.name}")
     return 0
 
 
@@ -183,9 +185,9 @@ def _bench(
     cpus = suite.cpus if options.cpus is None else options.cpus
     if not 1 <= cpus <= 255:
         raise BenchError(f"--cpus must be 1 to 255, not {cpus}", code=2)
-    unknown = [entry.name for entry in suite.entries if entry.name not in catalogue.benchmarks]
-    if unknown:
-        raise BenchError(f"suite {suite.name}: bench/benchmarks.toml does not know {', '.join(unknown)}")
+    if options.only:
+        suite = replace(suite, select=tuple(options.only.split(",")))
+    selected = [benchmark.name for benchmark in suite.selected(catalogue)]
     modes = suite.modes if options.accel is None else (launcher.settle(options.accel),)
     print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
     trace = suite.trace and not options.no_trace
@@ -224,7 +226,7 @@ def _bench(
     if suite.stream:
         _count_streams(details, launcher, options.out)
     if suite.cost:
-        cost.collect(details, launcher, options.out, [entry.name for entry in suite.entries])
+        cost.collect(details, launcher, options.out, selected)
         _write_text(options.out / "cost.md", cost.document(details))
     _write(options.out, results, details, catalogue)
     _print(options.out, results, details, catalogue)

@@ -97,8 +97,9 @@ same events. What comes out goes to `tools.json`: the best and all rounds, sizes
 
 ## Suites
 
-A suite is a file in `bench/suites/`: modes, CPUs, memory, parameters for the guest, and the
-benchmarks that must come back. `./weft bench --list` shows them, `--suite NAME` takes one,
+A suite is a file in `bench/suites/`: modes, CPUs, memory, parameters for the guest, and in `select` the
+benchmarks that must come back, by name or by what a name begins with (`ipc.call`). `./weft bench --list`
+shows them, `--suite NAME` takes one, `--only NAME,NAME` asks for other benchmarks than the suite selects,
 `--set KEY=VALUE` changes a parameter for one run. `runs` says how many repetitions it wants, `on` under
 `[trace]` whether tracing is compiled in. Each `[[variant]]` is one more boot per repetition, with other
 words on the command line (`weft`, `linux`) or another number of `cpus`; its name stands in `params`.
@@ -121,16 +122,13 @@ one of A. A figure counts as changed when the interval leaves out 1.
     ./weft bench gate --update                           # for a change that is worth what it costs
 
 `bench/reference.json` holds what the suite `quick` gave in icount mode, without and with tracing. The gate
-runs it again; where min, p50 or p99 of a figure is larger it fails and names the stages of calls and the
+runs it again; where min, p50 or (without tracing) p99 of a figure is larger it fails and names the stages of calls and the
 functions of the kernel that grew. It takes seconds.
 
 ## Adding a benchmark
 
-1. One file in `bench/guest/`: its header says what is timed and what is not, its loop stores time stamps
-   and nothing else, and it ends in `bench_report(name, ...)`. List its function in `bench/guest/main.c`.
-2. A table in `bench/benchmarks.toml`: title, question, what is timed, what is not. The report and this
-   document take their words from there (`./weft bench --docs docs/benchmarks.md`).
-3. Its name in a suite in `bench/suites/`. From then on a run without it is a failed run.
+[adding-a-benchmark.md](adding-a-benchmark.md): one C file in `bench/guest/`, three lines in
+`bench/catalogue/`.
 
 A record is one console line, `@weft {"record":"bench","name":...,"unit":"cycles","n":...}`, with the
 percentiles, `params` that tell it from others of the same name, and a histogram `[[low, count], ...]`.
@@ -157,10 +155,9 @@ def _benchmark(benchmark: Benchmark, catalogue: Catalogue) -> str:
     lines = [
         f"\n### `{benchmark.name}`",
         "",
-        f"{benchmark.question}",
-        "",
+        *([benchmark.question, ""] if benchmark.question else []),
         f"- Timed ({benchmark.shape}; in icount mode the work of {benchmark.scope}): {benchmark.timed}",
-        f"- Not in it: {benchmark.excludes}",
+        *([f"- Not in it: {benchmark.excludes}"] if benchmark.excludes else []),
     ]
     peers = [catalogue.peers[key] for key in benchmark.peers]
     if peers:

@@ -75,7 +75,7 @@ class Plan:
         """The names that a boot must deliver."""
         if system == "linux":
             return [benchmark.name for benchmark in self.baseline(point)]
-        return self._suite.wanted(point.cpus, self.traced(point))
+        return self._suite.wanted(self._catalogue, point.cpus, self.traced(point))
 
     def traced(self, point: Point) -> bool:
         """Is tracing compiled into the kernel of this point?"""
@@ -97,7 +97,8 @@ class Plan:
                 int(guest.get("warmup", WARMUP)),
                 f"{self._suite.linux} {point.variant.linux}",
             )
-        words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items())]
+        only = ",".join(self._suite.select)
+        words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items()), f"only={only}"]
         if self.traced(point):
             words.insert(0, f"trace_ring={self._suite.ring_bytes(point.cpus)}")
         return " ".join(words)
