@@ -6,6 +6,7 @@ Fixtures
     build       the same, for tests that only need it built
     image       image(manifest, {"name": path, ...}) -> a boot image of your own
     boot        boot(image=..., cpus=4, memory="256M", accel="tcg", ...) -> a started Guest
+    tree_copy   a copy of the built tree that the test may change, and build again
     weft        weft("run", "--cpus", "3") -> the finished ./weft command with its output
 
 Every guest that a test booted and that still exists when the test fails is saved to
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -166,6 +168,15 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
     finally:
         for guest in guests:
             guest.close()
+
+
+@pytest.fixture
+def tree_copy(tree: Tree, tmp_path: Path) -> Generator[Path]:
+    """A copy of the built tree that the test may change."""
+    copy = tmp_path / "tree"
+    tree.copy(copy)
+    yield copy
+    shutil.rmtree(copy, ignore_errors=True)  # some 80 MB
 
 
 @pytest.fixture(scope="session")

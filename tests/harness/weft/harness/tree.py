@@ -9,6 +9,7 @@ a failed build fails every test that needs it with the same words.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -52,6 +53,20 @@ class Tree:
             return None
         lines = [line for line in done.stdout.splitlines() if not line.startswith(("  File", "Trace"))]
         return "\n".join(["the build failed", *lines[-LAST_LINES:]])
+
+    def copy(self, destination: Path) -> None:
+        """The sources (as they are, committed or not) and what was built from them, for who wants to change
+        something. Times are kept, so that ninja builds only what changes."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=self.root, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        for name in filter(None, listed.stdout.split("\0")):
+            if (self.root / name).is_file():
+                (destination / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.root / name, destination / name)
+        shutil.copytree(self.root / "build", destination / "build", ignore=shutil.ignore_patterns("linux"))
+        (destination / ".venv").symlink_to(self.root / ".venv")
 
     def kernel(self, profile: str = "test") -> Path:
         """The kernel of a variant: test, bench, test-notrace, bench-notrace."""
