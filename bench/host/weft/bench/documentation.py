@@ -107,6 +107,21 @@ words on the command line (`weft`, `linux`) or another number of `cpus`; its nam
 `./weft bench --suite trace` measures what tracing costs: with tracing left out, off, with each category by
 itself, with the default ones and with all. [trace-cost.md](trace-cost.md) is what it writes (`cost.md`).
 
+## What repeats to the digit, and what does not
+
+An icount figure belongs to a commit and a compiler, not to a machine, a day or a build: the build gives the same
+bytes in another place and at another time (tests/bench/test_reproducible.py), and the same bytes give the same
+figures under any load of the host, with any number of CPUs, timer interrupts and doorbells included.
+To see it, run a suite twice and compare:
+
+    for run in a b; do ./weft bench --suite ipc --accel icount --cpus 16 --out out/$run; done
+    ./weft bench compare out/a out/b                     # every difference is named, or that there is none
+
+Other figures come with another compiler, another version of QEMU (which decides after how many instructions
+the next CPU has its turn), another CPU model, number of CPUs or size of memory; and of two suites for the
+same benchmark where the others before it leave timers, page-table pages or the trace's pages in another
+state. All but that last point stands in `results.json` beside the figures. The parallel modes repeat nothing.
+
 ## Comparing runs
 
     ./weft bench --runs 6 --out out/before; (change something); ./weft bench --runs 6 --out out/after

@@ -54,9 +54,9 @@ class Tree:
         lines = [line for line in done.stdout.splitlines() if not line.startswith(("  File", "Trace"))]
         return "\n".join(["the build failed", *lines[-LAST_LINES:]])
 
-    def copy(self, destination: Path) -> None:
-        """The sources (as they are, committed or not) and what was built from them, for who wants to change
-        something. Times are kept, so that ninja builds only what changes."""
+    def copy(self, destination: Path, built: bool = True) -> None:
+        """The sources (as they are, committed or not) and with `built` what was built from them, for who wants
+        to change something. Times are kept, so that ninja builds only what changes."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=self.root, check=True, capture_output=True, text=True,
@@ -65,8 +65,13 @@ class Tree:
             if (self.root / name).is_file():
                 (destination / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.root / name, destination / name)
-        shutil.copytree(self.root / "build", destination / "build", ignore=shutil.ignore_patterns("linux"))
-        (destination / ".venv").symlink_to(self.root / ".venv")
+        if built:
+            shutil.copytree(self.root / "build", destination / "build", ignore=shutil.ignore_patterns("linux"))
+        shutil.copytree(self.root / ".venv", destination / ".venv", symlinks=True, copy_function=os.symlink)
+        for paths in (destination / ".venv").glob("lib/*/site-packages/weft-tree.pth"):
+            text = paths.read_text()
+            paths.unlink()  # the link, not ours
+            paths.write_text(text.replace(str(self.root), str(destination)))
 
     def kernel(self, profile: str = "test") -> Path:
         """The kernel of a variant: test, bench, test-notrace, bench-notrace."""
