@@ -65,6 +65,7 @@ struct bench_loop {
     uint64_t *samples; /* room for warmup + samples entries, set by bench_measure() */
     uint64_t total;    /* warmup + samples, set by bench_measure() */
     uint64_t handles[2];
+    uint64_t argument;  /* what the loop's own kind of work needs, if anything */
     uint64_t failed;    /* any status that was not OK, or'ed */
     uint32_t thread_id; /* set by bench_measure() */
 };

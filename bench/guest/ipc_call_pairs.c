@@ -80,14 +80,20 @@ static void measure_all(void)
     }
 }
 
+static uint64_t room_pages(uint64_t words)
+{
+    return (words * sizeof(uint64_t) + WEFT_PAGE_SIZE - 1) / WEFT_PAGE_SIZE;
+}
+
 /* Memory for the samples of all clients and once more for those that count; touched already. */
 static uint64_t *open_room(uint64_t words)
 {
-    uint64_t pages = (words * sizeof(uint64_t) + WEFT_PAGE_SIZE - 1) / WEFT_PAGE_SIZE;
+    uint64_t pages = room_pages(words);
     uint64_t handle;
     if (weft_memory_create(pages, &handle) != STATUS_OK ||
         weft_memory_map(HANDLE_SELF, handle, ROOM_BASE, 0, pages, RIGHT_READ | RIGHT_WRITE) !=
-            STATUS_OK) {
+            STATUS_OK ||
+        weft_cap_delete(handle) != STATUS_OK) {
         weft_fail("ipc.call.pairs: no memory for %lu samples", words);
     }
     memset((void *)ROOM_BASE, 0, words * sizeof(uint64_t));
@@ -140,5 +146,6 @@ static void ipc_call_pairs(void)
         bench_report_calls("ipc.call.pairs", &pairs[i].loop, 2 * i, 2 * i + 1);
         call_server_end(&pairs[i].server);
     }
+    (void)weft_memory_unmap(HANDLE_SELF, ROOM_BASE, room_pages(2 * pair_count * total));
 }
 BENCHMARK("ipc.call.pairs", ipc_call_pairs);

@@ -10,7 +10,7 @@
  * turn, that gives the turn away at once. Both CPUs read the same clock; a figure below zero would mean that they do not, and ends the benchmark. Not measured:
  * the way back, a busy CPU 1. Needs two CPUs; with one there is no figure.
  */
-#include "bench.h"
+#include "stamps.h"
 
 #include "weft/atomic.h"
 #include "weft/startup.h"
@@ -52,36 +52,25 @@ static _Noreturn void sleep_for_ever(void)
 }
 BENCH_ROLE("sleeper", sleep_for_ever);
 
-/* Turns the stamps of both sides into intervals. */
-static void join_stamps(struct bench_loop *loop, struct bench_shared *shared)
-{
-    for (uint64_t i = 0; i < loop->total; i++) {
-        uint64_t after = weft_load64_acquire(&shared->stamps[i]);
-        if (after < loop->samples[i]) {
-            weft_fail("ipc.notify.cross_core: the clock of CPU 1 is behind that of CPU 0");
-        }
-        loop->samples[i] = after - loop->samples[i];
-    }
-}
-
 static void ipc_notify_cross_core(void)
 {
     if (bench_options.cpu_count < 2) {
         return;
     }
-    struct bench_shared *shared = bench_shared();
     struct bench_partner partner;
     struct bench_loop loop = {.handles = {bench_notification(1)}};
     struct weft_grant grants[] = {
         {"there", loop.handles[0], RIGHT_READ, 0},
         {"shared", bench_shared_handle(), RIGHT_READ | RIGHT_WRITE, 0},
     };
+    stamps_clear();
     bench_partner_start(&partner, "sleeper", 1, grants, 2);
     bench_measure(&loop, "ipc.notify.cross", 0, bench_options.samples, loop_signal);
     bench_partner_end(&partner);
     (void)weft_cap_delete(loop.handles[0]);
-    join_stamps(&loop, shared);
+    stamps_join(&loop, "ipc.notify.cross_core");
     bench_correct(&loop, 1);
     bench_report("ipc.notify.cross_core", &loop, "\"from_cpu\":0,\"to_cpu\":1,\"gap_us\":50");
+    stamps_clear();
 }
 BENCHMARK("ipc.notify.cross_core", ipc_notify_cross_core);
