@@ -43,7 +43,7 @@ def _ratio(point: Point, weft: str, linux: str, ours: list[int], theirs: list[in
     return {
         "accel": point.mode,
         "cpus": point.cpus,
-        "variant": point.variant.name,
+        "variant": point.variant.label,
         "weft": weft,
         "linux": linux,
         "unit": "instructions" if point.mode == "icount" else "cycles",

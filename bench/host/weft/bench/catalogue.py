@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,12 @@ from weft.machine_config import UsageError, parse_size
 
 SHAPES = ("operation", "round trip", "one way")
 MODES = ("icount", "tcg", "kvm")
+SECTIONS = {  # of a suite, with the keys of each; None: any, or checked where they are used
+    "suite": {"name", "title", "select", "modes", "cpus", "memory", "timeout_seconds", "runs", "parts"},
+    "trace": {"total", "on", "stream", "cost"},
+    "baseline": {"linux", "always"},
+    "guest": None, "variant": None, "grid": None, "part": None, "tools": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,18 @@ class Variant:
     linux: str = ""
     cpus: int = 0  # 0: the suite's
     trace: bool = True  # with tracing compiled in, if the suite has it
+    grid: tuple[tuple[str, Any], ...] = ()  # of a grid's point: its place (grid.py)
+
+    @property
+    def label(self) -> str:
+        """For names of files."""
+        words = [self.name, *(f"{key}-{value}" for key, value in self.grid)]
+        return re.sub(r"[^\w-]", "_", "-".join(word for word in words if word))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What its figures say of it."""
+        return ({"variant": self.name} if self.name else {}) | dict(self.grid)
 
 
 @dataclass(frozen=True)
@@ -190,6 +208,10 @@ class Suite:
     cost: bool = False  # every variant is captured, and they are compared (cost.py)
     variants: tuple[Variant, ...] = (Variant(),)
     linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
+    baseline: bool = False  # is compared with Linux without being asked
+    grid: dict[str, Any] = field(default_factory=dict)  # lists of values: grid.py
+    parts: tuple[str, ...] = ()  # other suites that it consists of: parts.py
+    overrides: dict[str, Any] = field(default_factory=dict)  # what its parts get instead of their own
     tools: dict[str, Any] | None = None  # of a suite that boots nothing: what weft.bench.tools takes
 
     @staticmethod
@@ -205,9 +227,10 @@ class Suite:
             known = ", ".join(Suite.names(bench_root))
             raise BenchError(f"no suite '{name}' (there are: {known})")
         data = _read(path)
+        _check_keys(data, path)
         head = data.get("suite", {})
-        if "tools" in data:
-            head = {"cpus": 1, "memory": "0", "timeout_seconds": 0, **head}
+        if "tools" in data or "parts" in head:
+            head = {"cpus": 4, "memory": "0", "timeout_seconds": 0, **head}
             data = {"trace": {"total": "0"}, **data}
         values = {
             "name": head.get("name", name),
@@ -224,6 +247,10 @@ class Suite:
             "stream": data.get("trace", {}).get("stream", False),
             "cost": data.get("trace", {}).get("cost", False),
             "linux": data.get("baseline", {}).get("linux", Suite.linux),
+            "baseline": data.get("baseline", {}).get("always", False),
+            "grid": data.get("grid", {}),
+            "parts": tuple(head.get("parts", ())),
+            "overrides": data.get("part", {}),
             "tools": data.get("tools"),
             "variants": tuple(_build(Variant, entry, path) for entry in data.get("variant", [{}])),
         }
@@ -261,6 +288,17 @@ class Suite:
             for benchmark in self.selected(catalogue)
             if benchmark.needs_cpus <= cpus and (trace or not benchmark.needs_trace)
         ]
+
+
+def _check_keys(data: dict[str, Any], path: Path) -> None:
+    """BenchError for a word that nobody reads, which might be a misspelt one."""
+    for section, table in data.items():
+        if section not in SECTIONS:
+            raise BenchError(f"{path}: there is no [{section}] in a suite")
+        known = SECTIONS[section]
+        if known is not None and (not isinstance(table, dict) or set(table) - known):
+            strange = sorted(set(table) - known)[0] if isinstance(table, dict) else section
+            raise BenchError(f"{path}: there is no '{strange}' in [{section}] (there are: {', '.join(sorted(known))})")
 
 
 def _load_benchmarks(path: Path, benchmarks: dict[str, Benchmark]) -> None:

@@ -16,29 +16,32 @@ import re
 import shlex
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.bench import agreement, compare, cost, gate, table, tools
+from weft.bench import compare, cost, gate, tools
 from weft.bench.catalogue import MODES, Catalogue, Suite
 from weft.bench.documentation import document
-from weft.bench.environment import commit_of, describe_host
+from weft.bench.environment import after_run, commit_of, describe_host, linux_mitigations
 from weft.bench.errors import BenchError
 from weft.bench.launcher import Launcher, QemuLauncher
-from weft.bench.progress import Progress
+from weft.bench.evaluate import evaluate
+from weft.bench.parts import parts_of, plans_of
+from weft.bench.plan import BOOTS
+from weft.bench.progress import Progress, Step
 from weft.bench.report import render
 from weft.bench.results import check_results, read_json, write_json
-from weft.bench.plan import Options, Plan
-from weft.bench.runner import Runner
+from weft.bench.runner import Here, Runner
 from weft.bench.store import NAME as STORE_NAME
 from weft.bench.store import Store
-from weft.bench.stages import collect
+from weft.bench.summary import show, shown
 from weft.failure import Failure
-from weft.paths import OUT, ROOT
+from weft.paths import BUILD, OUT, ROOT
 
 BENCH_ROOT = ROOT / "bench"
+FAILURES_SHOWN = 10
 OURS = re.compile(
     r"(results\.json|details\.json|report\.html|cost\.md|trace(-[\w-]+)?\.(weft|pftrace)(\.\d+\.part)?|"
     r"(console|command)-[\w-]+\.(log|txt))"
@@ -68,15 +71,12 @@ def main(arguments: list[str], launcher: Launcher | None = None) -> int:
     except Failure as failure:
         print(f"weft bench: {failure}", file=sys.stderr)
         return failure.code
+    except OSError as error:  # no room on the disk, a folder that went away: what had ended is in the store
+        print(f"weft bench: {error.filename or 'the output'}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nweft bench: interrupted", file=sys.stderr)
         return 130
-
-
-WITH_TRACE = (
-    "tracing is compiled in and on: figures include the events on their way (--no-trace leaves it out)"
-)
-WITHOUT_TRACE = "without tracing: no trace.event figures, no capture"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -160,6 +160,9 @@ SUBCOMMANDS = {"compare": _compare, "gate": _gate}
 def _list_suites(catalogue: Catalogue) -> int:
     for name in Suite.names(BENCH_ROOT):
         suite = Suite.load(BENCH_ROOT, name)
+        if suite.parts:
+            print(f"{name}: {suite.title} (made of {', '.join(part.name for part in parts_of(BENCH_ROOT, suite))})")
+            continue
         where = "on the host" if suite.tools else f"{', '.join(suite.modes)}; {suite.cpus} CPUs"
         print(f"{name}: {suite.title} ({where})")
         for benchmark in suite.selected(catalogue):
@@ -179,74 +182,51 @@ def _bench(
     options: argparse.Namespace, arguments: list[str], catalogue: Catalogue, launcher: Launcher
 ) -> int:
     suite = Suite.load(BENCH_ROOT, options.suite)
-    given = dict(pair.split("=", 1) for pair in options.set)
     if suite.tools is not None:
+        given = dict(pair.split("=", 1) for pair in options.set)
         return tools.run(suite, options.out, given, options.runs or suite.runs)
-    cpus = suite.cpus if options.cpus is None else options.cpus
-    if not 1 <= cpus <= 255:
-        raise BenchError(f"--cpus must be 1 to 255, not {cpus}", code=2)
-    if options.only:
-        suite = replace(suite, select=tuple(options.only.split(",")))
-    selected = [benchmark.name for benchmark in suite.selected(catalogue)]
-    modes = suite.modes if options.accel is None else (launcher.settle(options.accel),)
     print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
-    trace = suite.trace and not options.no_trace
-    for compiled_in in sorted({trace and variant.trace for variant in suite.variants}):
-        launcher.prepare(trace=compiled_in)
-    package = launcher.prepare_baseline() if options.baseline else ""
-    earlier = _earlier_seconds(options.out)
+    plans = plans_of(BENCH_ROOT, suite, options, catalogue, launcher, commit_of(ROOT))
     store = _make_room(options.out, options.fresh)
-    settled = Options(
-        out=options.out,
-        modes=modes,
-        cpus=cpus,
-        cpu_model=options.cpu,
-        cpus_given=options.cpus is not None,
-        runs=options.runs or suite.runs,
-        trace=trace,
-        commit=commit_of(ROOT),
-        guest={**suite.guest, **given},
-        baseline=package,
-    )
-    environment = describe_host()
-    plan = Plan(settled, suite, catalogue)
-    progress = Progress(plan.steps(earlier.get), sys.stderr, time.monotonic)
-    results, details = Runner(settled, suite, plan, launcher, progress, store).run()
+    environment = describe_host(BUILD / "kvm-probe.json")
+    several = bool(suite.parts or suite.grid)
+    runner = Runner(plans, launcher, store, Here(launcher), _progress, goes_on=several)
+    runner.run()
+    results, details = evaluate(runner, suite, launcher, options.out, catalogue)
+    environment |= after_run()
+    if "baseline" in details:
+        environment |= linux_mitigations(list(details["baseline"]["command_lines"].values()))
     details |= {
         "directory": shown(options.out),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "environment": environment,
         "invocation": shlex.join(["./weft", "bench", *arguments]),
     }
-    try:
-        _evaluate(details, launcher, options.out)
-    except BenchError:
-        store.forget()  # measured anew the next time, not found wanting again
-        raise
-    if suite.stream:
-        _count_streams(details, launcher, options.out)
-    if suite.cost:
-        cost.collect(details, launcher, options.out, selected)
-        _write_text(options.out / "cost.md", cost.document(details))
     _write(options.out, results, details, catalogue)
-    _print(options.out, results, details, catalogue)
-    return 0
+    show(options.out, results, details, catalogue)
+    return _verdict(runner.failures)
 
 
-def _earlier_seconds(out: Path) -> dict[str, float]:
-    """How long each mode took in the run whose files lie there; empty where there is none."""
-    try:
-        return {run["accel"]: max(run["seconds"]) for run in read_json(out / "details.json")["runs"]}
-    except (Failure, KeyError, TypeError, ValueError):
-        return {}
+def _progress(steps: Sequence[Step], workers: int) -> Progress:
+    return Progress(steps, sys.stderr, time.monotonic, workers)
+
+
+def _verdict(failures: list[dict[str, str]]) -> int:
+    """The last words about what went wrong, where the run went on."""
+    if not failures:
+        return 0
+    for failure in failures[:FAILURES_SHOWN]:
+        print(f"    {failure['reason']}", file=sys.stderr)
+    many = f"{len(failures)} configurations" if len(failures) > 1 else "one configuration"
+    raise BenchError(f"{many} failed, the others are kept; started again, the run makes these anew")
 
 
 def _make_room(out: Path, fresh: bool) -> Store:
     """Removes what an earlier run left, but for the boots of one that did not come to its end."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        store = Store.open(out / STORE_NAME, fresh or (out / "results.json").exists())
-        for path in out.iterdir():
+        store = Store.open(out / STORE_NAME, fresh or _is_finished(out))
+        for path in [*out.iterdir(), *(out / BOOTS).glob("*")]:
             if OURS.fullmatch(path.name) and path.is_file() and path.name not in store.files:
                 path.unlink()
     except OSError as error:
@@ -257,34 +237,22 @@ def _make_room(out: Path, fresh: bool) -> Store:
     return store
 
 
-def _evaluate(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
-    """A Perfetto trace beside each capture, what the capture says about the stages of calls, and whether
-    that agrees with what the guest measured."""
-    for run in details["runs"]:
-        if run["capture"]:
-            capture = out / run["capture"]
-            launcher.convert(capture, capture.with_suffix(".pftrace"))
-            latency = launcher.latency(capture)
-            run["stages"] = collect(latency, run["figures"], run["others"])
-            run["agreement"] = agreement.compare(launcher, capture, latency, run)
-
-
-def _count_streams(details: dict[str, Any], launcher: Launcher, out: Path) -> None:
-    """How many events were streamed, and how many were lost on the way."""
-    for run in details["runs"]:
-        if run["capture"]:
-            stat = launcher.stat(out / run["capture"])
-            run["stream"] = {
-                "events": sum(cpu["events"] for cpu in stat["cpus"]),
-                "lost": sum(cpu["lost"] for cpu in stat["cpus"]),
-                "megabytes": round((out / run["capture"]).stat().st_size / 1e6),
-            }
+def _is_finished(out: Path) -> bool:
+    """Did the run whose files lie there come to its end, with nothing left to make anew?"""
+    if not (out / "results.json").exists():
+        return False
+    try:
+        return not read_json(out / "details.json").get("failures")
+    except (BenchError, AttributeError):
+        return True
 
 
 def _write(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
     check_results(results)
     write_json(out / "results.json", results)
     write_json(out / "details.json", details)
+    if any("cost" in run for run in details["runs"]):
+        _write_text(out / "cost.md", cost.document({"runs": [run for run in details["runs"] if "cost" in run]}))
     _write_text(out / "report.html", render(results, details, catalogue))
 
 
@@ -293,39 +261,3 @@ def _write_text(path: Path, content: str) -> None:
         path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
-
-
-def shown(path: Path) -> str:
-    """A path as one would type it: relative to the tree if it is in it."""
-    absolute = path.resolve()
-    return str(absolute.relative_to(ROOT)) if absolute.is_relative_to(ROOT) else str(path)
-
-
-def _print(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
-    for run in results["runs"] if not any("cost" in run for run in details["runs"]) else []:
-        notes = [WITH_TRACE if details["trace"] else WITHOUT_TRACE]
-        print(f"\n{table.render_run(run, catalogue, notes)}")
-    if results.get("ratios"):
-        print(f"\n{table.render_ratios(results['ratios'], details['baseline'])}")
-    elif any(run["accel"] == "icount" and "cost" not in run for run in details["runs"]):
-        print(
-            "\n  seL4 and Linux: measured by the Weft project in the same QEMU mode, see bench/reference/peers.toml"
-        )
-    for run in details["runs"]:
-        if "agreement" in run:
-            print(f"\n{agreement.table_of(run['accel'], run['agreement'])}")
-    print(f"\nreport    {shown(out / 'report.html')}")
-    print(f"results   {shown(out / 'results.json')}")
-    for run in details["runs"]:
-        if run["capture"]:
-            capture = out / run["capture"]
-            timeline = shown(capture.with_suffix(".pftrace"))
-            print(f"timeline  {timeline}  ({run['accel']}; ./weft view {timeline})")
-        if "cost" in run:
-            print(f"\n{cost.table_of(run)}")
-        if "stream" in run:
-            stream = run["stream"]
-            print(
-                f"streamed  {stream['events']:,} events in a boot of {run['seconds'][-1]:g} s,"
-                f" {stream['lost']:,} lost, {stream['megabytes']:,} MB"
-            )

@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which boots a run consists of, in which order, and with which words on the command line.
+"""Which boots a suite consists of, in which order, and with which words on the command line.
 
     plan = Plan(options, suite, catalogue)
-    for point in plan.points: for system in plan.systems: plan.command_line(point, system)
+    for job in plan.jobs(): job.label, job.boot, job.wanted
 
 A point is one place in the suite's grid: a mode, a number of CPUs, a variant. Each repetition boots
 every point once, and at every point each system, so that a change of the host's load meets all alike.
+Points at which nothing can be measured (a call between cores on one CPU) are left out, and `left_out` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from weft.bench import linux
 from weft.bench.catalogue import Benchmark, Catalogue, Suite, Variant
+from weft.bench.errors import BenchError
+from weft.bench.launcher import BootPlan
 from weft.bench.progress import Step
 
 GUESSED_SECONDS = {"icount": 3.0, "tcg": 4.0, "kvm": 3.0}
 GUESSED_LINUX_SECONDS = {"icount": 30.0, "tcg": 8.0, "kvm": 5.0}
+LINUX_SECONDS = 3  # times the suite's timeout: Linux boots for longer
 MAIN_TRACE_ORDER = ("kvm", "tcg", "icount")
 SAMPLES, WARMUP = 2000, 200  # where the suite says nothing: what our own program then takes
+BOOTS = "boots"  # the folder for what each boot printed, where there are many
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Options:
     guest: dict[str, Any]
     cpus_given: bool = False  # by the user: then a variant's own number does not count
     baseline: str = ""  # the package of the Linux to compare with; empty: no comparison
+    part: str = ""  # of a suite that is made of several: which one this is
 
 
 @dataclass(frozen=True)
@@ -55,31 +62,93 @@ class Point:
         return self.mode, self.cpus
 
 
+@dataclass(frozen=True)
+class Job:
+    """One boot to be made."""
+
+    name: str  # the same for all repetitions
+    label: str  # no other boot of the run has it
+    point: Point
+    system: str
+    repetition: int
+    boot: BootPlan
+    wanted: tuple[str, ...]  # the names that it must deliver
+    folder: Path  # for its console and its command
+
+    def step(self, known: float | None) -> Step:
+        """For the time left: what it took the last time, or a guess."""
+        guess = (GUESSED_LINUX_SECONDS if self.system == "linux" else GUESSED_SECONDS)[self.point.mode]
+        kind = "" if known else f"{self.system} {self.point.mode}"
+        return Step(self.label, known or guess, len(self.wanted), kind)
+
+
 class Plan:
     """See the module."""
 
     def __init__(self, options: Options, suite: Suite, catalogue: Catalogue) -> None:
-        self._options = options
-        self._suite = suite
+        self.options = options
+        self.suite = suite
         self._catalogue = catalogue
         self.systems = ("weft", "linux") if options.baseline else ("weft",)
-        points = [
+        every = dict.fromkeys(
             Point(mode, self._cpus(variant), variant) for mode in options.modes for variant in suite.variants
+        )
+        self.points = [point for point in every if self.wanted(point, "weft")]
+        self.left_out = [
+            f"{self.label(point, 'weft')}: nothing can be measured with {point.cpus} CPU{'s' * (point.cpus > 1)}"
+            for point in every
+            if point not in self.points
         ]
-        self.points = list(dict.fromkeys(points))
+        if not self.points:
+            reason = f" with {options.cpus} CPU{'s' * (options.cpus > 1)}" if self.left_out else ""
+            raise BenchError(f"suite {suite.name}: there is nothing to measure{reason}", code=2)
 
     def _cpus(self, variant: Variant) -> int:
-        return self._options.cpus if self._options.cpus_given or not variant.cpus else variant.cpus
+        return self.options.cpus if self.options.cpus_given or not variant.cpus else variant.cpus
+
+    def jobs(self) -> Iterator[Job]:
+        """All boots, in their order."""
+        for repetition in range(self.options.runs):
+            for point in self.points:
+                for system in self.systems:
+                    if self.wanted(point, system):
+                        yield self._job(point, system, repetition)
+
+    def _job(self, point: Point, system: str, repetition: int) -> Job:
+        last = repetition == self.options.runs - 1
+        boot = BootPlan(
+            mode=point.mode,
+            cpus=point.cpus,
+            memory=self.suite.memory,
+            cpu_model=self.options.cpu_model,
+            command_line=self.command_line(point, system),
+            timeout=self.suite.timeout_seconds * (LINUX_SECONDS if system == "linux" else 1),
+            capture=self.capture_path(point) if last and system == "weft" else None,
+            metadata={"commit": self.options.commit, "suite": self.suite.name},
+            stream=self.suite.stream,
+            trace=self.traced(point),
+            system=system,
+        )
+        name = self.label(point, system)
+        label = f"{name}-{repetition + 1}" if self.options.runs > 1 else name
+        wanted = tuple(self.wanted(point, system))
+        return Job(name, label, point, system, repetition, boot, wanted, self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """Where consoles and commands go: of many boots into a folder of their own."""
+        many = self.options.part or self.suite.grid
+        return self.options.out / BOOTS if many else self.options.out
 
     def wanted(self, point: Point, system: str) -> list[str]:
         """The names that a boot must deliver."""
         if system == "linux":
             return [benchmark.name for benchmark in self.baseline(point)]
-        return self._suite.wanted(self._catalogue, point.cpus, self.traced(point))
+        return self.suite.wanted(self._catalogue, point.cpus, self.traced(point))
 
     def traced(self, point: Point) -> bool:
         """Is tracing compiled into the kernel of this point?"""
-        return self._options.trace and point.variant.trace
+        return self.options.trace and point.variant.trace
 
     def baseline(self, point: Point) -> list[Benchmark]:
         """Linux's benchmarks that stand beside ours at this point."""
@@ -87,7 +156,7 @@ class Plan:
 
     def command_line(self, point: Point, system: str) -> str:
         """The kernel's command line: of ours tracing first, the rest is for the guest's programs."""
-        guest = self._options.guest
+        guest = self.options.guest | {key: value for key, value in point.variant.grid if key in self.options.guest}
         if system == "linux":
             return linux.command_line(
                 point.mode,
@@ -95,47 +164,42 @@ class Plan:
                 self.wanted(point, system),
                 int(guest.get("samples", SAMPLES)),
                 int(guest.get("warmup", WARMUP)),
-                f"{self._suite.linux} {point.variant.linux}",
+                f"{self.suite.linux} {point.variant.linux}",
             )
-        only = ",".join(self._suite.select)
-        words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items()), f"only={only}"]
+        varied = {key for key, _ in point.variant.grid}
+        words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items() if key not in varied)]
+        words.append(f"only={','.join(self.suite.select)}")
         if self.traced(point):
-            words.insert(0, f"trace_ring={self._suite.ring_bytes(point.cpus)}")
+            words.insert(0, f"trace_ring={self.suite.ring_bytes(point.cpus)}")
         return " ".join(words)
+
+    @cached_property
+    def _captured(self) -> dict[str, Point]:
+        """Of each mode the point that is captured: the first with tracing."""
+        if not self.options.trace:
+            return {}
+        return {point.mode: point for point in reversed(self.points) if self.traced(point)}
 
     def capture_path(self, point: Point) -> Path | None:
         """trace.weft for the mode whose timeline says most, trace-<mode>.weft for the others; of each
         mode one point is captured, the first. Where costs are compared every one is: trace-<label>.weft."""
-        if self._suite.cost:
+        if self.suite.cost:
             name = f"trace-{self.label(point, 'weft')}.weft"
-            return self._options.out / name if self.traced(point) else None
-        first = next(other for other in self.points if other.mode == point.mode)
-        if not self._options.trace or point != first:
+            return self.options.out / name if self.traced(point) else None
+        if self._captured.get(point.mode) != point:
             return None
-        main = next(name for name in MAIN_TRACE_ORDER if name in self._options.modes)
-        return self._options.out / ("trace.weft" if point.mode == main else f"trace-{point.mode}.weft")
+        main = next(name for name in MAIN_TRACE_ORDER if name in self.options.modes)
+        parts = ["trace", self.options.part, "" if point.mode == main else point.mode]
+        return self.options.out / f"{'-'.join(part for part in parts if part)}.weft"
 
     def label(self, point: Point, system: str) -> str:
         """What tells a boot from the others of the same repetition: `tcg`, `tcg-poll-linux`."""
-        several = len({other.cpus for other in self.points}) > 1
+        several = len({self._cpus(variant) for variant in self.suite.variants}) > 1
         parts = [
+            self.options.part,
             point.mode,
             f"{point.cpus}cpus" if several else "",
-            point.variant.name,
+            point.variant.label,
             system if system != "weft" else "",
         ]
         return "-".join(part for part in parts if part)
-
-    def steps(self, earlier: Callable[[str], float | None]) -> list[Step]:
-        """The boots ahead, with what they took the last time or a guess."""
-        steps = []
-        for repetition in range(self._options.runs):
-            for point in self.points:
-                for system in self.systems:
-                    label = self.label(point, system)
-                    if self._options.runs > 1:
-                        label += f" {repetition + 1}/{self._options.runs}"
-                    guess = (GUESSED_LINUX_SECONDS if system == "linux" else GUESSED_SECONDS)[point.mode]
-                    seconds = (earlier(point.mode) if system == "weft" else None) or guess
-                    steps.append(Step(label, seconds, len(self.wanted(point, system))))
-        return steps

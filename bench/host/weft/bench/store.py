@@ -2,13 +2,16 @@
 """The boots of a run, kept as they end, so that a run that was interrupted goes on where it was.
 
     store = Store.open(out / "boots.jsonl", fresh=False)
-    kept = store.find(key)              # what a boot under this key left, or None
-    store.add(key, outcome, load)       # on the disk when this returns
+    kept = store.find(key)                        # what a boot under this key left, or None
+    store.add(key, words, outcome, load, capture) # on the disk when this returns
 
-One line of JSON per boot. Its key is all that the boot depends on: kernel and image (by their bytes), mode,
-CPUs, memory, CPU model, command line, which repetition. So a run with another kernel, or with other
-options, finds nothing and measures anew. A line that was being written when the power went is cut off. What
-a boot has said is kept whole and read again as if it came from the guest: judged by the same code.
+One line of JSON per boot. Its key is all that the boot depends on: commit, kernel and image (by their bytes),
+QEMU, mode, CPUs, memory, CPU model, command line, which repetition; `words` are the same for people. So a
+run with another kernel, or with other options, finds nothing and measures anew. A line that was being
+written when the power went is cut off. What a boot has said is kept whole and read again as if it came from
+the guest: judged by the same code. Of two boots under one key the first counts.
+
+How long the boots of an earlier run took survives in a line of its own: the time left is told by it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,16 +43,20 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._boots: dict[str, dict[str, Any]] = {}
+        self.seconds: dict[str, float] = {}  # of boots by their label, in this run or an earlier one
 
     @staticmethod
     def open(path: Path, fresh: bool) -> Store:
         """What lies there, or an empty store: with `fresh`, or if there is none."""
         store = Store(path)
         try:
-            if fresh:
-                path.unlink(missing_ok=True)
-            elif path.is_file():
+            if path.is_file():
                 store._read()
+            if fresh:
+                store._boots = {}
+                path.unlink(missing_ok=True)
+                if store.seconds:
+                    store._append({"seconds": store.seconds})
         except OSError as error:
             raise BenchError(f"{path}: {error.strerror}") from error
         return store
@@ -71,39 +79,56 @@ class Store:
             return None
         return BootOutcome(**boot["outcome"]), boot["load"]
 
-    def add(self, key: str, outcome: BootOutcome, load: float, capture: Path | None) -> None:
+    def add(
+        self, key: str, words: dict[str, Any], outcome: BootOutcome, load: float, capture: Path | None
+    ) -> None:
         """Appends a boot."""
         boot = {
             "key": key,
+            **words,
             "load": load,
             "capture": capture.name if capture else "",
             "capture_bytes": capture.stat().st_size if capture else 0,
             "outcome": asdict(outcome),
         }
         self._boots[key] = boot
+        self._append(boot)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """These boots are there no more: they will be made anew, not found wanting again."""
+        gone = [key for key in keys if self._boots.pop(key, None)]
+        if gone:
+            self._append({"forgotten": gone})
+
+    def _append(self, data: dict[str, Any]) -> None:
         try:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(boot, ensure_ascii=False) + "\n")
+                file.write(json.dumps(data, ensure_ascii=False) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise BenchError(f"{self._path}: {error.strerror}") from error
-
-    def forget(self) -> None:
-        """No boot is there any more."""
-        self._boots = {}
-        self._path.unlink(missing_ok=True)
 
     def _read(self) -> None:
         data = self._path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         for line in whole.splitlines():
             try:
-                boot = json.loads(line)
-                BootOutcome(**boot["outcome"])
-                self._boots[boot["key"]] = {**boot, "load": float(boot["load"]), "capture": str(boot["capture"])}
-            except (ValueError, KeyError, TypeError):
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # of another version: measured anew
         if len(whole) != len(data):
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if "forgotten" in line:
+            for key in line["forgotten"]:
+                self._boots.pop(key, None)
+        elif "seconds" in line:
+            self.seconds |= {str(label): float(value) for label, value in line["seconds"].items()}
+        else:
+            outcome = BootOutcome(**line["outcome"])
+            boot = {**line, "load": float(line["load"]), "capture": str(line["capture"])}
+            self._boots.setdefault(line["key"], boot)
+            self.seconds[str(line["label"])] = outcome.seconds

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a suite and what the user asked for to the plans that are run: one, or one for each part.
+
+    plans = plans_of(suite, request, catalogue, launcher)
+
+A suite with `parts = ["ipc", "kernel", ...]` consists of other suites. Each keeps its own modes, variants,
+tracing and baseline; `[part.NAME]` may give it other `runs`, `modes`, `timeout_seconds` and parameters
+(`guest`), and `[trace] total` is the most that any part's rings may have, so that captures stay small. What the
+user asks for holds for all parts, with these exceptions:
+
+- --cpus: a part's variants that have a number of CPUs of their own keep it.
+- --accel: parts that are not made for the mode are left out; kvm stands in where a part has tcg.
+- --only: narrows each part, and those with nothing left are left out.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from weft.bench import grid
+from weft.bench.catalogue import Catalogue, Suite
+from weft.bench.errors import BenchError
+from weft.bench.launcher import Launcher
+from weft.bench.plan import Options, Plan
+from weft.machine_config import parse_size
+
+OVERRIDES = {"runs": int, "modes": list, "timeout_seconds": int, "guest": dict}
+
+
+def parts_of(bench_root: Path, suite: Suite) -> list[Suite]:
+    """The suites that it consists of: itself, if it has no parts."""
+    if not suite.parts:
+        return [suite]
+    place = f"suite {suite.name}"
+    strange = sorted(set(suite.overrides) - set(suite.parts))
+    if strange:
+        raise BenchError(f"{place}: [part.{strange[0]}] is none of its parts")
+    if len(set(suite.parts)) != len(suite.parts):
+        raise BenchError(f"{place}: a part stands there twice")
+    return [_part(bench_root, suite, name) for name in suite.parts]
+
+
+def _part(bench_root: Path, suite: Suite, name: str) -> Suite:
+    part = Suite.load(bench_root, name)
+    if part.parts or part.tools is not None:
+        raise BenchError(f"suite {suite.name}: {name} cannot be a part: it {'has parts' if part.parts else 'boots nothing'}")
+    given = suite.overrides.get(name, {})
+    for key, value in given.items():
+        if not isinstance(value, OVERRIDES.get(key, ())):
+            raise BenchError(f"suite {suite.name}: [part.{name}] cannot have {key} = {value!r}")
+    changes: dict[str, Any] = {key: tuple(value) if key == "modes" else value for key, value in given.items()}
+    if "guest" in changes:
+        changes["guest"] = part.guest | changes["guest"]
+    if parse_size(suite.trace_total) and parse_size(suite.trace_total) < parse_size(part.trace_total):
+        changes["trace_total"] = suite.trace_total
+    return replace(part, **changes)
+
+
+def plans_of(
+    bench_root: Path, suite: Suite, request: Namespace, catalogue: Catalogue, launcher: Launcher, commit: str
+) -> list[Plan]:
+    """Checks, builds what the boots need, and plans them."""
+    given = dict(pair.split("=", 1) for pair in request.set)
+    cpus = suite.cpus if request.cpus is None else request.cpus
+    if not 1 <= cpus <= 255:
+        raise BenchError(f"--cpus must be 1 to 255, not {cpus}", code=2)
+    mode = launcher.settle(request.accel) if request.accel else None
+    parts = parts_of(bench_root, suite)
+    if mode and suite.parts:
+        parts = [replace(part, modes=(mode,)) for part in parts if _has(part, mode)]
+    if request.only:
+        parts = _narrowed(parts, request.only.split(","), catalogue, bool(suite.parts))
+    if not parts:
+        raise BenchError(f"suite {suite.name}: none of its parts is left", code=2)
+    parts = [_expanded(part, given) for part in parts]
+    for part in parts:
+        part.selected(catalogue)  # says so where one is unknown
+    for compiled_in in sorted({_traced(part, request) and variant.trace for part in parts for variant in part.variants}):
+        launcher.prepare(trace=compiled_in)
+    compared = bool(request.baseline) or any(part.baseline for part in parts)
+    package = launcher.prepare_baseline() if compared else ""
+    settled = Options(
+        out=request.out, modes=(), cpus=cpus, cpu_model=request.cpu, runs=1, trace=True, commit=commit, guest={},
+        cpus_given=request.cpus is not None and not suite.parts,
+    )  # fmt: skip
+    return [
+        Plan(
+            replace(
+                settled,
+                modes=part.modes if suite.parts or not mode else (mode,),
+                runs=request.runs or part.runs,
+                trace=_traced(part, request),
+                guest={**part.guest, **given},
+                baseline=package if request.baseline or part.baseline else "",
+                part=part.name if suite.parts else "",
+            ),
+            part,
+            catalogue,
+        )
+        for part in parts
+    ]
+
+
+def _has(part: Suite, mode: str) -> bool:
+    return mode in part.modes or (mode == "kvm" and "tcg" in part.modes)
+
+
+def _traced(part: Suite, request: Namespace) -> bool:
+    return part.trace and not request.no_trace
+
+
+def _narrowed(parts: list[Suite], words: list[str], catalogue: Catalogue, composed: bool) -> list[Suite]:
+    """A plain suite takes what is asked for instead of its own; of parts each keeps what it has of it."""
+    if not composed:
+        return [replace(part, select=tuple(words)) for part in parts]
+    wanted = {name.name for name in replace(parts[0], select=tuple(words)).selected(catalogue)}
+    chosen = [(part, [found.name for found in part.selected(catalogue) if found.name in wanted]) for part in parts]
+    return [replace(part, select=tuple(names)) for part, names in chosen if names]
+
+
+def _expanded(part: Suite, given: dict[str, str]) -> Suite:
+    return replace(part, variants=grid.expand(part.variants, part.grid, given, f"suite {part.name}"))
