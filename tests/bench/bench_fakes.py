@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from weft.bench.command import BENCH_ROOT
 from weft.bench.launcher import BootOutcome, BootPlan, LineSink
 from weft.bench.records import STATISTICS
 from weft.bench.stages import STAGES
@@ -196,3 +197,31 @@ class FakeLauncher:
     def table(self, capture: Path, name: str, columns: Sequence[str]) -> Iterator[tuple[int, ...]]:
         """The guest that is not there has written nothing into its trace."""
         return iter(())
+
+
+def lab(folder: Path, **suites: str) -> Path:
+    """A bench/ with the catalogues of ours and these suites."""
+    root = folder / "lab"
+    (root / "suites").mkdir(parents=True)
+    for name in ("catalogue", "linux", "reference"):
+        (root / name).symlink_to(BENCH_ROOT / name)
+    for name, text in suites.items():
+        (root / "suites" / f"{name}.toml").write_text(text)
+    return root
+
+
+def suite(select: str, more: str = "", modes: str = '["icount"]', head: str = "") -> str:
+    """The text of a small suite."""
+    return f"""
+[suite]
+title = "made up"
+select = {select}
+modes = {modes}
+cpus = 4
+memory = "128M"
+timeout_seconds = 10
+{head}
+[trace]
+total = "4M"
+{more}
+"""

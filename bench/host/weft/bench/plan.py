@@ -12,7 +12,7 @@ Points at which nothing can be measured (a call between cores on one CPU) are le
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,10 @@ class Plan:
         self.suite = suite
         self._catalogue = catalogue
         self.systems = ("weft", "linux") if options.baseline else ("weft",)
-        every = dict.fromkeys(
-            Point(mode, self._cpus(variant), variant) for mode in options.modes for variant in suite.variants
+        every = dict.fromkeys(  # those that differed in a number of CPUs that does not count are one
+            Point(mode, self._cpus(variant), replace(variant, cpus=0))
+            for mode in options.modes
+            for variant in suite.variants
         )
         self.points = [point for point in every if self.wanted(point, "weft")]
         self.left_out = [
