@@ -24,7 +24,7 @@ HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 | `details.json` | histograms, commands, environment: what the report is made of |
 | `trace.weft`, `trace.pftrace` | the capture and the timeline of the parallel run |
 | `trace-icount.weft`, `trace-icount.pftrace` | the same for the deterministic run |
-| `console-<mode>.log`, `command-<mode>.txt` | what the guest printed, and the QEMU command |
+| `console-<mode>.log`, `command-<mode>.txt` | what the guest printed, and the QEMU command; of many boots in `boots/` |
 | `boots.jsonl` | what each boot said, a line each: a run that was interrupted (Ctrl-C, kill, power) goes on from there when it is started again |
 
 The timeline that has the plain name is that of the parallel run (kvm before tcg before icount),
@@ -44,7 +44,7 @@ RESULTS = """
      "runs": [{"arch", "cpus", "accel", "qemu", "cpu_model", "profile", "commit",
                "results": [{"name", "unit", "n", "min", "p50", "p90", "p99", "p999", "max", "params"}]}]}
 
-One run per mode. In icount mode the unit is `instructions`; otherwise each benchmark stands there
+One run per mode and number of CPUs, in a suite of suites also per part. In icount mode the unit is `instructions`; otherwise each benchmark stands there
 twice, in `cycles` of the guest's clock and in `ns`. All figures are integers.
 
 With `--baseline linux` there is one key more, `ratios` (below).
@@ -103,6 +103,8 @@ shows them, `--suite NAME` takes one, `--only NAME,NAME` asks for other benchmar
 `--set KEY=VALUE` changes a parameter for one run. `runs` says how many repetitions it wants, `on` under
 `[trace]` whether tracing is compiled in. Each `[[variant]]` is one more boot per repetition, with other
 words on the command line (`weft`, `linux`) or another number of `cpus`; its name stands in `params`.
+[benchmark-suites.md](benchmark-suites.md) tells of suites made of suites (`--suite full`), of grids, and of runs
+that were interrupted.
 
 `./weft bench --suite trace` measures what tracing costs: with tracing left out, off, with each category by
 itself, with the default ones and with all. [trace-cost.md](trace-cost.md) is what it writes (`cost.md`).

@@ -12,7 +12,7 @@ one of Linux's, or the best of several, with the medians of both, their ratio (L
 more is better for Weft) and the lowest and highest ratio of any round. Linux's figures stand among
 the results as `linux.*`.
 
-One run per mode and number of CPUs; one result per name and unit, and for benchmarks that were made for many pairs of
+One run per mode and number of CPUs, in a suite of suites also per part; one result per name and unit, and for benchmarks that were made for many pairs of
 CPUs one per pair, told apart by `params`. details.json holds what the report needs besides:
 histograms, the spread over repetitions, commands, files, environment. `check_results` is the schema
 as code: the writer passes through it, and tests hold it against files that must fail.
