@@ -7,26 +7,23 @@
 Each of `jobs` threads takes the next Share (a program, its corpus, how many inputs) and runs it in a
 process of its own; one that ends with a failure is begun anew with another seed for the inputs that are
 left. Processes that share a corpus read each other's finds. The inputs that are counted are those that
-the program made: reading the corpus at the start is no work.
-
-Invariants: a process belongs to the thread that started it. Leaving the `with` block kills those that
-still run; an exception in a thread is raised where the events are read.
+the program made: reading the corpus at the start is no work. The threads are those of weft.workers; a process
+belongs to the one that started it.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import re
 import shutil
 import subprocess
-import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from weft.failure import Failure
+from weft.workers import Workers
 
 STATUS = re.compile(r"#(\d+)\s+([A-Za-z]+)\s+cov: (\d+) ft: \d+ corp: (\d+)/")
 UNITS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -93,54 +90,21 @@ class Failed:
     lines: tuple[str, ...]
 
 
-class FuzzRuns:
+class FuzzRuns(Workers[Share, Count | Failed]):
     def __init__(self, shares: Iterable[Share], settings: Settings, jobs: int) -> None:
-        self._shares = iter(shares)
+        super().__init__(iter(shares), jobs)
         self._settings = settings
-        self._lock = threading.Lock()  # for the shares, and for the two below
-        self._stopping = False
         self._processes: set[subprocess.Popen[str]] = set()
-        self._threads = [threading.Thread(target=self._work) for _ in range(jobs)]
-        self._events: queue.SimpleQueue[Count | Failed | BaseException | None] = queue.SimpleQueue()
 
-    def __enter__(self) -> FuzzRuns:
-        for thread in self._threads:
-            thread.start()
-        return self
+    def _kill(self) -> None:
+        for process in self._processes:
+            process.kill()
 
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._stopping = True
-            for process in self._processes:
-                process.kill()
-        for thread in self._threads:
-            thread.join()
-
-    def __iter__(self):
-        working = len(self._threads)
-        while working:
-            event = self._events.get()
-            if event is None:
-                working -= 1
-            elif isinstance(event, BaseException):
-                raise event
-            else:
-                yield event
-
-    def _work(self) -> None:
-        try:
-            while (share := self._next()) is not None:
-                left, seed = share.inputs, share.first_seed
-                while left > 0 and not self._stopping:
-                    left -= self._run(share, left, seed)
-                    seed += 1
-            self._events.put(None)
-        except BaseException as error:  # goes on in the thread that reads
-            self._events.put(error)
-
-    def _next(self) -> Share | None:
-        with self._lock:
-            return None if self._stopping else next(self._shares, None)
+    def _do(self, item: Share) -> None:
+        left, seed = item.inputs, item.first_seed
+        while left > 0 and not self._stopping:
+            left -= self._run(item, left, seed)
+            seed += 1
 
     def _run(self, share: Share, inputs: int, seed: int) -> int:
         """Runs one process to its end; returns how many inputs it made, at least one."""
@@ -157,7 +121,7 @@ class FuzzRuns:
             except OSError as error:
                 raise Failure(f"cannot run {share.program}: {error.strerror}") from error
             self._processes.add(process)
-        told = _Told(share.program.stem, self._events)
+        told = _Told(share.program.stem, self._tell)
         assert process.stderr is not None
         for line in process.stderr:
             told.line(line.rstrip())
@@ -174,9 +138,9 @@ class FuzzRuns:
 class _Told:
     """What one process has said so far."""
 
-    def __init__(self, program: str, events: queue.SimpleQueue) -> None:
+    def __init__(self, program: str, tell: Callable[[Count | Failed], None]) -> None:
         self._program = program
-        self._events = events
+        self._tell = tell
         self._read = 0  # inputs of the corpus
         self._status = (0, 0)
         self._what = ""
@@ -205,8 +169,8 @@ class _Told:
         more = units - self._read - self.made
         if self._read and more > 0:
             self.made += more
-            self._events.put(Count(self._program, more, *self._status))
+            self._tell(Count(self._program, more, *self._status))
 
     def failed(self, code: int) -> None:
         what = self._what or f"ended with exit code {code}"
-        self._events.put(Failed(self._program, what, self._artifact, tuple(self._last)))
+        self._tell(Failed(self._program, what, self._artifact, tuple(self._last)))
