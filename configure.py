@@ -12,7 +12,8 @@ empty is left out and everything else is built.
 
 What comes out, below build/:
     gen/                         headers and Python modules from kernel/abi and trace/schema
-    <arch>/<variant>/kernel.elf  variant = test, bench, test-notrace, bench-notrace
+    <arch>/<variant>/kernel.elf  variant = test, bench, test-notrace, bench-notrace, and
+                                 with another design test-lock, bench-lock-notrace, ...
     <arch>/user/<program>.elf    init, bench, one per userspace/apps/*.c, test_<x> per guest test
     <arch>/images/<name>.cpio    boot images, one per manifest
     host/weft-trace[-asan]       the trace tool; host/tests/<name> the tests that run on the host
@@ -25,6 +26,7 @@ nothing but this file, its options and the sources, so the same tree gives the s
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shlex
 import sys
@@ -36,12 +38,12 @@ sys.path.insert(0, str(ROOT / "cli"))
 
 from weft.image import ImageError, default_manifest, programs_of  # noqa: E402 (path set first)
 from weft.ninja import Ninja, write_atomically, write_if_new  # noqa: E402
+from weft.variants import DESIGN, DESIGNS, PROFILES, Variant, designs, is_of  # noqa: E402
 
 BUILD = "build"
 GEN = f"{BUILD}/gen"
 
 ARCHITECTURES = ("x86_64",)
-PROFILES = ("test", "bench")
 
 # Programs that write sources: script -> the files below build/gen that it writes.
 GENERATORS = {
@@ -63,7 +65,7 @@ GENERATORS = {
 GENERATORS_READ_TOO = {"trace/schema/generate.py": ("kernel/abi/abi.toml",)}
 OFFSETS_TOOL = "kernel/arch/offsets.py"
 IMAGE_TOOL = "cli/weft/image.py"
-NINJA_MODULE = "cli/weft/ninja.py"
+OWN_MODULES = (IMAGE_TOOL, "cli/weft/ninja.py", "cli/weft/variants.py")
 
 # Rooms: where each kind of source lives. `**` also takes the folders below. A path that goes
 # through `arch/<name>/` belongs to that architecture alone.
@@ -133,24 +135,6 @@ HOST_TEST_KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Variant:
-    """One build of the kernel."""
-
-    profile: str
-    trace: bool
-
-    @property
-    def name(self) -> str:
-        return self.profile + ("" if self.trace else "-notrace")
-
-    def defines(self, arch: str) -> str:
-        """The macros of this variant; TRACE_BUILD is what a capture says about its kernel."""
-        test = int(self.profile == "test")
-        build = f'"{arch} {self.profile} {"trace" if self.trace else "notrace"}"'
-        return f"-DCONFIG_TEST={test} -DCONFIG_TRACE={int(self.trace)} '-DTRACE_BUILD={build}'"
-
-
 def write_rules(ninja: Ninja, python: str) -> None:
     ninja.rule(
         "compile",
@@ -194,11 +178,12 @@ def write_generated(ninja: Ninja) -> None:
 
 
 def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
-    """One kernel."""
+    """One kernel. One with another design is built when it is asked for, and for tests."""
     script = f"kernel/arch/{arch}/kernel.ld"
     offsets = f"kernel/arch/{arch}/offsets.c"
-    rooms = [ninja.sources(room, arch, (".c", ".S")) for room in KERNEL_ROOMS]
-    sources = [source for room in rooms for source in room if source != offsets]
+    designed = variant.rooms(ROOT, arch)
+    rooms = [ninja.sources(room, arch, (".c", ".S")) for room in (*KERNEL_ROOMS, designed[0])]
+    sources = [source for room in rooms for source in room if source != offsets and is_of(source, designed)]
     if not (ROOT / script).exists() or not sources:
         print(f"configure: no kernel {variant.name}: {script} or the sources are missing")
         return
@@ -210,6 +195,7 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
     flags = (
         f"{target.target} {FREESTANDING} {target.kernel}{frame} {variant.defines(arch)}"
         f" -Ikernel/include -I. -Ikernel/arch/{arch}/include -I{GEN} -I{folder}/gen"
+        f" {' '.join(f'-I{room}' for room in designed)}"
     )
     headers = ["generated"]
     if (ROOT / offsets).exists():
@@ -221,7 +207,10 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
     objects = [ninja.compile(source, f"{folder}/obj", flags, ready) for source in sources]
     final = f"{folder}/kernel.elf"
     ninja.build([final], "link", objects, implicit=[script], flags=f"{LINK} -T {script}")
-    ninja.products["all"].append(final)
+    if variant.design == DESIGN:
+        ninja.products["all"].append(final)
+    elif variant.profile == "test" and variant.trace:
+        ninja.products["tests"].append(final)
 
 
 def programs(ninja: Ninja, arch: str) -> dict[str, list[str]]:
@@ -400,6 +389,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64")
     parser.add_argument("--profile", choices=(*PROFILES, "all"), default="all")
     parser.add_argument("--trace", choices=("on", "off", "all"), default="all")
+    parser.add_argument("--design", choices=(*DESIGNS, "all"), default="all")
     return parser.parse_args(arguments)
 
 
@@ -409,7 +399,7 @@ def main(arguments: list[str]) -> None:
     profiles = PROFILES if options.profile == "all" else (options.profile,)
     traces = {"on": (True,), "off": (False,), "all": (True, False)}[options.trace]
 
-    ninja = Ninja(ROOT, ["configure.py", IMAGE_TOOL, NINJA_MODULE])
+    ninja = Ninja(ROOT, ["configure.py", *OWN_MODULES])
     ninja.lines += [
         "# Written by configure.py; do not edit.",
         "ninja_required_version = 1.10",
@@ -418,9 +408,8 @@ def main(arguments: list[str]) -> None:
     ]
     write_rules(ninja, python)
     write_generated(ninja)
-    for profile in profiles:
-        for trace in traces:
-            write_kernel(ninja, options.arch, Variant(profile, trace))
+    for profile, trace, design in itertools.product(profiles, traces, designs(ROOT, options.design)):
+        write_kernel(ninja, options.arch, Variant(profile, trace, design))
     write_images(ninja, options.arch, write_user(ninja, options.arch))
     write_host(ninja)
     write_linux_baseline(ninja)

@@ -5,6 +5,7 @@
 #include "smp/mailbox.h"
 
 #include "kernel/cpu.h"
+#include "kernel/options.h"
 #include "smp/sched_point.h"
 #include "trace/kernel/trace.h"
 
@@ -16,16 +17,20 @@ void mail_send(struct mail *mail, cpu_t cpu)
 
     trace_mailbox_push(cpu, mail->id, mail->travel);
     SCHED_POINT();
-    found = mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node);
-    if (found != MAILBOX_WAS_EMPTY) {
-        percpu(statistics.doorbells_elided)++;
-        trace_doorbell_elide(cpu, found == MAILBOX_HAD_NODES);
+    if (design_carries(mail, cpu)) {
         return;
     }
-    SCHED_POINT();
-    percpu(statistics.doorbells_sent)++;
-    trace_doorbell_send(cpu);
-    arch_doorbell_send(cpu);
+    found = mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node);
+    if (found == MAILBOX_WAS_POLLING || (found == MAILBOX_HAD_NODES && !options.ring_always)) {
+        percpu(statistics.doorbells_elided)++;
+        trace_doorbell_elide(cpu, found == MAILBOX_HAD_NODES);
+    } else {
+        SCHED_POINT();
+        percpu(statistics.doorbells_sent)++;
+        trace_doorbell_send(cpu);
+        arch_doorbell_send(cpu);
+    }
+    design_sent(cpu);
 }
 
 static void pause_over(struct timeout *pause);
@@ -71,7 +76,7 @@ void mailbox_drain(void)
     struct mailbox_node *node;
 
     SCHED_POINT();
-    node = mailbox_queue_take(&arch_this_cpu()->mailbox);
+    node = design_take(&arch_this_cpu()->mailbox);
     while (node != NULL) {
         struct mail *mail = container_of(node, struct mail, node);
 
@@ -84,5 +89,6 @@ void mailbox_drain(void)
 void doorbell_received(void)
 {
     trace_doorbell_receive();
+    design_doorbell();
     mailbox_drain();
 }

@@ -9,9 +9,12 @@
  * mailbox_drain() runs the handlers of everything that is there, in order of arrival. It is called
  * when the doorbell interrupts user code and from the idle loop: never in the middle of a kernel
  * path, so handlers find the kernel at rest.
+ *
+ * This is the seam at which other designs can be built in for comparison: docs/designs.md.
  */
 #pragma once
 
+#include "design.h"
 #include "kernel/timer.h"
 #include "smp/mailbox_queue.h"
 #include "weft/trace_events.h"
@@ -21,6 +24,7 @@ struct mail {
     void (*arrive)(struct mail *mail); /* runs on the receiving CPU; the object is its own now */
     uint32_t id;                       /* of what travels, for the trace */
     uint8_t travel;                    /* enum trace_travel, why it travels */
+    struct design_mail design;         /* nothing, in the default kernel */
 };
 
 /* Mail of this CPU to itself that waits until user code had its turn. (O) */

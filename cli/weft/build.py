@@ -23,9 +23,9 @@ from pathlib import Path
 
 from weft.failure import Failure
 from weft.paths import BUILD, ROOT
+from weft.variants import DESIGN, DESIGNS, PROFILES, Variant
 
 ARCH = "x86_64"
-PROFILES = ("test", "bench")
 
 
 class UnknownTarget(Failure):
@@ -37,15 +37,17 @@ class UnknownTarget(Failure):
         self.targets = targets
 
 
-def variant(profile: str, trace: bool = True) -> str:
-    """The name of a kernel's build: `test`, `bench-notrace`, ..."""
+def variant(profile: str, trace: bool = True, design: str = DESIGN) -> str:
+    """The name of a kernel's build: `test`, `bench-notrace`, `test-lock`, ..."""
     if profile not in PROFILES:
         raise Failure(f"unknown profile {profile!r} (have: {', '.join(PROFILES)})", code=2)
-    return profile if trace else f"{profile}-notrace"
+    if design not in DESIGNS:
+        raise Failure(f"unknown design {design!r} (have: {', '.join(DESIGNS)})", code=2)
+    return Variant(profile, trace, design).name
 
 
-def kernel(profile: str = "test", trace: bool = True, arch: str = ARCH) -> Path:
-    return BUILD / arch / variant(profile, trace) / "kernel.elf"
+def kernel(profile: str = "test", trace: bool = True, design: str = DESIGN, arch: str = ARCH) -> Path:
+    return BUILD / arch / variant(profile, trace, design) / "kernel.elf"
 
 
 def program(name: str, arch: str = ARCH) -> Path:

@@ -79,6 +79,7 @@ static void greeting_arrived(struct mail *mail)
 
 void kernel_main(void)
 {
+    design_enter();
     options_parse(boot_info.command_line);
     kernel_process.object.id = object_id_new();
     trace_init(options.trace_mask, ring_bytes(), options.trace_once);
@@ -93,6 +94,7 @@ void kernel_main(void)
 
 void kernel_cpu_main(void)
 {
+    design_enter();
     cpu_begin();
     greeting_arrived(&arch_this_cpu()->idle.mail);
     arch_restart_stack(idle_loop);

@@ -21,6 +21,7 @@ struct options options = {
 };
 
 static uint64_t idle_us = POLL_MAX_US;
+static uint64_t doorbell = DOORBELL_POLL;
 
 static bool skip(const char **text, const char *expected)
 {
@@ -49,6 +50,15 @@ static bool number_read(const char **text, uint64_t *out)
         *out = *out * 10 + (uint64_t)(**text - '0');
     }
     return *text != first;
+}
+
+static bool doorbell_read(const char **text, uint64_t *option)
+{
+    static const char *const names[] = {"always", "elide", "poll"}; /* as in enum doorbell */
+
+    for (*option = 0; *option <= DOORBELL_POLL && !skip(text, names[*option]); ++*option) {
+    }
+    return *option <= DOORBELL_POLL;
 }
 
 static const struct policy *policy_read(const char **text)
@@ -103,7 +113,7 @@ static const struct {
     {"trace_ring=", &options.trace_ring, number_read, 0},
     {"trace_once=", &options.trace_once, number_read, 0},
     {"seed=", &options.seed, number_read, 0},
-    {"idle=halt", &idle_us, NULL, 0},
+    {"doorbell=", &doorbell, doorbell_read, 0},
     {"idle=adaptive", &idle_us, NULL, POLL_MAX_US},
     {"idle=poll", &idle_us, NULL, POLL_FOR_EVER},
     {"idle=", &idle_us, number_read, 0},
@@ -145,6 +155,11 @@ void options_parse(const char *command_line)
             command_line++;
         }
     }
+    if (idle_us == 0 || (doorbell != DOORBELL_POLL && idle_us != POLL_MAX_US)) {
+        panic("command line: idle= is for how long doorbell=poll polls, not 0 (doorbell=elide)");
+    }
+    idle_us = doorbell == DOORBELL_POLL ? idle_us : 0;
+    options.ring_always = doorbell == DOORBELL_ALWAYS;
     options.never_halt = idle_us == POLL_FOR_EVER;
     options.poll_max = microsecond * (options.never_halt ? POLL_MAX_US : idle_us);
     options.poll_min = options.never_halt ? options.poll_max : microsecond * POLL_MIN_US;

@@ -50,7 +50,7 @@ bool thread_arrived(struct thread *thread)
     if (!load_relaxed(&thread->killed)) {
         return true;
     }
-    if (thread->home == percpu(id)) {
+    if (thread->home == percpu(id) && !design_away()) {
         caller_arrived(thread);
         thread_die(thread, 0);
     } else {
@@ -72,7 +72,7 @@ void thread_home_arrived(struct mail *mail)
 /* A thread that is not at home, or whose way on has to be looked at first. True: it goes on here. */
 static __attribute__((noinline)) bool wake_specially(struct thread *thread)
 {
-    if (thread->home != percpu(id)) {
+    if (thread->home != percpu(id) || design_away()) {
         thread_send(thread, thread->home, TRACE_TRAVEL_RETURN_HOME, thread_home_arrived);
         return false;
     }

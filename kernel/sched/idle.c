@@ -75,17 +75,12 @@ static void poll_hit(cycles_t window)
     }
 }
 
-static cycles_t poll_bound(void)
-{
-    return percpu(poll_rest) == 0 ? options.poll_max : options.poll_min;
-}
-
 /* Looks into the mailbox, often: a pause may be a way out of the guest, with a lock on it. */
 static __attribute__((always_inline)) bool poll_turn(struct mailbox_queue *mailbox)
 {
     arch_pause();
     for (unsigned look = 0; look < LOOKS_PER_TURN; look++) {
-        if (mailbox_queue_has_nodes(mailbox)) {
+        if (mailbox_queue_has_nodes(mailbox) || design_has_work()) {
             return true;
         }
     }
@@ -96,25 +91,30 @@ static __attribute__((always_inline)) bool poll_turn(struct mailbox_queue *mailb
 static void poll_timer(cycles_t now)
 {
     if (percpu(timer.armed) != 0 && percpu(timer.armed) <= now) {
+        design_enter();
         arch_timer_arm(0);
         timer_expired();
+        design_leave();
     }
 }
 
 /* Polls the mailbox, with a window for interrupts now and then. True when there is something to do:
  * a mailbox_drain() must follow, which ends polling. */
-static bool idle_poll(void)
+static __attribute__((always_inline)) bool poll(struct mailbox_queue *mailbox, cycles_t start)
 {
-    struct mailbox_queue *mailbox = &arch_this_cpu()->mailbox;
-    cycles_t start = arch_cycles();
-    cycles_t window;
+    cycles_t poll_max = options.poll_max;
+    cycles_t bound, window;
     cycles_t now = start;
 
-    if (!mailbox_queue_poll_begin(mailbox)) {
+    if (poll_max == 0 ? mailbox_queue_has_nodes(mailbox) : !mailbox_queue_poll_begin(mailbox)) {
         arch_interrupt_window(); /* the mail may be from itself, without end */
         return true;
     }
-    while (options.poll_max != 0) { /* idle=halt: 0 */
+    if (poll_max == 0) { /* mail that comes from here on finds an empty mailbox, and rings */
+        SCHED_POINT();
+        return false;
+    }
+    for (;;) {
         window = now;
         for (unsigned turn = 0; turn < POLL_TURNS_PER_WINDOW; turn++) {
             if (poll_turn(mailbox)) {
@@ -128,7 +128,8 @@ static bool idle_poll(void)
         if (percpu(queue).ready != 0) {
             return true;
         }
-        if (now - start >= poll_bound() || now - window >= options.poll_jump) {
+        bound = percpu(poll_rest) == 0 ? poll_max : options.poll_min;
+        if (now - start >= bound || now - window >= options.poll_jump) {
             break;
         }
     }
@@ -141,8 +142,23 @@ static bool idle_poll(void)
     } else {
         poll_charge();
     }
-    trace_idle_halt((uint32_t)(now - start));
     return false;
+}
+
+/* True: there is something to do, as above. False: arch_halt() will miss nothing. */
+static __attribute__((always_inline)) bool idle_wait(void)
+{
+    struct mailbox_queue *mailbox = &arch_this_cpu()->mailbox;
+    cycles_t start = arch_cycles();
+    bool found;
+
+    design_leave();
+    found = poll(mailbox, start);
+    design_enter();
+    if (!found) {
+        trace_idle_halt((uint32_t)(arch_cycles() - start));
+    }
+    return found;
 }
 
 void idle_loop(void)
@@ -152,10 +168,10 @@ void idle_loop(void)
         if (percpu(queue).ready != 0) {
             schedule();
         }
-        if (idle_poll()) {
+        if (idle_wait()) {
             continue;
         }
-        arch_halt();
+        design_halt();
         if (percpu(queue).ready != 0) { /* the interrupt made somebody ready */
             schedule();
         }

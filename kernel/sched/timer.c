@@ -16,7 +16,7 @@ static void timer_update(void)
 
     if (first != NULL && first->key != percpu(timer.armed)) {
         percpu(timer.armed) = first->key;
-        arch_timer_arm(first->key);
+        design_timer_arm(first->key);
     }
 }
 

@@ -62,7 +62,8 @@ def test_boots_in_each_way_to_run(weft: Weft, tree: Tree, tmp_path: Path, accel:
 
 
 @pytest.mark.parametrize("options", [("--profile", "bench"), ("--append", "trace=off"),
-                                     ("--append", "idle=halt"), ("--append", "idle=poll"),
+                                     ("--append", "doorbell=elide"), ("--append", "doorbell=always"),
+                                     ("--append", "doorbell=poll"), ("--append", "idle=poll"),
                                      ("--append", "idle=50"), ("--append", "policy=edf,0:fair")])  # fmt: skip
 def test_boots_with_each_option(weft: Weft, tree: Tree, tmp_path: Path, options: tuple[str, str]) -> None:
     self_test(weft, tree, tmp_path, *options)

@@ -75,7 +75,8 @@ def test_an_init_that_is_no_program_is_a_panic(
         assert_last_words(guest, "init")
 
 
-@pytest.mark.parametrize("word", ["trace=of", "trace_ring=8M", "trace_once=x", "seed=", "idle=never", "timeslice_us=-1",
+@pytest.mark.parametrize("word", ["trace=of", "trace_ring=8M", "trace_once=x", "seed=", "idle=never", "idle=0", "doorbell=loud", "doorbell=1", "idle=50 doorbell=elide",
+                                  "timeslice_us=-1",
                                   "policy=best", "policy=0:", "policy=256:edf", "policy=edf,"])  # fmt: skip
 def test_a_malformed_option_is_a_panic_that_names_it(boot: Callable[..., Guest], word: str) -> None:
     with boot(cmdline=f"other {word} words", cpus=1) as guest:

@@ -33,7 +33,8 @@ PROGRAM_C = "int main(void);\nint main(void) { return 0; }\n"
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A tree with the build's own files and nothing else."""
-    for path in ("configure.py", "cli/weft/image.py", "cli/weft/ninja.py", "kernel/arch/offsets.py"):
+    for path in ("configure.py", "cli/weft/image.py", "cli/weft/ninja.py", "cli/weft/variants.py",
+                 "kernel/arch/offsets.py"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path
@@ -105,7 +106,22 @@ def test_options_choose_variants(tree: Path, options: list[str], expected: list[
     assert variants(tree) == expected
 
 
-@pytest.mark.parametrize("options", [["--arch", "vax"], ["--profile", "x"], ["--trace", "1"], ["extra"]])
+def test_a_design_is_another_kernel_of_the_same_sources(tree: Path) -> None:
+    """Built when it is asked for; each kernel has the folder of its own design, and no other's."""
+    add_kernel(tree)
+    for design, symbol in (("mailbox", "plain"), ("lock", "locked")):
+        add(tree, f"smp/designs/{design}/design.h", f"#define SYMBOL {symbol}\n")
+        add(tree, f"smp/designs/{design}/{symbol}.c", '#include "design.h"\nint SYMBOL;\n')
+    configure(tree)
+    ninja(tree)
+    assert variants(tree) == ["bench", "bench-notrace", "test", "test-notrace"]
+    ninja(tree, "build/x86_64/bench-lock-notrace/kernel.elf")
+    for variant, symbol in (("bench-notrace", b"plain"), ("bench-lock-notrace", b"locked")):
+        text = (tree / f"build/x86_64/{variant}/kernel.elf").read_bytes()
+        assert [name for name in (b"plain", b"locked") if name in text] == [symbol]
+
+
+@pytest.mark.parametrize("options", [["--arch", "vax"], ["--profile", "x"], ["--design", "x"], ["--trace", "1"], ["extra"]])
 def test_a_bad_option_writes_nothing(tree: Path, options: list[str]) -> None:
     assert configure(tree, *options).returncode == 2
     assert not (tree / "build.ninja").exists()

@@ -55,6 +55,19 @@ def test_rooms_are_counted_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     }
 
 
+def test_designs_to_compare_with_are_not_of_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tree(tmp_path, 10)
+    for name in ("smp/designs/mailbox/a.h", "smp/designs/lock/a.c", "kernel/arch/x86_64/designs/lock/a.S"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("int a;\n" * 20)
+    monkeypatch.setattr(loc, "ROOT", tmp_path)
+    found = loc.rooms()
+    assert (found[-1].name, found[-1].files, found[-1].code) == (loc.COMPARISON, 2, 40)
+    assert loc.total(found) == 10 * COUNTED + 20
+    monkeypatch.setattr(loc, "LIMIT_OF_ALL", loc.total(found) + 39)
+    assert loc.main() == 1
+
+
 @pytest.mark.parametrize("lines, code", [(1, 0), (loc.LIMIT // COUNTED, 0), (loc.LIMIT // COUNTED + 1, 1)])
 def test_the_limit_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: int, code: int

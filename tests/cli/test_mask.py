@@ -72,7 +72,7 @@ def events(guest: Guest, capture: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize("cpus", [1, 4])
 def test_halted_cpus_and_those_in_user_mode_follow(
         boot: Callable[..., Guest], tmp_path: Path, accel: str, cpus: int) -> None:
-    with boot(image="test_spin", cpus=cpus, accel=accel, cmdline="idle=halt") as guest:
+    with boot(image="test_spin", cpus=cpus, accel=accel, cmdline="doorbell=elide") as guest:
         guest.wait_for("^spinning$", 60)
         switched(guest, IPC | LIFE)
         switched(guest, IPC | SYSCALL)

@@ -16,7 +16,7 @@
  * calls=N how much (`./weft fuzz` sets both).
  *
  * weft-test: cpus=4 accel=icount append="calls=40000" seed=5,6 timeout=180
- * weft-test: cpus=3 append="calls=100000 idle=halt timeslice_us=300" seed=7 timeout=180
+ * weft-test: cpus=3 append="calls=100000 doorbell=elide timeslice_us=300" seed=7 timeout=180
  */
 #define PROGRAM "test_fuzz"
 #include "child.h"

@@ -12,7 +12,7 @@
  * printed as a record for `weft explore`, which adds up the seeds' (docs/testing.md).
  *
  * weft-test: cpus=4 append="kills=1500" timeout=180
- * weft-test: cpus=2 append="kills=700 idle=halt" seed=2 timeout=180
+ * weft-test: cpus=2 append="kills=700 doorbell=elide" seed=2 timeout=180
  * weft-test: cpus=1 append="kills=500" seed=3 timeout=180
  * weft-test: cpus=8 append="kills=500" seed=4 timeout=180
  * weft-test: cpus=4 accel=icount seed=1,2,3,4 timeout=120

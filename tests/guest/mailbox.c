@@ -7,8 +7,11 @@
  * Made for `./weft explore`: short, and different with every seed.
  *
  * weft-test: cpus=4
- * weft-test: cpus=2 append="idle=halt"
+ * weft-test: cpus=2 append="doorbell=elide"
+ * weft-test: cpus=2 append="doorbell=always"
  * weft-test: cpus=4 accel=icount seed=1,2,3,4
+ * weft-test: cpus=4 accel=icount seed=1,2 append="doorbell=elide"
+ * weft-test: cpus=4 accel=icount seed=1,2 append="doorbell=always"
  */
 #define PROGRAM "test_mailbox"
 #include "child.h"

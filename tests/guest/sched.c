@@ -5,7 +5,7 @@
  *
  * weft-test: cpus=4
  * weft-test: cpus=1
- * weft-test: cpus=2 append="idle=halt"
+ * weft-test: cpus=2 append="doorbell=elide"
  * weft-test: cpus=2 append="idle=poll timeslice_us=1000"
  * weft-test: cpus=4 accel=icount
  * weft-test: cpus=4 accel=icount append="policy=edf"

@@ -17,6 +17,7 @@
  */
 #include "arch/layout.h"
 #include "arch/offsets.h"
+#include "design_entry.h"
 #include "weft/abi.h"
 
 /* The general registers in the order of struct arch_frame: those that C keeps, those that it may change. */
@@ -65,6 +66,7 @@ syscall_entry:
         save    CALLER_REGISTERS                # arguments too: a call may go on elsewhere or later
         movq    $1, FRAME_BY_SYSCALL(%rsp)
         movq    %gs:CPU_STACK_TOP, %rsp         # rsp: the CPU's empty kernel stack
+        design_enter
         cmpq    $SYSCALL_COUNT, %rax            # rax: number of the system call
         jae     .Lbad_syscall
         movq    %r10, %rcx                      # the C convention's fourth argument
@@ -75,6 +77,7 @@ syscall_entry:
         callq   *syscall_handlers(,%rax,8)
 .Lsyscall_done:                                 # rax: status for whoever is current now
         movq    %gs:CPU_CURRENT, %rsp           # rsp: the frame of the thread to go on
+        design_at_rest
         cmpb    $0, FRAME_BY_SYSCALL(%rsp)
         je      .Lreturn_by_iret_status
 .Lreturn_by_sysret:
@@ -83,6 +86,7 @@ syscall_entry:
         jnz     .Ltraced_return
 .Lrestore:
 #endif
+        design_leave
         movq    FRAME_RIP(%rsp), %rcx
         movq    FRAME_RFLAGS(%rsp), %r11
         restore CALLER_REGISTERS
@@ -147,6 +151,7 @@ syscall_entry:
 arch_return_to_user:
         movq    %gs:CPU_CURRENT, %rsp           # rsp: the frame of the thread to go on
         movq    FRAME_rax(%rsp), %rax
+        design_at_rest
         cmpb    $0, FRAME_BY_SYSCALL(%rsp)
         jne     .Lreturn_by_sysret
         jmp     .Lreturn_by_iret
@@ -154,6 +159,7 @@ arch_return_to_user:
 .Lreturn_by_iret_status:
         movq    %rax, FRAME_rax(%rsp)
 .Lreturn_by_iret:                               # all registers count
+        design_leave
         restore ALL_REGISTERS
         addq    $FRAME_RIP, %rsp
         swapgs
@@ -206,6 +212,7 @@ event_entry:
         andl    $~RFLAGS_AC_BIT, (%rsp)
         popfq
 1:      cld
+        design_enter
         callq   user_event                      # C: kernel/arch/x86_64/event.c
         jmp     arch_return_to_user
 
@@ -216,7 +223,7 @@ kernel_event:                                   # on the kernel's stack
         save    FREE_REGISTERS
         movq    FRAME_VECTOR(%rsp), %rdi        # rdi: vector
         cld
-        callq   interrupt                       # C: kernel/arch/x86_64/event.c
+        callq   DESIGN_INTERRUPT                # C: `interrupt` in kernel/arch/x86_64/event.c
         restore FREE_REGISTERS
         addq    $FRAME_RIP, %rsp
         iretq

@@ -6,7 +6,9 @@
  *     trace_ring=BYTES               size of each CPU's ring of events
  *     trace_once=1                   a ring that is full keeps what it has (0: the newest events win)
  *     seed=N                         pauses at schedule points, test profile only (0: none)
- *     idle=adaptive|poll|halt|US     how long an idle CPU polls at most before it halts, microseconds
+ *     doorbell=always|elide|poll     when mail rings: each time; when the mailbox was empty; that, but an
+ *                                    idle CPU polls its mailbox before it halts (the default)
+ *     idle=adaptive|poll|US          with the last: for how long at most, in microseconds
  *     timeslice_us=N                 time slice among threads of equal priority
  *     policy=fixed|edf|fair          scheduling policy of all CPUs; CPU:policy is of one, and several
  *                                    come with commas in between: policy=fair,0:edf,3:fixed
@@ -17,15 +19,18 @@
 
 #include "kernel/policy.h"
 
+enum doorbell { DOORBELL_ALWAYS, DOORBELL_ELIDE, DOORBELL_POLL };
+
 struct options {
     uint64_t trace_mask; /* the low byte */
     uint64_t trace_ring; /* bytes; 0: choose by the size of memory */
     uint64_t trace_once; /* 0: the newest events win */
     uint64_t seed;
-    cycles_t poll_min; /* how long an idle CPU polls at least, and at most */
-    cycles_t poll_max;
+    cycles_t poll_min;  /* how long an idle CPU polls at least, and at most */
+    cycles_t poll_max;  /* 0: it does not */
     uint32_t poll_jump; /* between two looks at the clock: somebody else had the core meanwhile */
     bool never_halt;    /* an idle CPU begins to poll again instead */
+    bool ring_always;   /* also where a mailbox has mail already */
     uint64_t timeslice_us;
     const struct policy *policy[CPU_MAX];
 };
