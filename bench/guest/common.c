@@ -12,7 +12,7 @@
 #include "weft/thread.h"
 
 #define PARTNER_PAGES 64
-#define PARTNER_GRANTS_MAX 8
+#define PARTNER_GRANTS_MAX 12
 
 static void must(status_t status, const char *what)
 {

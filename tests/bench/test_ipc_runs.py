@@ -15,13 +15,14 @@ from weft.paths import ROOT
 
 Weft = Callable[..., Any]
 FOUND_OUT = {"warmup", "timestamp_cost", "thread", "server_thread"}
-SAMPLES = ("--set", "samples=200", "--set", "warmup=20")
+SAMPLES = ("--set", "samples=200", "--set", "warmup=100")
 
 # How many records of a name there are with one CPU and with four.
 RECORDS = {
     "ipc.call.words": (9, 18), "ipc.call.bulk": (5, 10), "ipc.call.capability": (3, 6),
     "ipc.call.same_process": (1, 2), "ipc.call.timed": (1, 2), "ipc.call.refused": (1, 2),
     "ipc.send": (1, 2), "ipc.call.many_to_one.share": (0, 3), "ipc.call.loaded_target": (0, 2),
+    "ipc.pipeline.stage": (4, 8), "channel.latency": (1, 3), "channel.throughput": (10, 20), "storm": (6, 6),
 }  # fmt: skip
 
 SAME, CROSS = {"client_cpu": 0, "server_cpu": 0}, {"client_cpu": 0, "server_cpu": 1}
@@ -116,12 +117,46 @@ def test_targets_and_crowds(four: Figures) -> None:
     assert same < four.p50("ipc.call.all_to_all.share") < 1.5 * cross
 
 
+def test_channels_are_for_streams(four: Figures) -> None:
+    """A message of a stream is cheaper than a call, and a batch cheaper still; a round trip is not."""
+    send, call = four.p50("ipc.send", to_cpu=1), four.p50("ipc.call.cross_core")
+    for cpu in (0, 1):
+        for size in (16, 64, 256, 1024, 4096):
+            alone, batch = (
+                four.p50("channel.throughput", bytes=size, to_cpu=cpu, batch=count) for count in (1, 16)
+            )
+            assert batch < alone
+        alone = four.p50("channel.throughput", bytes=64, to_cpu=cpu, batch=1)
+        assert 2 * alone < min(send, call)
+        by_call = four.p50("ipc.call.bulk.per_kib", bytes=4096, server_cpu=cpu)
+        assert four.p50("channel.throughput.per_kib", bytes=4096, to_cpu=cpu, batch=16) < by_call
+    assert four.p50("channel.latency", to_cpu=0) > four.p50("ipc.call.same_core")
+    polled, slept = (four.p50("channel.latency", to_cpu=1, polls=polls) for polls in (10000, 0))
+    assert polled < slept
+
+
+def test_a_pipeline_costs_what_its_stages_cost(one: Figures, four: Figures) -> None:
+    for figures in (one, four):
+        call = figures.p50("ipc.call.same_core")
+        for stages in (1, 2, 4, 8):
+            assert figures.p50("ipc.pipeline.stage", stages=stages, cpus=1) == pytest.approx(call, rel=0.05)
+    across = [four.p50("ipc.pipeline", stages=stages, cpus=4) for stages in (1, 2, 4, 8)]
+    assert across == sorted(across) and across[0] == pytest.approx(four.p50("ipc.call.cross_core"), rel=0.05)
+
+
+def test_a_storm_by_channels_is_cheaper_than_by_messages(one: Figures, four: Figures) -> None:
+    for figures in (one, four):
+        for groups in (1, 2, 4):
+            by_ipc, by_channel = (figures.p50("storm", by=by, groups=groups) for by in ("ipc", "channel"))
+            assert 100 < by_channel < by_ipc < 2 * four.p50("ipc.call.cross_core")
+
+
 def test_guest_and_trace_agree_in_a_capture_with_all_forms(four: Figures) -> None:
     calls = four.details["agreement"]["calls"]
     assert {"ipc.call.same_core", "ipc.call.cross_core", "ipc.call.pairs"} <= set(calls)
     stages = four.details["stages"]
     for name in ("ipc.call.words", "ipc.call.same_process", "ipc.call.timed", "ipc.call.halted_target"):
-        assert stages[name]["messages"] == stages[name]["calls"] == 220
+        assert stages[name]["messages"] == stages[name]["calls"] == 300
 
 
 def test_the_figures_are_the_same_again(weft: Weft, four: Figures, tmp_path: Path) -> None:
