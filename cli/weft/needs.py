@@ -2,12 +2,12 @@
 """What Weft needs on a machine: the tables that set-up works from.
 
 Levels. Each of three contains the one before: `run` builds and boots, `bench` also evaluates, `test`
-also runs the suite with sanitizers, the real trace processor and a browser. Three stand beside them: `view`
+also runs the suite with sanitizers, the real trace processor and a browser. Four stand beside them: `view`
 needs the offline viewer's npm packages only, `fuzz` the sanitizers, `compare` another reader of traces to
-measure ours against.
+measure ours against, `grid` the engine that spreads benchmarks over many workers.
 
 To add a system tool add a `Tool`; Python packages stand with exact versions in
-cli/requirements.txt (bench) and cli/requirements-test.txt; npm packages in tests/perfetto/.
+cli/requirements.txt (bench), cli/requirements-grid.txt and cli/requirements-test.txt; npm packages in tests/perfetto/.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from dataclasses import dataclass
 
 from weft.paths import ROOT
 
-LEVELS = ("run", "bench", "test", "view", "fuzz", "compare")
+LEVELS = ("run", "bench", "test", "view", "fuzz", "compare", "grid")
 IN_LEVEL = {
     "run": {"run"},
     "bench": {"run", "bench"},
-    "test": {"run", "bench", "test", "node", "fuzz", "compare"},
+    "test": {"run", "bench", "test", "node", "fuzz", "compare", "grid"},
     "view": {"node"},
     "fuzz": {"run", "fuzz"},
     "compare": {"run", "bench", "compare"},
+    "grid": {"run", "bench", "grid"},
 }
 
 
@@ -58,6 +59,7 @@ TOOLS = (
 
 REQUIREMENTS = {
     "bench": ROOT / "cli" / "requirements.txt",
+    "grid": ROOT / "cli" / "requirements-grid.txt",
     "test": ROOT / "cli" / "requirements-test.txt",
 }
 NPM_FOLDER = ROOT / "tests" / "perfetto"

@@ -169,6 +169,12 @@ class FakeLauncher:
     def _weft_lines(self, plan: BootPlan, seed: int) -> list[str]:
         return self.console.get(plan.mode) or console(plan.mode, plan.cpus, self.prepared[-1], seed)
 
+    def portable(self, plan: BootPlan) -> FakePortable:
+        return FakePortable(self)
+
+    def freight(self, plans: Sequence[BootPlan]) -> dict[str, bytes]:
+        return {"kernel": b"no kernel"}
+
     def convert(self, capture: Path, out: Path) -> None:
         out.write_bytes(capture.read_bytes())
 
@@ -199,15 +205,34 @@ class FakeLauncher:
         return iter(())
 
 
+@dataclass(frozen=True)
+class FakePortable:
+    """The machine that is not there, on another machine."""
+
+    launcher: FakeLauncher
+
+    def boot(self, plan: BootPlan, folder: Path) -> BootOutcome:
+        assert (folder / "kernel").read_bytes() == b"no kernel"
+        return self.launcher.boot(plan, lambda line: None)
+
+
 def lab(folder: Path, **suites: str) -> Path:
-    """A bench/ with the catalogues of ours and these suites."""
+    """A bench/ with these suites, and a catalogue of what the fake console says."""
     root = folder / "lab"
-    (root / "suites").mkdir(parents=True)
-    for name in ("catalogue", "linux", "reference"):
-        (root / name).symlink_to(BENCH_ROOT / name)
+    for name in ("suites", "catalogue", "linux"):
+        (root / name).mkdir(parents=True)
+    (root / "reference").symlink_to(BENCH_ROOT / "reference")
+    ours = [_row(name, name in BETWEEN_CPUS, name in TRACE_ONLY) for name in CENTRES]
+    (root / "catalogue" / "ours.toml").write_text("".join([*ours, _row("ipc.call.matrix", False, False) + "matrix = true\n"]))
+    pipe = _row("linux.pipe.cross_core", True, False) + 'against = ["ipc.call.cross_core"]\n'
+    (root / "linux" / "benchmarks.toml").write_text(pipe)
     for name, text in suites.items():
         (root / "suites" / f"{name}.toml").write_text(text)
     return root
+
+
+def _row(name: str, two: bool, trace: bool) -> str:
+    return f'[[benchmark]]\nname = "{name}"\ntimed = "nothing"\nneeds_cpus = {1 + two}\nneeds_trace = {str(trace).lower()}\n'
 
 
 def suite(select: str, more: str = "", modes: str = '["icount"]', head: str = "") -> str:

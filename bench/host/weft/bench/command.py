@@ -11,6 +11,7 @@ before the first boot, so that what lies there always belongs together.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import shlex
@@ -23,6 +24,7 @@ from typing import Any, NoReturn
 
 from weft.bench import compare, cost, gate, tools
 from weft.bench.catalogue import MODES, Catalogue, Suite
+from weft.bench.cluster import Cluster, check_address
 from weft.bench.documentation import document
 from weft.bench.environment import after_run, commit_of, describe_host, linux_mitigations
 from weft.bench.errors import BenchError
@@ -33,7 +35,7 @@ from weft.bench.plan import BOOTS
 from weft.bench.progress import Progress, Step
 from weft.bench.report import render
 from weft.bench.results import check_results, read_json, write_json
-from weft.bench.runner import Here, Runner
+from weft.bench.runner import Engine, Here, Runner
 from weft.bench.store import NAME as STORE_NAME
 from weft.bench.store import Store
 from weft.bench.summary import show, shown
@@ -114,6 +116,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter for the guest"
     )
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="boots by the workers of a Dask cluster: tcp://host:8786, or local:N for N here"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget the boots of a run that was interrupted")
     parser.add_argument("--list", action="store_true", help="list the suites and their benchmarks")
     parser.add_argument(
@@ -125,6 +130,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.runs is not None and options.runs < 1:
         parser.error("--runs must be at least 1")
+    if options.dask is not None:
+        check_address(options.dask)
     for pair in options.set:
         if not re.fullmatch(r"\w+=\S+", pair):
             parser.error(f"--set wants KEY=VALUE, not '{pair}'")
@@ -187,11 +194,12 @@ def _bench(
         return tools.run(suite, options.out, given, options.runs or suite.runs)
     print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
     plans = plans_of(BENCH_ROOT, suite, options, catalogue, launcher, commit_of(ROOT))
-    store = _make_room(options.out, options.fresh)
     environment = describe_host(BUILD / "kvm-probe.json")
     several = bool(suite.parts or suite.grid)
-    runner = Runner(plans, launcher, store, Here(launcher), _progress, goes_on=several)
-    runner.run()
+    with _engine(options.dask, launcher) as engine:
+        store = _make_room(options.out, options.fresh)
+        runner = Runner(plans, launcher, store, engine, _progress, goes_on=several)
+        runner.run()
     results, details = evaluate(runner, suite, launcher, options.out, catalogue)
     environment |= after_run()
     if "baseline" in details:
@@ -205,6 +213,13 @@ def _bench(
     _write(options.out, results, details, catalogue)
     show(options.out, results, details, catalogue)
     return _verdict(runner.failures)
+
+
+def _engine(address: str | None, launcher: Launcher) -> contextlib.AbstractContextManager[Engine]:
+    """Who makes the boots."""
+    if address is None:
+        return contextlib.nullcontext(Here(launcher))
+    return Cluster.connect(address, launcher, commit_of(ROOT))
 
 
 def _progress(steps: Sequence[Step], workers: int) -> Progress:

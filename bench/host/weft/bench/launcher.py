@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import shlex
 import signal
 import subprocess
@@ -71,6 +72,13 @@ class BootOutcome:
         return self.kind == "ok"
 
 
+class Portable(Protocol):
+    """A boot that can be sent to another machine, where the files of `Launcher.freight` are in a folder."""
+
+    def boot(self, plan: BootPlan, folder: Path) -> BootOutcome:
+        """As Launcher.boot, without a capture."""
+
+
 class Launcher(Protocol):
     """What the runner needs of the world."""
 
@@ -89,6 +97,12 @@ class Launcher(Protocol):
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots, waits for the end, takes the capture."""
 
+    def portable(self, plan: BootPlan) -> Portable:
+        """The same boot for another machine."""
+
+    def freight(self, plans: Sequence[BootPlan]) -> dict[str, bytes]:
+        """By name the files that portable boots of these plans need."""
+
     def convert(self, capture: Path, out: Path) -> None:
         """Makes a Perfetto trace of a capture."""
 
@@ -105,6 +119,24 @@ class Launcher(Protocol):
         """Time and name of each record: weft-trace dump."""
 
 
+@dataclass(frozen=True)
+class PortableQemu:
+    """A boot of files that are named by what is in them, under a QEMU of this version."""
+
+    kernel: str
+    image: str
+    qemu: str
+
+    def boot(self, plan: BootPlan, folder: Path) -> BootOutcome:
+        """BenchError where the machine is not like the one that planned it."""
+        here = qemu_version()
+        if here != self.qemu:
+            raise BenchError(f"{platform.node()} has QEMU {here}, not {self.qemu} as here: figures would not compare")
+        launcher = QemuLauncher()
+        launcher.take(plan, folder / self.kernel, folder / self.image if self.image else None)
+        return launcher.boot(plan, lambda line: None)
+
+
 class QemuLauncher:
     """The real world: the bench profile's kernel, its boot image, QEMU and weft-trace."""
 
@@ -114,6 +146,15 @@ class QemuLauncher:
         self._image: Path | None = None
         self._tool: Path | None = None
         self._linux: linux.LinuxSystem | None = None
+        self._version = ""
+
+    def take(self, plan: BootPlan, kernel: Path, image: Path | None) -> None:
+        """Boots these files for plans like this one, instead of what is built here."""
+        if plan.system == "linux":
+            assert image is not None
+            self._linux = linux.LinuxSystem(kernel, image, "")
+        else:
+            self._kernels[plan.trace], self._image = kernel, image
 
     def prepare(self, trace: bool) -> None:
         """Builds; Failure when that does not work."""
@@ -139,12 +180,26 @@ class QemuLauncher:
 
     def identity(self, plan: BootPlan) -> str:
         """Of kernel, boot image and QEMU."""
-        parts = [qemu_version()]
-        for path in self._files(plan):
-            if path not in self._digests:
-                self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
-            parts.append(self._digests[path])
-        return " ".join(parts)
+        return " ".join([self._qemu(), *(self._digest(path) for path in self._files(plan))])
+
+    def _qemu(self) -> str:
+        self._version = self._version or qemu_version()
+        return self._version
+
+    def _digest(self, path: Path | None) -> str:
+        if path not in self._digests:
+            self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+        return self._digests[path]
+
+    def portable(self, plan: BootPlan) -> Portable:
+        """The bytes travel as `freight`, so the kernel is the same everywhere."""
+        kernel, image = (self._digest(path) for path in self._files(plan))
+        return PortableQemu(kernel, image, self._qemu())
+
+    def freight(self, plans: Sequence[BootPlan]) -> dict[str, bytes]:
+        """Kernels and images by their digests."""
+        paths = {path for plan in plans for path in self._files(plan) if path}
+        return {self._digest(path): path.read_bytes() for path in paths}
 
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots and waits. A capture is taken of guests that failed as well, if there is one."""

@@ -53,13 +53,15 @@ class Progress:
         if self._living:
             self._show(index, what)
 
-    def end(self, index: int, what: str = "") -> None:
-        """A step is over; `what` is said of one that never began here."""
+    def end(self, index: int, what: str = "", seconds: float | None = None) -> None:
+        """A step is over. Of one that did not begin here it is told `what` it was, and how many `seconds`
+        it took."""
         step = self._steps[index]
-        if index in self._started and step.kind:
+        if seconds is None and index in self._started:
+            seconds = self._clock() - self._started[index]
+        if seconds is not None and step.kind:
             guessed, taken = self._taken.get(step.kind, (0.0, 0.0))
-            elapsed = self._clock() - self._started[index]
-            self._taken[step.kind] = guessed + step.seconds, taken + elapsed
+            self._taken[step.kind] = guessed + step.seconds, taken + seconds
         self._ended.add(index)
         if what:
             self._show(index, what)

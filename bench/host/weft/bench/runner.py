@@ -42,6 +42,7 @@ class Task:
     number: int
     key: str
     boot: BootPlan
+    paired: bool = False  # with a boot of another system, to be compared with it
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ class Runner:
             if entry.boot:
                 progress.end(number)
         tasks = [
-            Task(number, entry.key, entry.job.boot) for number, entry in enumerate(self._entries) if not entry.boot
+            Task(number, entry.key, entry.job.boot, bool(entry.plan.options.baseline))
+            for number, entry in enumerate(self._entries)
+            if not entry.boot
         ]
         try:
             for done in self.engine.run(tasks, progress):
