@@ -8,8 +8,9 @@
         assert page.complaints == []
 
 It speaks the DevTools protocol over a pair of pipes (messages end in NUL), so that it needs neither
-a port nor a package. `complaints` collects uncaught exceptions and console errors. The browser dies
-with the object, and with this process; its profile is a temporary folder.
+a port nor a package. `complaints` collects uncaught exceptions and console errors, `requests` the addresses
+that the page asked for. The browser dies with the object, and with this process; its profile is a temporary
+folder.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -110,7 +111,7 @@ class Browser:
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         page = Page(self, session)
         self._pages[session] = page
-        for domain in ("Runtime", "Log", "Page"):
+        for domain in ("Runtime", "Log", "Page", "Network"):
             page.call(f"{domain}.enable")
         page.call("Page.navigate", {"url": address})
         return page
@@ -134,6 +135,13 @@ class Browser:
                     raise BrowserError(f"{method}: {answer['error'].get('message')}")
                 return dict(answer["result"])
         raise BrowserError(f"{method}: no answer within {seconds:g} s")
+
+    def wait(self, condition: Callable[[], bool], otherwise: str, seconds: float) -> None:
+        """Take what pages say until a condition on it holds."""
+        messages = self._messages(time.monotonic() + seconds)
+        while not condition():
+            if next(messages, None) is None:
+                raise BrowserError(f"{otherwise} within {seconds:g} s")
 
     def _messages(self, deadline: float) -> Iterator[dict[str, Any]]:
         """Messages as they come, until the deadline; events go to their pages on the way."""
@@ -160,6 +168,8 @@ class Page:
     def __init__(self, browser: Browser, session: str) -> None:
         self.complaints: list[str] = []
         self.console: list[str] = []
+        self.requests: list[str] = []
+        self.address = ""
         self._browser = browser
         self._session = session
 
@@ -179,6 +189,10 @@ class Page:
             self.console.append(" ".join(words))
             if parameters["type"] == "error":
                 self.complaints.append(" ".join(words))
+        elif method == "Page.frameNavigated" and "parentId" not in parameters["frame"]:
+            self.address = str(parameters["frame"]["url"])
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(str(parameters["request"]["url"]))
         elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
             entry = parameters["entry"]
             self.complaints.append(f"{entry['text']} {entry.get('url', '')}".strip())
@@ -209,6 +223,19 @@ class Page:
         if not value:
             raise BrowserError(f"not true within {seconds:g} s: {expression}")
         return value
+
+    def arrive(self, address: str, seconds: float = SECONDS) -> None:
+        """Wait until the page has gone to an address that begins so."""
+        self._browser.wait(lambda: self.address.startswith(address), f"the page did not go to {address}", seconds)
+
+    def look(self, width: int, height: int, dark: bool) -> None:
+        """What the page finds: the size of the window, and whether its user likes it dark."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", {"features": [scheme]})
 
     def screenshot(self, path: Path, clip: dict[str, float] | None = None) -> Path:
         """What the page shows, or a part of it (x, y, width, height, scale), as a PNG file."""

@@ -292,13 +292,19 @@ def _add_fuzz_trace(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:
-    view = commands.add_parser("view", help="show a timeline in Perfetto's UI")
-    view.add_argument("file", nargs="?", help="a .pftrace or .weft file (default: the newest below out/)")
+    view = commands.add_parser("view", help="show a timeline in Perfetto's UI, or a report whose links do")
+    view.add_argument("file", nargs="?", help="a .pftrace or .weft file, or a report.html (default: the newest timeline)")
     view.add_argument("--offline", action="store_true", help="serve the UI too; needs no network once set up")
     view.add_argument("--screenshot", metavar="OUT.png", help="write a picture, with a headless Chromium")
-    view.add_argument("--from", dest="start", type=int, metavar="NS", help="of the picture: where it begins")
-    view.add_argument("--to", dest="end", type=int, metavar="NS", help="of the picture: where it ends")
-    view.add_argument("--tracks", metavar="NAMES", help="of the picture: e.g. 'CPU ?,client*,server*'")
+    view.add_argument(
+        "--report", nargs="?", const="out/bench", metavar="DIR",
+        help="serve the report in DIR (default: out/bench), where a figure's link opens its timeline",
+    )
+    view.add_argument("--from", dest="start", type=int, metavar="NS", help="of the part to show: where it begins")
+    view.add_argument("--to", dest="end", type=int, metavar="NS", help="of the part to show: where it ends")
+    view.add_argument(
+        "--tracks", metavar="NAMES", help="on top, or all of the picture: e.g. 'CPU ?,client*,server*'"
+    )
     view.set_defaults(function=command_view)
 
 

@@ -3,7 +3,7 @@
 
 The fork comes without an index page and draws no names beside the tracks. The page written here brings
 both: `INDEX` holds the two elements that the fork needs, `LABELS` writes what the fork knows of each
-track into the empty box beside it. A content policy keeps the fork from reaching for the network.
+track into the empty box beside it, and `PLACE` goes where the address says. A content policy keeps the fork from reaching for the network.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ html, body, :root { --track-shell-width: 210px !important; }
 <script src="/quiet.js"></script>
 <script src="/frontend_bundle.js"></script>
 <script src="/labels.js"></script>
+<script src="/place.js"></script>
 </body>
 </html>
 """
@@ -70,6 +71,42 @@ function showLabels() {
     }
 }
 setInterval(showLabels, 200);
+"""
+
+# The address may say what to show: `?from=NS&to=NS&tracks=NAME,NAME` with `*` and `?` for any text. Those tracks
+# are pinned on top, in this order.
+PLACE = r"""const wish = new URLSearchParams(window.location.search);
+function wished() {
+    const glob = (name) => new RegExp("^" + name.trim().replace(/[.+^${}()|[\]\\]/g, "\\$&")
+        .replace(/\*/g, ".*").replace(/\?/g, ".") + "$", "i");
+    return (wish.get("tracks") || "").split(",").filter((name) => name.trim()).map(glob);
+}
+function showPlace() {
+    const state = window.globals && window.globals.state;
+    const engines = state ? Object.values(state.engines) : [];
+    if (!window.Actions || !engines.length || !engines.every((engine) => engine.ready)
+        || !Object.keys(state.tracks).length) {
+        setTimeout(showPlace, 100);
+        return;
+    }
+    const pinned = new Set(state.pinnedTracks);
+    for (const name of wished()) {
+        for (const [id, track] of Object.entries(state.tracks)) {
+            if (name.test(trackLabel(track)) && !pinned.has(id)) {
+                pinned.add(id);
+                globals.dispatch(Actions.toggleTrackPinned({trackId: id}));
+            }
+        }
+    }
+    const [from, to] = [Number(wish.get("from")), Number(wish.get("to"))];
+    if (wish.has("from") && to > from) {
+        // The UI's own class for spans has no other way in from outside.
+        const Span = globals.frontendLocalState.visibleWindowTime.constructor;
+        globals.frontendLocalState.updateVisibleTime(new Span(from / 1e9, to / 1e9));
+    }
+    window.placed = true;
+}
+showPlace();
 """
 
 # WebAssembly and the UI's own code generation need unsafe-eval; no other origin is allowed.

@@ -67,6 +67,10 @@ BAD = [
     "setup now",
     "view absent.pftrace",
     "view --port 1",
+    "view --report absent",
+    "view --report out/bench a.pftrace",
+    "view --from 1 README.md",
+    "view --from 2 --to 1 README.md",
     "loc extra",
 ]
 

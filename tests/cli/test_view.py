@@ -2,6 +2,7 @@
 """The viewer's server: what Perfetto's page may fetch, and nothing else."""
 
 import argparse
+import contextlib
 import socket
 import threading
 import urllib.error
@@ -84,7 +85,22 @@ def test_the_offline_viewer_takes_over_where_perfetto_cannot_be_reached(
 
     served: list[bool] = []
     monkeypatch.setattr(socket, "create_connection", connect)
-    monkeypatch.setattr(view, "_serve", lambda _source, _trace, offline: served.append(offline) or 0)
-    arguments = argparse.Namespace(file=str(trace), offline=asked, screenshot=None,
+    monkeypatch.setattr(view, "_serve", lambda _source, _trace, offline, _: served.append(offline) or 0)
+    arguments = argparse.Namespace(file=str(trace), offline=asked, screenshot=None, report=None,
                                    start=None, end=None, tracks=None)
     assert view.main(arguments) == 0 and served == [offline]
+
+
+@pytest.mark.parametrize("offline, link", [
+    (True, "http://127.0.0.1:9001/?from=5&to=7&tracks=CPU%20%3F%2Cserver%2A"),
+    (False, "https://ui.perfetto.dev/#!/?url=http://127.0.0.1:9001/trace.pftrace&visStart=5&visEnd=7")])
+def test_the_link_says_which_part_to_show(
+    trace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], offline: bool, link: str
+) -> None:
+    monkeypatch.setattr(view, "_online", lambda: not offline)
+    monkeypatch.setattr(view, "make_server", lambda _trace, _offline: contextlib.nullcontext())
+    monkeypatch.setattr(view, "serve_until_interrupted", lambda _server, what, address: print(what, address) or 0)
+    arguments = argparse.Namespace(file=str(trace), offline=False, screenshot=None, report=None,
+                                   start=5, end=7, tracks="CPU ?,server*")
+    assert view.main(arguments) == 0
+    assert capsys.readouterr().out == f"{trace} {link}\n"
