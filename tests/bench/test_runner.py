@@ -41,6 +41,8 @@ def test_every_file_is_there_and_the_parallel_run_is_the_main_timeline(tmp_path:
         "results.json",
         "details.json",
         "report.html",
+        "report.md",
+        "results.csv",
         "trace.weft",
         "trace.pftrace",
         "trace-icount.weft",

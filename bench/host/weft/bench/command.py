@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from weft.bench import compare, cost, gate, tools
+from weft.bench import compare, gate, outputs, tools
 from weft.bench.catalogue import MODES, Catalogue, Suite
 from weft.bench.cluster import Cluster, check_address
 from weft.bench.documentation import document
@@ -33,8 +33,7 @@ from weft.bench.evaluate import evaluate
 from weft.bench.parts import parts_of, plans_of
 from weft.bench.plan import BOOTS
 from weft.bench.progress import Progress, Step
-from weft.bench.report import render
-from weft.bench.results import check_results, read_json, write_json
+from weft.bench.results import read_json
 from weft.bench.runner import Engine, Here, Runner
 from weft.bench.store import NAME as STORE_NAME
 from weft.bench.store import Store
@@ -45,7 +44,7 @@ from weft.paths import BUILD, OUT, ROOT
 BENCH_ROOT = ROOT / "bench"
 FAILURES_SHOWN = 10
 OURS = re.compile(
-    r"(results\.json|details\.json|report\.html|cost\.md|trace(-[\w-]+)?\.(weft|pftrace)(\.\d+\.part)?|"
+    r"(results\.(json|csv)|details\.json|report\.(html|md)|cost\.md|trace(-[\w-]+)?\.(weft|pftrace)(\.\d+\.part)?|"
     r"(console|command)-[\w-]+\.(log|txt))"
 )
 
@@ -62,9 +61,10 @@ def main(arguments: list[str], launcher: Launcher | None = None) -> int:
         if options.docs:
             _write_text(options.docs, document(catalogue))
             return 0
+        reference = compare.Run.load(options.reference) if options.reference else None
         if options.report_only:
-            return _report_only(options.out, catalogue)
-        return _bench(options, arguments, catalogue, launcher or QemuLauncher())
+            return _report_only(options.out, catalogue, reference)
+        return _bench(options, arguments, catalogue, launcher or QemuLauncher(), reference)
     except BenchError as error:
         for line in error.details:
             print(f"    {line}", file=sys.stderr)
@@ -122,7 +122,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="forget the boots of a run that was interrupted")
     parser.add_argument("--list", action="store_true", help="list the suites and their benchmarks")
     parser.add_argument(
-        "--report-only", action="store_true", help="make report.html again from the files in --out"
+        "--report-only", action="store_true", help="make report.html, report.md and results.csv again in --out"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="DIR", help="an earlier run that the report shows the differences from"
     )
     parser.add_argument(
         "--docs", type=Path, metavar="FILE", help="write docs/benchmarks.md from the catalogue"
@@ -177,16 +180,18 @@ def _list_suites(catalogue: Catalogue) -> int:
     return 0
 
 
-def _report_only(out: Path, catalogue: Catalogue) -> int:
-    results, details = read_json(out / "results.json"), read_json(out / "details.json")
-    check_results(results)
-    _write_text(out / "report.html", render(results, details, catalogue))
+def _report_only(out: Path, catalogue: Catalogue, reference: compare.Run | None) -> int:
+    outputs.remake(out, catalogue, reference)
     print(f"report: {out / 'report.html'}")
     return 0
 
 
 def _bench(
-    options: argparse.Namespace, arguments: list[str], catalogue: Catalogue, launcher: Launcher
+    options: argparse.Namespace,
+    arguments: list[str],
+    catalogue: Catalogue,
+    launcher: Launcher,
+    reference: compare.Run | None,
 ) -> int:
     suite = Suite.load(BENCH_ROOT, options.suite)
     if suite.tools is not None:
@@ -210,7 +215,7 @@ def _bench(
         "environment": environment,
         "invocation": shlex.join(["./weft", "bench", *arguments]),
     }
-    _write(options.out, results, details, catalogue)
+    outputs.write(options.out, results, details, catalogue, reference)
     show(options.out, results, details, catalogue)
     return _verdict(runner.failures)
 
@@ -260,15 +265,6 @@ def _is_finished(out: Path) -> bool:
         return not read_json(out / "details.json").get("failures")
     except (BenchError, AttributeError):
         return True
-
-
-def _write(out: Path, results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> None:
-    check_results(results)
-    write_json(out / "results.json", results)
-    write_json(out / "details.json", details)
-    if any("cost" in run for run in details["runs"]):
-        _write_text(out / "cost.md", cost.document({"runs": [run for run in details["runs"] if "cost" in run]}))
-    _write_text(out / "report.html", render(results, details, catalogue))
 
 
 def _write_text(path: Path, content: str) -> None:

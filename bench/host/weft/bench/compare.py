@@ -85,16 +85,21 @@ class Run:
         results = read_json(folder / "results.json" if path.is_dir() else path)
         check_results(results)
         details = read_json(folder / "details.json") if (folder / "details.json").is_file() else {"runs": []}
+        return Run.of(path, results, details)
+
+    @staticmethod
+    def of(path: Path, results: dict[str, Any], details: dict[str, Any]) -> Run:
+        """The same from what these files hold."""
         samples: dict[Key, dict[str, Any]] = {}
         for run in details["runs"]:
             for figure in run["figures"]:
-                samples[run["accel"], run["cpus"], figure["name"], _text(figure["params"])] = figure
+                samples[run["accel"], run["cpus"], figure["name"], params_text(figure["params"])] = figure
         figures = {}
         for run in results["runs"]:
             for result in run["results"]:
                 if result["unit"] == "ns":
                     continue  # the same as its cycles
-                key = (run["accel"], run["cpus"], result["name"], _text(result["params"]))
+                key = (run["accel"], run["cpus"], result["name"], params_text(result["params"]))
                 found = samples.get(key, {})
                 figures[key] = Figure(
                     result["unit"],
@@ -106,7 +111,8 @@ class Run:
         return Run(path, ", ".join(sorted(commits)), figures)
 
 
-def _text(params: dict[str, Any]) -> str:
+def params_text(params: dict[str, Any]) -> str:
+    """What tells a figure from others of its name."""
     chosen = {key: value for key, value in params.items() if key not in FOUND_OUT and key != "warmup"}
     return " ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
 

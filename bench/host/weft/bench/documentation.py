@@ -20,6 +20,8 @@ HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 | file | what it is |
 | --- | --- |
 | `report.html` | the page to look at; one file, loads nothing |
+| `report.md` | the same as Markdown: its pictures as tables |
+| `results.csv` | one row per figure: mode, CPUs, name, parameters, statistics, the ratio to Linux, where it is in the timeline |
 | `results.json` | the figures, for programs (format below) |
 | `details.json` | histograms, commands, environment: what the report is made of |
 | `trace.weft`, `trace.pftrace` | the capture and the timeline of the parallel run |
@@ -141,6 +143,27 @@ one of A. A figure counts as changed when the interval leaves out 1.
 `bench/reference.json` holds what the suite `quick` gave in icount mode, without and with tracing. The gate
 runs it again; where min, p50 or (without tracing) p99 of a figure is larger it fails and names the stages of calls and the
 functions of the kernel that grew. It takes seconds.
+
+    ./weft bench --reference out/before --out out/after  # the report has a section on the differences
+    ./weft bench --report-only --reference out/before --out out/after     # the same for a run that is there
+
+Without `--reference` the report compares the medians of icount figures with `bench/reference.json`, as far as
+they stand there.
+
+## The report
+
+`report.html` is one file without scripts that asks nobody for anything: tables, ratios to Linux with their
+spread, curves over CPUs and other parameters (one line per variant, where a suite has such), the course of
+calls stage by stage, a map of all pairs of CPUs, distributions, what each figure means and does not mean. A
+suite of parts has a heading for each. Every figure that lies in a capture has a link to its place: the thread
+that measured, from its first to its last call, and for calls a median one and the slowest.
+
+    ./weft view --report out/bench
+
+serves it on the loopback address, and there a link opens that place in the offline viewer. In the file itself
+a link leads to the command that does (`./weft view FILE --from NS --to NS --tracks NAMES`). A figure has no link
+where its boot was not captured: Linux's, those without tracing, and of a grid or of variants all but the
+first, except where costs are compared (`cost` under `[trace]`).
 
 ## Adding a benchmark
 

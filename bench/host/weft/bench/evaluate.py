@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from weft.bench import agreement, cost
+from weft.bench import agreement, cost, places
 from weft.bench.catalogue import Catalogue, Suite
 from weft.bench.errors import BenchError
 from weft.bench.gather import Gather
@@ -79,7 +79,7 @@ def _examined(
     plan: Plan, gather: Gather, launcher: Launcher, out: Path, catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     """The runs of details.json, with a Perfetto trace beside each capture, what the capture says about the
-    stages of calls, and whether that agrees with what the guest measured."""
+    stages of calls, whether that agrees with what the guest measured, and where each benchmark is."""
     runs = gather.details()
     for run in runs:
         if run["capture"]:
@@ -88,14 +88,25 @@ def _examined(
             latency = launcher.latency(capture)
             run["stages"] = collect(latency, run["figures"], run["others"])
             run["agreement"] = agreement.compare(launcher, capture, latency, run)
+            run["places"] = places.collect(launcher, capture, run["figures"])
             if plan.suite.stream:
                 run["stream"] = _stream(launcher, capture)
     if plan.suite.cost:
         if sum(len(run["variants"]) for run in runs) < len(plan.points):
             raise BenchError(f"suite {plan.suite.name}: costs cannot be compared, a boot is missing")
+        for run in runs:
+            _add_places(run, launcher, out)
         names = [benchmark.name for benchmark in plan.suite.selected(catalogue)]
         cost.collect({"runs": runs}, launcher, out, names)
     return runs
+
+
+def _add_places(run: dict[str, Any], launcher: Launcher, out: Path) -> None:
+    """Where in the capture of its variant each benchmark is."""
+    for variant in run["variants"]:
+        if variant["capture"]:
+            own = [figure for figure in run["figures"] if figure["params"].get("variant") == variant["name"]]
+            variant["places"] = places.collect(launcher, out / variant["capture"], own)
 
 
 def _stream(launcher: Launcher, capture: Path) -> dict[str, Any]:

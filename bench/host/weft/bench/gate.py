@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from weft import build
-from weft.bench.compare import Run
+from weft.bench.compare import Key, Run
 from weft.bench.errors import BenchError
 from weft.bench.results import read_json, write_json
 from weft.bench.table import aligned, number
@@ -46,15 +46,20 @@ def measure(bench: Any, out: Path) -> dict[str, Table]:
         folder = out / kind.replace(" ", "-")
         if bench(["--suite", SUITE, "--accel", "icount", "--out", str(folder), *arguments]) != 0:
             raise BenchError(f"the suite {SUITE} failed {kind}")
-        for (_, cpus, name, params), figure in Run.load(folder).figures.items():
-            label = " ".join(word for word in (kind + ":", name, params, f"{cpus} CPUs") if word)
-            found["figures"] |= {f"{label}, {key}": figure.statistics[key] for key in gated}
+        for key, figure in Run.load(folder).figures.items():
+            found["figures"] |= {f"{label_of(kind, key)}, {name}": figure.statistics[name] for name in gated}
         (run,) = read_json(folder / "details.json")["runs"]
         for name, call in (run.get("stages") or {}).items():
             for stage, numbers in call["stages"].items():
                 found["stages"][f"{name}: {stage}"] = numbers["p50"]
     found["functions"] = functions_of(build.kernel("bench", trace=False))
     return found
+
+
+def label_of(kind: str, key: Key) -> str:
+    """What a figure is called in the reference."""
+    _, cpus, name, params = key
+    return " ".join(word for word in (kind + ":", name, params, f"{cpus} CPUs") if word)
 
 
 def functions_of(kernel: Path) -> Table:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page: masthead, summary cards, tables; the other sections follow from `sections`.
+"""The page: masthead, summary, table of contents; the sections are in modules of their own.
 
 Every part takes the `View` and gives markup, or nothing when its data are not there.
 """
@@ -10,27 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from weft.bench.catalogue import Catalogue
-from weft.bench.records import STATISTICS
-from weft.bench.report import plots, sections, text
+from weft.bench.report import about, beside, curve_sections, plots, sections, tables, text
 from weft.bench.report.markup import Markup, escape, join, tag
-from weft.bench.report.view import View, plural, short_commit
+from weft.bench.report.places import link
+from weft.bench.report.view import Entry, View, plural, short_commit
 
 HEADLINES = ("ipc.call.same_core", "ipc.call.cross_core", "ipc.notify.cross_core", "trace.event.on")
-HEADINGS = {"p999": "p99.9"}
+CARDS = 4
 
 
 def render(results: dict[str, Any], details: dict[str, Any], catalogue: Catalogue) -> str:
     """The whole page."""
     view = View(results, details, catalogue)
     parts = [
-        ("figures", "All figures", _section_figures(view)),
-        ("comparison", "Beside other systems", sections.comparison(view)),
-        ("distributions", "Distributions", sections.distributions(view)),
+        ("figures", "All figures", tables.figures(view)),
+        ("linux", "Beside Linux", beside.linux(view)),
+        ("comparison", "Beside other systems", beside.comparison(view)),
+        ("reference", "Beside a reference", beside.reference(view)),
+        ("scaling", "Over the number of CPUs", curve_sections.scaling(view)),
+        ("parameters", "Over parameters", curve_sections.parameters(view)),
         ("stages", "Where the time goes", sections.stages(view)),
         ("matrix", "Core by core", sections.matrix(view)),
-        ("meaning", "What the figures mean", sections.meaning(view)),
-        ("timeline", "The timeline", sections.timeline(view)),
-        ("environment", "How to repeat this", sections.environment(view)),
+        ("distributions", "Distributions", sections.distributions(view)),
+        ("meaning", "What the figures mean", about.meaning(view)),
+        ("timeline", "Timelines", about.timeline(view)),
+        ("environment", "How to repeat this", about.environment(view)),
     ]
     parts = [part for part in parts if part[2]]
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
@@ -44,143 +48,116 @@ def render(results: dict[str, Any], details: dict[str, Any], catalogue: Catalogu
             tag("style", Markup(style)),
         ],
     )
-    body = tag(
-        "body",
-        [
-            _masthead(view),
-            tag("nav", [tag("a", title, href=f"#{key}") for key, title, _ in parts]),
-            tag(
-                "main",
-                [
-                    _cards(view),
-                    *(tag("section", [tag("h2", title), content], id=key) for key, title, content in parts),
-                ],
-            ),
-            tag(
-                "footer",
-                "Made by weft bench from results.json and details.json in the same directory. "
-                "This page loads nothing from anywhere.",
-            ),
-        ],
+    main = [
+        _cards(view),
+        *(tag("section", [tag("h2", title), content], id=key) for key, title, content in parts),
+    ]
+    footer = (
+        "Made by weft bench from results.json and details.json in the same directory; report.md and results.csv "
+        "hold the same for papers. This page loads nothing from anywhere."
     )
+    body = tag("body", [_masthead(view), _contents(view, parts), tag("main", main), tag("footer", footer)])
     return "<!doctype html>\n" + tag("html", [head, body], lang="en") + "\n"
 
 
 def _masthead(view: View) -> Markup:
+    heading = tag("div", [tag("h1", "Weft benchmark report"), tag("p", " · ".join(masthead_facts(view)))])
+    return tag("header", [plots.logo(), heading], class_="top")
+
+
+def masthead_facts(view: View) -> list[str]:
+    """What the report is of, in one line."""
     first = view.results["runs"][0]
-    facts = [
+    cpus = plural(view.cpus[0], "CPU") if len(view.cpus) == 1 else f"{view.cpus[0]} to {view.cpus[-1]} CPUs"
+    found = [
         view.details.get("date", ""),
+        f"suite {view.details['suite']}",
         f"commit {short_commit(first['commit'])}",
         first["arch"],
-        plural(first["cpus"], "CPU"),
+        cpus,
         f"{first['profile']} kernel",
         f"QEMU {first['qemu']}",
     ]
-    heading = tag(
-        "div", [tag("h1", "Weft benchmark report"), tag("p", " · ".join(fact for fact in facts if fact))]
-    )
-    return tag("header", [plots.logo(), heading], class_="top")
+    return [fact for fact in found if fact]
+
+
+def _contents(view: View, parts: list[tuple[str, str, Markup]]) -> Markup:
+    lines = [tag("p", [join([tag("a", title, href=f"#{key}") for key, title, _ in parts], " ")])]
+    groups = view.groups()
+    if len(groups) > 1:
+        links = [tag("a", f"{view.group_title(group)} ({len(rows)})", href=f"#group-{group}") for group, rows in groups.items()]
+        lines.append(tag("p", [tag("span", "Figures: "), join(links, " ")], class_="groups"))
+    return tag("nav", lines)
 
 
 # ---- summary -------------------------------------------------------------------------------------
 
 
+def headlines(view: View) -> list[str]:
+    """The benchmarks on the cards."""
+    chosen = [name for name in HEADLINES if name in view.names]
+    others = [entry.name for entry in view.rows if not entry.name.startswith("linux.")]
+    return chosen or list(dict.fromkeys(others))[:CARDS]
+
+
+def summary(view: View) -> list[str]:
+    """What came out, in sentences."""
+    found = []
+    for (mode, cpus, variant), rows in beside.ratio_points(view).items():
+        place = ", ".join(filter(None, (mode, plural(cpus, "CPU"), variant)))
+        found.append(f"Beside Linux ({place}): {beside.verdict(rows)}")
+    if len(found) > CARDS:
+        found = [f"Beside Linux, all {plural(len(found), 'point')}: {beside.verdict(view.ratios)}"]
+    if view.details.get("reference"):
+        found.append(beside.summary_of(view.details["reference"]))
+    return found
+
+
 def _cards(view: View) -> Markup:
-    names = [name for name in HEADLINES if name in view.names()] or view.rows()[:4]
-    return tag("div", [_card(view, name) for name in names], class_="cards")
+    cards = tag("div", [_card(view, name) for name in headlines(view)], class_="cards")
+    return join([cards, *(tag("p", sentence, class_="summary") for sentence in summary(view))])
 
 
 def _card(view: View, name: str) -> Markup:
-    mode = view.modes[0]
-    result = view.result(mode, name)
-    if result is None:
-        return Markup("")
-    value, unit = text.amount(result["p50"], result["unit"])
+    entry = next(found for mode in view.modes if (found := view.first(mode, name)))
+    value, unit = text.amount(entry.p50, entry.unit)
+    benchmark = view.benchmark(name)
+    about = ", ".join(filter(None, ["median", benchmark.shape if benchmark else "", entry.variant, *also(view, entry)]))
     lines = [
         tag("div", view.title(name), class_="what"),
         tag("div", [escape(value + " "), tag("small", unit)], class_="big"),
+        tag("div", about, class_="also"),
     ]
-    others = [
-        f"{text.with_unit(other['p50'], other['unit'])} in {further}"
-        for further in view.modes[1:]
-        if (other := view.result(further, name))
-    ]
-    benchmark = view.benchmark(name)
-    shape = benchmark.shape if benchmark else ""
-    lines.append(
-        tag("div", ", ".join(filter(None, [f"p50, {shape}" if shape else "p50", *others])), class_="also")
-    )
-    peer = view.catalogue.peer_of(name, "Linux") if mode == "icount" else None
-    if peer and (words := text.ratio(result["p50"], peer.value)):
-        lines.append(
-            tag(
-                "div",
-                f"{words} than Linux ({peer.operation.split(',')[0]}: {text.number(peer.value)})",
-                class_="versus",
-            )
-        )
+    if words := versus(view, entry):
+        lines.append(tag("div", words, class_="versus"))
+    if entry.place:
+        lines.append(tag("div", [link(view, entry.place, "timeline")], class_="also"))
     return tag("div", lines, class_="card")
 
 
-# ---- tables --------------------------------------------------------------------------------------
+def also(view: View, entry: Entry) -> list[str]:
+    """The same benchmark elsewhere: over CPUs, and in the other modes."""
+    found = []
+    alike = [one for one in view.entries if (one.name, one.mode, one.params) == (entry.name, entry.mode, entry.params)]
+    if len({one.cpus for one in alike}) > 1:
+        last = max(alike, key=lambda one: one.cpus)
+        found.append(f"{plural(entry.cpus, 'CPU')}; {text.with_unit(last.p50, last.unit)} with {last.cpus}")
+    for mode in view.modes:
+        if mode != entry.mode and (other := view.first(mode, entry.name)):
+            found.append(f"{text.with_unit(other.p50, other.unit)} in {mode}")
+    return found
 
 
-def _section_figures(view: View) -> Markup:
-    parts = []
-    if not view.details["trace"]:
-        parts.append(
-            tag(
-                "p",
-                "This kernel was built without tracing: there are no trace.event figures, and no timeline "
-                "was captured.",
-                class_="note",
-            )
-        )
-    for run in view.results["runs"]:
-        title, _, _ = text.MODES[run["accel"]]
-        parts += [tag("h3", title), tag("div", [_table(view, run)], class_="scroll")]
-    return join(parts)
+def versus(view: View, entry: Entry) -> str:
+    """Beside Linux: as measured in this run, or else as measured before."""
+    if measured := view.ratio(entry):
+        beside_it = f"({measured['linux'].removeprefix('linux.')}: {text.with_unit(measured['linux_p50'], measured['unit'])})"
+        return f"{_less(measured['weft_p50'], measured['linux_p50'], entry)} than Linux {beside_it}"
+    peer = view.catalogue.peer_of(entry.name, "Linux") if entry.unit == "instructions" else None
+    words = text.ratio(entry.p50, peer.value) if peer else ""
+    return f"{words} than Linux ({peer.operation.split(',')[0]}: {text.number(peer.value)})" if peer and words else ""
 
 
-def _table(view: View, run: dict[str, Any]) -> Markup:
-    icount = run["accel"] == "icount"
-    units = ["instructions"] if icount else ["ns"]
-    systems = ["seL4", "seL4 SMP", "Linux"] if icount else []
-    heads = [tag("th", "benchmark"), tag("th", "unit"), tag("th", "n", class_="num")]
-    heads += [tag("th", HEADINGS.get(key, key), class_="num") for key in STATISTICS]
-    heads += [tag("th", system, class_="num") for system in systems]
-    if not icount:
-        heads.append(tag("th", "p50 in cycles", class_="num"))
-    rows = []
-    for name in view.rows():
-        for unit in units:
-            if (result := view.result(run["accel"], name, unit)) is not None:
-                rows.append(_table_row(view, run["accel"], result, systems))
-    return tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)])
-
-
-def _table_row(view: View, mode: str, result: dict[str, Any], systems: list[str]) -> Markup:
-    benchmark = view.benchmark(result["name"])
-    name = [escape(result["name"])] + ([tag("small", benchmark.short)] if benchmark else [])
-    cells = [
-        tag("th", name, scope="row"),
-        tag("td", result["unit"]),
-        tag("td", text.number(result["n"]), class_="num"),
-    ]
-    cells += [
-        tag("td", text.number(result[key]), class_="num key" if key == "p50" else "num") for key in STATISTICS
-    ]
-    for system in systems:
-        peer = view.catalogue.peer_of(result["name"], system)
-        cells.append(
-            tag(
-                "td",
-                text.number(peer.value) if peer else "–",
-                class_="num peer",
-                title=peer.operation if peer else None,
-            )
-        )
-    if mode != "icount":
-        cycles = view.result(mode, result["name"], "cycles")
-        cells.append(tag("td", text.number(cycles["p50"]) if cycles else "–", class_="num peer"))
-    return tag("tr", cells)
+def _less(ours: int, theirs: int, entry: Entry) -> str:
+    words = text.ratio(ours, theirs) or "no more and no less"
+    return words if entry.unit == "instructions" else words.replace("fewer", "less").replace("more", "longer")

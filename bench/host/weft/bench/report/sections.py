@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report's sections behind the tables: comparison, distributions, matrix, meaning, files.
+"""The report's sections with pictures of single figures: distributions, stages of calls, core by core.
 
 Each takes the `View` and gives markup, or nothing when its data are not there (no matrix with one
 CPU, no capture without tracing): a report never shows an empty frame.
@@ -10,316 +10,172 @@ from __future__ import annotations
 from typing import Any
 
 from weft.bench.report import plots, text
-from weft.bench.report.markup import Markup, escape, join, prose, tag
-from weft.bench.report.view import View, display_unit, plural
+from weft.bench.report.markup import Markup, escape, join, tag
+from weft.bench.report.places import CALLS, link
+from weft.bench.report.tables import plain
+from weft.bench.report.view import Entry, View, plural
 from weft.bench.stages import STAGES
 
-COMPARED = (
-    "ipc.call.same_core",
-    "ipc.call.cross_core",
-    "ipc.notify.same_core",
-    "ipc.notify.cross_core",
-    "thread.switch",
-    "syscall.null",
-)
+OPEN = 12  # panels; where there are more, they are folded by group
 
 
-# ---- comparison ----------------------------------------------------------------------------------
+def panel(title: str, about: Markup | str, picture: Markup, links: list[Markup] | None = None) -> Markup:
+    """A picture with its title, a sentence about it and the ways to its timeline."""
+    lines = [escape(about), *(links or [])]
+    return tag("div", [tag("h4", title), tag("p", [join(lines, " · ")]), picture], class_="panel")
 
 
-def comparison(view: View) -> Markup:
-    if view.run("icount") is None:
-        return Markup("")
-    panels = [_comparison_panel(view, name) for name in COMPARED if name in view.names()]
-    panels = [panel for panel in panels if panel]
-    if not panels:
-        return Markup("")
-    lead = (
-        "Guest instructions, fewer is better; every scale starts at zero. "
-        + view.catalogue.sources["icount"].text
-    )
-    parts = [tag("p", lead, class_="lead")]
-    if view.details["trace"]:
-        parts.append(
-            tag(
-                "p",
-                "Weft's figures here include recording its trace: the kernel was built with tracing, switched "
-                "on. The others ran without any. weft bench --no-trace measures Weft without it as well.",
-                class_="note",
-            )
-        )
-    parts.append(tag("div", panels, class_="panels"))
-    parts.append(_natives(view))
-    return join(parts)
-
-
-def _comparison_panel(view: View, name: str) -> Markup:
-    result = view.result("icount", name)
-    benchmark = view.benchmark(name)
-    if result is None or benchmark is None or not benchmark.peers:
-        return Markup("")
-    peers = [view.catalogue.peers[key] for key in benchmark.peers]
-    bars = [("Weft", benchmark.short, result["p50"], True)]
-    bars += [(peer.system, peer.operation, peer.value, False) for peer in peers]
-    scope = f"{benchmark.shape}, {benchmark.scope} counted"
-    return tag(
-        "div",
-        [tag("h3", benchmark.title), tag("p", scope), plots.comparison(bars, benchmark.title)],
-        class_="panel",
-    )
-
-
-def _natives(view: View) -> Markup:
-    if not view.catalogue.natives:
-        return Markup("")
-    rows = [
-        tag(
-            "tr",
-            [
-                tag("td", native.system),
-                tag("td", native.operation),
-                tag("td", native.value, class_="num"),
-                tag("td", view.catalogue.sources[native.source].text, class_="peer"),
-            ],
-        )
-        for native in view.catalogue.natives
-    ]
-    heads = [
-        tag("th", "system"),
-        tag("th", "operation"),
-        tag("th", "published", class_="num"),
-        tag("th", "where"),
-    ]
+def panels(found: dict[str, list[Markup]], unfolded: int = OPEN) -> Markup:
+    """By heading; folded where there are many."""
+    if sum(map(len, found.values())) <= unfolded:
+        return tag("div", [one for group in found.values() for one in group], class_="panels")
     return join(
-        [
-            tag("h3", "For scale: published figures from real machines"),
-            tag(
-                "p",
-                "Cycles and nanoseconds of real processors. They cannot be compared with the instruction counts or the "
-                "emulated times of this page.",
-                class_="lead",
-            ),
-            tag(
-                "div", [tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)])], class_="scroll"
-            ),
-        ]
-    )
+        tag("details", [tag("summary", [tag("b", title), escape(f": {plural(len(group), 'picture')}")]),
+                        tag("div", group, class_="panels")])
+        for title, group in found.items()
+    )  # fmt: skip
 
 
 # ---- distributions -------------------------------------------------------------------------------
 
 
 def distributions(view: View) -> Markup:
-    panels = [
-        _distribution_panel(view, mode, name, figure)
-        for name in view.rows()
-        for mode in view.modes
-        if (figure := view.figure(mode, name))
-    ]
+    """A histogram of each figure that is not one number."""
+    found: dict[str, list[Markup]] = {}
+    constant = [entry for entry in view.rows if entry.constant]
+    for entry in view.rows:
+        if not entry.constant:
+            found.setdefault(view.group_title(view.group(entry)), []).append(_distribution(view, entry))
     lead = (
         "Each bar is the number of samples around that value, on a logarithmic axis. The circles below are the "
         "percentiles; the filled one is the median. Point at a mark for its value."
     )
-    return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels")])
+    parts = [tag("p", lead, class_="lead")] if found else []
+    if constant:
+        which = "is one figure" if len(constant) == 1 else f"are {len(constant)} figures"
+        names = ", ".join(dict.fromkeys(f"{entry.name} ({entry.mode})" for entry in constant))
+        words = f"Not drawn {which} of which every sample was the same: {names}."
+        parts.append(tag("p", words, class_="lead"))
+    return join([*parts, panels(found)] if found else parts)
 
 
-def _distribution_panel(view: View, mode: str, name: str, figure: dict[str, Any]) -> Markup:
-    unit = display_unit(mode)
-    about = f"{plural(figure['n'], 'sample')}, p50 {text.with_unit(figure['p50'], unit)}"
-    if figure["repetitions"] > 1 and mode != "icount":
+def _distribution(view: View, entry: Entry) -> Markup:
+    about = f"{plural(entry.n, 'sample')}, p50 {text.with_unit(entry.p50, entry.unit)}"
+    if entry.repetitions > 1 and entry.mode != "icount":
         about += (
-            f"; p50 of {figure['repetitions']} repetitions: {text.with_unit(_to_unit(view, mode, figure['p50_low']), unit)}"
-            f" to {text.with_unit(_to_unit(view, mode, figure['p50_high']), unit)}"
+            f"; p50 of {entry.repetitions} boots: {text.with_unit(entry.low, entry.unit)}"
+            f" to {text.with_unit(entry.high, entry.unit)}"
         )
-    title = f"{view.title(name)}, {mode}"
-    if figure["min"] == figure["max"]:
-        value, name_of_unit = text.amount(figure["p50"], unit)
-        picture = tag("div", [tag("b", value), escape(f" {name_of_unit}, every time")], class_="constant")
-    else:
-        picture = plots.distribution(figure, unit, title)
-    return tag("div", [tag("h3", title), tag("p", about), picture], class_="panel")
+    title = view.full_title(entry)
+    picture = plots.distribution(entry.values, entry.histogram, entry.unit, title)
+    return panel(title, about, picture, _links(view, entry))
 
 
-def _to_unit(view: View, mode: str, cycles: int) -> int:
-    hertz = view.detail(mode).get("clock_hz")
-    return cycles if mode == "icount" or not hertz else (cycles * 1_000_000_000 + hertz // 2) // hertz
+def _links(view: View, entry: Entry, calls: bool = False) -> list[Markup]:
+    found = [link(view, entry.place, "timeline")] if entry.place else []
+    return found + [link(view, entry.calls[key], CALLS[key]) for key in CALLS if calls and key in entry.calls]
 
 
 # ---- stages --------------------------------------------------------------------------------------
 
 
+def courses(view: View) -> list[tuple[Entry, dict[str, Any]]]:
+    """The calls of which the capture shows more than one stage, with what it says. A call to a server on the
+    same CPU has only one: the server runs at once."""
+    found = []
+    for index, detail in enumerate(view.details["runs"]):
+        for name, stages in (detail.get("stages") or {}).items():
+            entry = next((one for one in view.rows if (one.name, one.run) == (name, index) and one.place), None)
+            if entry and len(stage_rows(stages)) > 1:
+                found.append((entry, stages))
+    return found
+
+
 def stages(view: View) -> Markup:
     """The course of a round trip, from the capture of the same run."""
-    panels = []
-    for name in view.rows():
-        for mode in view.modes:
-            found = view.detail(mode).get("stages", {}).get(name)
-            if found:
-                panels.append(_stages_panel(view, mode, name, found))
-    if not panels:
+    found = courses(view)
+    if not found:
         return Markup("")
     lead = (
-        "The medians of a call's stages one after the other, as the trace of the same run shows them. Blue is "
-        "work on the client's side, orange the way between them, green the server's side. Stages that take no "
-        "time are left out; medians need not add up to the median of the whole."
+        "The medians of a call's stages, one after the other, as the trace of the same run shows them: work on the "
+        "client's side, the way between the CPUs, work on the server's side. Medians need not add up to the median "
+        "of the whole; where they do not, the panel says both."
     )
-    meaning = tag(
-        "dl",
-        [
-            piece
-            for stage, (side, words) in STAGES.items()
-            for piece in (tag("dt", [tag("span", "", class_=f"key {side}"), escape(stage)]), tag("dd", words))
-        ],
-        class_="stages",
-    )
-    return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels"), meaning])
-
-
-def _stages_panel(view: View, mode: str, name: str, found: dict[str, Any]) -> Markup:
-    unit = "instructions" if mode == "icount" else "ns"
-    rows = [(stage, side, found["stages"][stage]["p50"]) for stage, (side, _) in STAGES.items()]
-    total = sum(duration for _, _, duration in rows)
-    title = f"{view.title(name)}, {mode}"
-    about = (
-        f"{plural(found['messages'], 'message')} in the trace; from call to resumption "
-        f"{text.with_unit(found['round_trip']['p50'], unit)}; stages in {text.amount(total, unit)[1]}"
-    )
-    rows = [row for row in rows if row[2] > 0]
-    return tag("div", [tag("h3", title), tag("p", about), plots.waterfall(rows, unit, title)], class_="panel")
-
-
-# ---- matrix --------------------------------------------------------------------------------------
-
-
-def matrix(view: View) -> Markup:
-    panels = []
-    for mode in view.modes:
-        for name, cells in view.pairs(mode).items():
-            between = [value for (client, server), value in cells.items() if client != server]
-            cpus = max(max(pair) for pair in cells) + 1
-            unit = display_unit(mode)
-            title = f"{view.title(name)}, {mode}"
-            lowest, highest = min(between), max(between)
-            span = text.with_unit(lowest, unit)
-            if highest > lowest:
-                span += f" to {text.with_unit(highest, unit)}"
-            about = f"p50 between two CPUs: {span}; cells in {text.amount(highest, unit)[1]}"
-            panels.append(
-                tag(
-                    "div",
-                    [tag("h3", title), tag("p", about), plots.matrix(cells, cpus, unit, title)],
-                    class_="panel",
-                )
-            )
-    if not panels:
-        return Markup("")
-    lead = (
-        "The median for every client and server CPU; darker is slower, on the diagonal both are on one CPU. An "
-        "emulated machine has no topology: all pairs should look alike, and where they do not, the host's "
-        "scheduler shows."
-    )
-    return join([tag("p", lead, class_="lead"), tag("div", panels, class_="panels")])
-
-
-# ---- meaning -------------------------------------------------------------------------------------
-
-
-def meaning(view: View) -> Markup:
-    modes = []
-    for mode in view.modes:
-        title, tells, limits = text.MODES[mode]
-        modes.append(_explained(title, "", [("Tells", tells), ("Does not tell", limits)]))
-    figures = []
-    for name in view.names():
-        if benchmark := view.benchmark(name):
-            figures.append(
-                _explained(
-                    benchmark.title,
-                    name,
-                    [
-                        ("Question", benchmark.question),
-                        (f"Timed: {benchmark.shape}", benchmark.timed),
-                        ("Not in it", benchmark.excludes),
-                    ],
-                )
-            )
-    return join(
-        [
-            tag("div", modes, class_="means"),
-            tag("h3", "Benchmark by benchmark"),
-            tag("div", figures, class_="means"),
-        ]
-    )
-
-
-def _explained(title: str, name: str, items: list[tuple[str, str]]) -> Markup:
-    definitions = [piece for term, words in items for piece in (tag("dt", term), tag("dd", [prose(words)]))]
-    head = [tag("h3", title)] + ([tag("div", name, class_="name")] if name else [])
-    return tag("div", [*head, tag("dl", definitions)], class_="card")
-
-
-# ---- timeline and environment --------------------------------------------------------------------
-
-
-def timeline(view: View) -> Markup:
-    rows = []
-    directory = view.details.get("directory", "")
-    directory += "/" if directory else ""
-    for detail in view.details["runs"]:
-        if detail.get("capture"):
-            timeline = detail["capture"].replace(".weft", ".pftrace")
-            rows.append(
-                tag(
-                    "tr",
-                    [
-                        tag("td", detail["accel"]),
-                        tag("td", [tag("a", timeline, href=timeline)]),
-                        tag("td", [tag("a", detail["capture"], href=detail["capture"])]),
-                        tag("td", [tag("code", f"./weft view {directory}{timeline}")]),
-                    ],
-                )
-            )
-    if not rows:
-        return Markup("")
-    heads = [tag("th", name) for name in ("run", "timeline for Perfetto", "capture", "open it with")]
-    lead = (
-        "Every thread switch, message, wake-up and interrupt of the run. Select a message's slice to follow its "
-        "arrow to the other CPU."
-    )
+    keys = (("client", "client's side"), ("crossing", "on the way"), ("server", "server's side"))
+    legend = [tag("span", [tag("span", "", class_=f"key {side}"), escape(words)]) for side, words in keys]
+    pictures = [_course(view, entry, stages) for entry, stages in found]
     return join(
         [
             tag("p", lead, class_="lead"),
-            tag(
-                "div", [tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)])], class_="scroll"
-            ),
+            tag("p", legend, class_="legend"),
+            tag("div", pictures, class_="panels"),
+            *(_stage_table(view, entry, stages) for entry, stages in found if entry.name.endswith("cross_core")),
         ]
     )
 
 
-def environment(view: View) -> Markup:
-    first = view.results["runs"][0]
-    facts = {
-        "commit": first["commit"],
-        "suite": view.details["suite"],
-        "architecture": first["arch"],
-        "guest CPUs": str(first["cpus"]),
-        "CPU model": first["cpu_model"],
-        "kernel": first["profile"],
-        "kernel command line": view.details.get("command_line", ""),
-        "QEMU": first["qemu"],
-        **view.details.get("environment", {}),
-    }
-    rows = [tag("tr", [tag("td", key), tag("td", value)]) for key, value in facts.items()]
-    parts = [
-        tag("pre", [tag("code", view.details.get("invocation", "./weft bench"))]),
-        tag("div", [tag("table", [tag("tbody", rows)], class_="plain")], class_="scroll"),
+def stage_rows(found: dict[str, Any]) -> list[tuple[str, str, dict[str, int]]]:
+    """Name, side and statistics of the stages that take any time."""
+    return [
+        (stage, side, found["stages"][stage]) for stage, (side, _) in STAGES.items() if found["stages"][stage]["max"] > 0
     ]
-    for detail in view.details["runs"]:
-        seconds = ", ".join(f"{value} s" for value in detail["seconds"])
-        files = [tag("a", name, href=name) for name in detail["console"]]
-        parts += [
-            tag("h3", f"QEMU command, {detail['accel']} ({seconds})"),
-            tag("pre", [tag("code", detail["command"])]),
-            tag("p", [escape("Console: "), join(files, ", ")]),
-        ]
-    return join(parts)
+
+
+def _course(view: View, entry: Entry, found: dict[str, Any]) -> Markup:
+    rows = [(stage, side, values["p50"]) for stage, side, values in stage_rows(found) if values["p50"] > 0]
+    total, whole = sum(duration for _, _, duration in rows), found["round_trip"]["p50"]
+    about = f"{plural(found['messages'], 'message')} in the trace, median {text.with_unit(whole, entry.unit)}"
+    if total != whole:
+        about += f"; the medians of the stages add up to {text.with_unit(total, entry.unit)}"
+    about += f"; stages in {text.amount(total, entry.unit)[1]}"
+    title = view.full_title(entry)
+    return panel(title, about, plots.stages(rows, entry.unit, title), _links(view, entry, calls=True))
+
+
+def _stage_table(view: View, entry: Entry, found: dict[str, Any]) -> Markup:
+    heads = [("stage", False), ("from where to where", False), *((key, True) for key in ("p50", "p90", "p99", "max"))]
+    rows: list[list[str | Markup]] = []
+    for stage, side, values in stage_rows(found):
+        name = join([tag("span", "", class_=f"key {side}"), escape(stage)])
+        figures = [text.number(values[key]) for key in ("p50", "p90", "p99", "max")]
+        rows.append([name, STAGES[stage][1], *figures])
+    unit = "instructions" if entry.mode == "icount" else "ns"
+    return join([tag("h4", f"Stage by stage: {view.full_title(entry)}, in {unit}"), plain(heads, rows)])
+
+
+# ---- core by core --------------------------------------------------------------------------------
+
+
+def matrices(view: View) -> list[tuple[Entry, dict[tuple[int, int], int]]]:
+    """What was measured between all pairs of CPUs: the first figure, and p50 by (from, to)."""
+    found: dict[tuple[Any, ...], tuple[Entry, dict[tuple[int, int], int]]] = {}
+    for entry in view.entries:
+        if entry.pair and view.catalogue.is_matrix(entry.name):
+            key = (entry.name, entry.run, entry.design)
+            found.setdefault(key, (entry, {}))[1].setdefault(entry.pair, entry.p50)
+    return [(entry, cells) for entry, cells in found.values() if any(a != b for a, b in cells)]
+
+
+def matrix(view: View) -> Markup:
+    """The heat maps."""
+    pictures = [_matrix(view, entry, cells) for entry, cells in matrices(view)]
+    if not pictures:
+        return Markup("")
+    lead = (
+        "The median for every client and server CPU; darker is slower, and on the diagonal both are on one CPU. "
+        "These CPUs are emulated and have no topology of their own: where pairs differ, the kernel or, in a parallel "
+        "mode, the host's scheduler makes the difference."
+    )
+    return join([tag("p", lead, class_="lead"), tag("div", pictures, class_="panels")])
+
+
+def _matrix(view: View, entry: Entry, cells: dict[tuple[int, int], int]) -> Markup:
+    between = [value for (client, server), value in cells.items() if client != server]
+    cpus = max(max(pair) for pair in cells) + 1
+    lowest, highest = min(between), max(between)
+    span = text.with_unit(lowest, entry.unit)
+    if highest > lowest:
+        span += f" to {text.with_unit(highest, entry.unit)}"
+    title = ", ".join(filter(None, (view.title(entry.name), entry.design, plural(entry.cpus, "CPU"), entry.mode)))
+    about = f"between two CPUs: {span}; cells in {text.amount(highest, entry.unit)[1]}"
+    return panel(title, about, plots.matrix(cells, cpus, entry.unit, title), _links(view, entry))

@@ -37,9 +37,6 @@ MODES = {
     ),
 }
 
-UNIT_NAMES = {"instructions": "instructions", "ns": "ns", "cycles": "cycles"}
-
-
 TIMES = ((10_000, 1, "ns"), (10_000_000, 1_000, "µs"), (10**13, 1_000_000, "ms"))
 
 
@@ -51,7 +48,7 @@ def number(value: int) -> str:
 def amount(value: int, unit: str, like: int | None = None) -> tuple[str, str]:
     """A value and its unit for people: long times in larger units, or in the one that `like` gets."""
     if unit != "ns":
-        return number(value), UNIT_NAMES[unit]
+        return number(value), unit
     size = value if like is None else like
     for limit, divisor, name in TIMES:
         if size < limit:
@@ -70,9 +67,17 @@ def ratio(ours: int, theirs: int) -> str:
     if ours == 0 or theirs == 0:
         return ""
     if theirs >= ours:
-        return f"{_factor(theirs / ours)}× fewer"
-    return f"{_factor(ours / theirs)}× more"
+        return f"{factor(theirs / ours)}× fewer"
+    return f"{factor(ours / theirs)}× more"
 
 
-def _factor(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+def factor(value: float) -> str:
+    """A ratio, with two digits or more."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def slug(name: str) -> str:
+    """A name as part of an element's id."""
+    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name.lower())

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the report says of grids, designs, Linux and a reference: it follows from the figures."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench_fakes import FakeLauncher, console, record
+from report_data import CPUS, DESIGNS, everything
+from weft.bench.catalogue import Catalogue
+from weft.bench.command import BENCH_ROOT, main
+from weft.bench.report import beside, curve_sections
+from weft.bench.report.curves import over_cpus, over_parameters
+from weft.bench.report.view import View
+
+
+def view_of(results: dict[str, Any], details: dict[str, Any]) -> View:
+    return View(results, details, Catalogue.load(BENCH_ROOT))
+
+
+@pytest.fixture(scope="module")
+def view() -> View:
+    return view_of(*everything())
+
+
+def row(ratio: float, low: float, high: float, name: str = "a") -> dict[str, Any]:
+    return {"weft": name, "linux": "linux.x", "ratio": ratio, "low": low, "high": high}
+
+
+def test_designs_are_lines_over_cpus(view: View) -> None:
+    curves = [curve for curve in over_cpus(view) if curve.entry.part == "designs"]
+    assert len(curves) == 2 * 2  # benchmarks, modes
+    for curve in curves:
+        assert [one.name for one in curve.series] == list(DESIGNS)
+        assert all([point.x for point in one.points] == list(CPUS) for one in curve.series)
+
+
+def test_a_grid_has_a_curve_for_each_place_on_its_other_axes(view: View) -> None:
+    curves = [curve for curve in over_cpus(view) if curve.entry.part == "grid"]
+    assert len(curves) == 3 * 4  # policies, ways to idle; the lines are the numbers of samples
+    assert all(len(curve.series) == 5 and len(one.points) == 4 for curve in curves for one in curve.series)
+    samples = [curve for curve in over_parameters(view) if curve.axis == "samples"]
+    assert sum(len(curve.series) for curve in samples) == 240 // 5
+
+
+def test_a_parameter_that_follows_from_the_cpus_is_no_axis_and_no_facet() -> None:
+    results, details = copy.deepcopy(everything())
+    keep = [index for index, run in enumerate(details["runs"]) if run["part"] == "designs" and run["accel"] == "icount"]
+    for index in keep:
+        for figure in details["runs"][index]["figures"]:
+            figure["params"]["pairs"] = details["runs"][index]["cpus"] // 2
+    details["runs"] = [details["runs"][index] for index in keep]
+    results["runs"] = [results["runs"][index] for index in keep]
+    found = view_of(results, details)
+    assert [len(curve.series) for curve in over_cpus(found)] == [3, 3]
+    assert over_parameters(found) == []
+
+
+def test_the_words_of_a_curve_name_the_lowest_line_whichever_it_is(view: View) -> None:
+    curve = next(curve for curve in over_cpus(view) if curve.entry.part == "grid")
+    words = curve_sections.said(curve)
+    least = min(curve.series, key=lambda one: one.points[-1].value)
+    assert words.startswith("Lowest at 8 CPUs") and least.name in words
+
+
+@pytest.mark.parametrize("rows, said, not_said", [
+    ([row(10, 9, 11)], "Weft needs less in 1 of 1 comparison (by 10.0× to 10.0×).", "Linux needs less"),
+    ([row(0.5, 0.4, 0.6)], "Weft needs less in 0 of 1 comparison; Linux needs less in 1: a (2.00×).", "agree"),
+    ([row(1.1, 0.9, 1.3)], "the rounds do not agree on who does in a", "Linux needs less"),
+    ([row(1.0, 1.0, 1.0)], "Weft needs less in 0 of 1 comparison.", "Linux needs less"),
+])  # fmt: skip
+def test_the_verdict_follows_from_the_ratios(rows: list[dict[str, Any]], said: str, not_said: str) -> None:
+    words = beside.verdict(rows)
+    assert said in words and not_said not in words
+
+
+def test_the_best_of_linuxs_ways_counts() -> None:
+    rows = [row(20, 20, 20), {**row(0.9, 0.9, 0.9), "linux": "best of pipe, futex"}, row(3, 3, 3)]
+    assert beside.counted(rows) == [rows[1]]
+
+
+def test_a_figure_is_linked_to_the_capture_of_its_own_point_only(view: View) -> None:
+    places = {entry.part: set() for entry in view.entries}
+    for entry in view.entries:
+        places[entry.part].add((entry.mode, entry.name.startswith("linux."), entry.place is not None))
+    assert places["ipc"] == {("icount", False, False), ("icount", True, False), ("tcg", False, True), ("tcg", True, False)}
+    assert all(not there for part in ("designs", "matrix", "grid") for _, _, there in places[part])
+
+
+# ---- a reference run -----------------------------------------------------------------------------
+
+
+def changed(cycles: int) -> FakeLauncher:
+    lines = [line for line in console("icount") if "syscall.null" not in line]
+    return FakeLauncher(console={"icount": [*lines, record("syscall.null", [cycles] * 1000)]})
+
+
+def test_a_reference_run_gives_the_exact_differences(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    assert main(["--accel", "icount", "--out", str(before)], changed(90)) == 0
+    assert main(["--accel", "icount", "--out", str(after), "--reference", str(before)], changed(93)) == 0
+    text = (after / "report.md").read_text()
+    assert "figures (icount) 1 differ." in text
+    assert "| syscall.null |   | 4 | p50 | 90 | 93 | +3 |" in text
+    page = (after / "report.html").read_bytes()
+    assert b'id="reference"' in page and b"+3" in page
+    assert main(["--out", str(after), "--report-only"]) == 0  # it is kept
+    assert (after / "report.html").read_bytes() == page
+    assert main(["--out", str(after), "--report-only", "--reference", str(after)]) == 0
+    assert "all are the same to the digit" in (after / "report.md").read_text()
+
+
+def test_a_reference_that_has_nothing_in_common_is_said_so(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    assert main(["--accel", "tcg", "--out", str(before)], FakeLauncher()) == 0
+    assert main(["--accel", "icount", "--out", str(after), "--reference", str(before)], FakeLauncher()) == 0
+    assert "no figure in common" in (after / "report.md").read_text()
+
+
+def test_a_reference_that_is_not_there_ends_the_run_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launcher = FakeLauncher()
+    assert main(["--out", str(tmp_path / "out"), "--reference", str(tmp_path / "absent")], launcher) == 1
+    assert launcher.plans == [] and not (tmp_path / "out").exists()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_one_the_gates_reference_is_taken_as_far_as_it_goes(tmp_path: Path) -> None:
+    reference = json.loads((BENCH_ROOT / "reference.json").read_text())["figures"]
+    known = reference["with tracing: syscall.null cpu=0 4 CPUs, p50"]
+    lines = [line for line in console("icount") if "syscall.null" not in line]
+    lines.append(record("syscall.null", [known + 3] * 1000, cpu=0))
+    assert main(["--accel", "icount", "--out", str(tmp_path)], FakeLauncher(console={"icount": lines})) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "Beside bench/reference.json: of " in text
+    assert f"| syscall.null | cpu=0 | 4 | p50 | {known} | {known + 3} | +3 |" in text
