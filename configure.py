@@ -72,6 +72,8 @@ OWN_MODULES = (IMAGE_TOOL, "cli/weft/ninja.py", "cli/weft/variants.py")
 KERNEL_ROOMS = ("kernel/**", "smp", "ipc", "trace/kernel")
 LIBRARY_ROOM = "userspace/lib/**"
 ONE_PROGRAM_PER_ROOM = {"init": "userspace/init", "bench": "bench/guest"}
+# Every folder in these is one program of its name, and a part of other programs' images.
+ONE_PROGRAM_PER_FOLDER = ("userspace/drivers", "userspace/servers")
 ONE_PROGRAM_PER_FILE = ("userspace/apps", "tests/explore", "tests/simulator")
 GUEST_TEST_ROOMS = ("tests/guest", "tests/boot", "tests/kernel", "tests/ipc", "tests/smp")
 HOST_TOOL_ROOM = "trace/host"
@@ -116,7 +118,7 @@ TARGETS = {
 
 # User code that is compiled without vector registers, so that it leaves the lazily kept FPU state
 # of its callers alone and its instruction counts stay comparable.
-GENERAL_REGISTER_ROOMS = ("userspace/lib/", "bench/guest/")
+GENERAL_REGISTER_ROOMS = ("userspace/lib/", "userspace/drivers/", "bench/guest/")
 
 HOST_INCLUDES = f"-I. -Itrace/host -Ikernel/include -Iuserspace/lib/include -I{GEN}"
 HOST = f"{COMMON} -D_GNU_SOURCE {HOST_INCLUDES}"
@@ -213,6 +215,13 @@ def write_kernel(ninja: Ninja, arch: str, variant: Variant) -> None:
         ninja.products["tests"].append(final)
 
 
+def service_folders(ninja: Ninja) -> list[Path]:
+    """The folders that are programs without an image of their own."""
+    rooms = [ROOT / room for room in ONE_PROGRAM_PER_FOLDER if (ROOT / room).is_dir()]
+    ninja.directories |= {room.relative_to(ROOT).as_posix() for room in rooms}
+    return sorted(path for room in rooms for path in room.iterdir() if path.is_dir() and any(path.glob("*.c")))
+
+
 def programs(ninja: Ninja, arch: str) -> dict[str, list[str]]:
     """The user programs of the tree: name -> sources."""
     found: dict[str, list[str]] = {}
@@ -226,6 +235,8 @@ def programs(ninja: Ninja, arch: str) -> dict[str, list[str]]:
         sources = ninja.sources(room, arch, (".c", ".S"))
         if sources:
             add(name, sources)
+    for folder in service_folders(ninja):
+        add(folder.name, ninja.sources(folder.relative_to(ROOT).as_posix(), arch, (".c", ".S")))
     for room in ONE_PROGRAM_PER_FILE:
         for source in ninja.sources(room, arch, (".c",)):
             add(Path(source).stem, [source])
@@ -274,7 +285,8 @@ def write_images(ninja: Ninja, arch: str, elfs: dict[str, str]) -> None:
     for name, elf in elfs.items():
         # The kernel reads no file format: of init it gets the bare memory, which tells the rest.
         ninja.build([stripped[name]], "flatten" if name == "init" else "strip", [elf])
-    manifests = {name: default_manifest(name) for name in elfs if name != "init"}
+    parts = {"init", *(folder.name for folder in service_folders(ninja))}
+    manifests = {name: default_manifest(name) for name in elfs if name not in parts}
     files = {}
     for room in MANIFEST_ROOMS:
         for path in ninja.sources(room, arch, (".manifest",)):

@@ -91,7 +91,7 @@ class MachineConfig:
     timeout: float = 60.0
     gdb: int | None = None
     reboots: int = 0  # how often the guest may start again when it resets
-    device: str = ""  # one more, as QEMU's -device takes it
+    devices: tuple[str, ...] = ()  # more of them, as QEMU's -device takes each
     qemu: str = "qemu-system-x86_64"
 
     @property
@@ -121,8 +121,9 @@ class MachineConfig:
             raise UsageError(f"unknown accelerator {self.accel!r} (have: {', '.join(ACCELERATORS)}, auto)")
         if not _CPU_MODEL.match(self.cpu_model):
             raise UsageError(f"not a CPU model: {self.cpu_model!r}")
-        if self.device and not _DEVICE.match(self.device):
-            raise UsageError(f"not a device: {self.device!r}")
+        for device in self.devices:
+            if not _DEVICE.match(device):
+                raise UsageError(f"not a device: {device!r}")
         if not self.timeout > 0:
             raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
         if self.gdb is not None and not 1 <= self.gdb <= 65535:
@@ -187,8 +188,8 @@ class MachineConfig:
         argv += ["-machine", machine, "-m", f"{self.memory // MIB}M"]
         argv += ["-smp", str(self.cpus), "-cpu", self.cpu_model, *self._accel_argv()]
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-        if self.device:
-            argv += ["-device", self.device]
+        for device in self.devices:
+            argv += ["-device", device]
         argv += ["-kernel", str(self.kernel)]
         if self.image is not None:
             argv += ["-initrd", str(self.image)]

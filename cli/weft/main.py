@@ -212,7 +212,8 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--trigger-stop", action="store_true", help="end the guest at the first trigger")
     run.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
     run.add_argument("--seed", metavar="N", help="seed of the schedule points in test kernels")
-    run.add_argument("--device", default="", metavar="NAME", help="one more device of QEMU's, such as edu")
+    run.add_argument("--device", action="append", default=[], metavar="NAME",
+                     help="one more device of QEMU's, such as edu; may be given several times")
     run.add_argument("--out", default="out/run", metavar="DIR", help="folder for the results (default: out/run)")
     run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
     run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this (default: 60)")

@@ -77,7 +77,7 @@ def check(arguments: argparse.Namespace) -> Request:
         seed=None if arguments.seed is None else whole_number("seed", arguments.seed),
         timeout=GDB_SECONDS if arguments.gdb else seconds_of(arguments.timeout),
         gdb=GDB_PORT if arguments.gdb else None,
-        device=arguments.device,
+        devices=tuple(arguments.device),
         reboots=whole_number("reboots", arguments.reboots),
     )
     config.validate()

@@ -61,7 +61,7 @@ class Configuration:
         return MachineConfig(
             kernel=kernel, image=image, cpus=self.cpus, memory=self.memory, accel=self.accel,
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
-            device=self.device,
+            devices=tuple(self.device.split("+")) if self.device else (),
         )  # fmt: skip
 
 

@@ -27,6 +27,34 @@ static inline void weft_store64_release(uint64_t *value, uint64_t wanted)
     __atomic_store_n(value, wanted, __ATOMIC_RELEASE);
 }
 
+static inline uint16_t weft_load16_acquire(const uint16_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_ACQUIRE);
+}
+
+static inline uint16_t weft_load16_relaxed(const uint16_t *value)
+{
+    return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+static inline void weft_store16_release(uint16_t *value, uint16_t wanted)
+{
+    __atomic_store_n(value, wanted, __ATOMIC_RELEASE);
+}
+
+static inline void weft_store16_relaxed(uint16_t *value, uint16_t wanted)
+{
+    __atomic_store_n(value, wanted, __ATOMIC_RELAXED);
+}
+
+/* Orders an earlier store before a later load, which neither acquire nor release does. For protocols that
+ * others have laid down, where each side writes one word and then reads the other's (virtqueues do): each use
+ * says which two words, and names its partner. Own protocols put both into one word, as channels do. */
+static inline void weft_fence_full(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 /* Both return the value from before. */
 static inline uint32_t weft_fetch_add(uint32_t *value, uint32_t amount)
 {
