@@ -5,7 +5,7 @@
  *
  * Timed: the round trip of ipc_call to the first of 1, 2, 4 or 8 server processes. Each adds one to a word
  * and calls the next one before it answers; the last one answers at once. Client on CPU 0; the servers
- * all on CPU 0 (`cpus` 1), or one after the other on CPUs 1, 2, ..., 0, 1, ... (`cpus`: how many
+ * all on CPU 0 (`server_cpus` 1), or one after the other on CPUs 1, 2, ..., 0, 1, ... (`server_cpus`: how many
  * there are). The second record holds the samples divided by the number of servers. Hot. Not
  * measured: work in the servers, several requests at once.
  */
@@ -50,7 +50,7 @@ static void loop_calls(struct bench_loop *loop)
 static void report(struct bench_loop *loop, uint32_t stages, uint32_t cpus)
 {
     char params[48];
-    weft_format(params, sizeof(params), "\"stages\":%u,\"cpus\":%u", stages, cpus);
+    weft_format(params, sizeof(params), "\"stages\":%u,\"server_cpus\":%u", stages, cpus);
     bench_correct(loop, 1);
     bench_report("ipc.pipeline", loop, params);
     for (uint64_t i = 0; i < loop->total; i++) {

@@ -125,7 +125,7 @@ static void close_storm(uint32_t groups)
 
 static void measure(uint32_t groups, _Bool channels)
 {
-    char params[96];
+    char params[48];
     struct bench_loop loop = {0};
     open_storm(groups, channels);
     bench_measure(&loop, "storm", 0,
@@ -133,9 +133,8 @@ static void measure(uint32_t groups, _Bool channels)
                   loop_rounds);
     close_storm(groups);
     bench_correct(&loop, storm.members * STORM_SIDE * STORM_LOOPS);
-    weft_format(params, sizeof(params),
-                "\"by\":\"%s\",\"groups\":%u,\"senders\":%u,\"receivers\":%u",
-                channels ? "channel" : "ipc", groups, storm.members, storm.members);
+    weft_format(params, sizeof(params), "\"by\":\"%s\",\"groups\":%u", channels ? "channel" : "ipc",
+                groups);
     bench_report("storm", &loop, params);
 }
 

@@ -139,8 +139,8 @@ def test_a_pipeline_costs_what_its_stages_cost(one: Figures, four: Figures) -> N
     for figures in (one, four):
         call = figures.p50("ipc.call.same_core")
         for stages in (1, 2, 4, 8):
-            assert figures.p50("ipc.pipeline.stage", stages=stages, cpus=1) == pytest.approx(call, rel=0.05)
-    across = [four.p50("ipc.pipeline", stages=stages, cpus=4) for stages in (1, 2, 4, 8)]
+            assert figures.p50("ipc.pipeline.stage", stages=stages, server_cpus=1) == pytest.approx(call, rel=0.05)
+    across = [four.p50("ipc.pipeline", stages=stages, server_cpus=4) for stages in (1, 2, 4, 8)]
     assert across == sorted(across) and across[0] == pytest.approx(four.p50("ipc.call.cross_core"), rel=0.05)
 
 

@@ -95,4 +95,4 @@ def known_words() -> frozenset[str]:
         for path in sorted((ROOT / "bench" / "guest").glob("*.c"))
         for word in re.findall(r'weft_argument(?:_number)?\("(\w+)"', path.read_text(encoding="utf-8"))
     ]
-    return frozenset({*kernel, *guest} - {"role", "only", "trace_ring"})
+    return frozenset({*kernel, *guest} - {"role", "n", "only", "trace_ring"})

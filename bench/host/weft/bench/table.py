@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 from weft.bench.catalogue import Catalogue
+from weft.bench.figures import FOUND_OUT
 
 COLUMNS = ("p50", "p90", "p99", "p999", "max")
+NO_LABEL = {*FOUND_OUT, "warmup"}
 HEADINGS = {"p999": "p99.9"}
 REFERENCES = (("seL4", "seL4"), ("seL4 SMP", "seL4 SMP"), ("Linux", "Linux"))
 MODE_TEXT = {
@@ -39,7 +41,11 @@ def render_run(run: dict[str, Any], catalogue: Catalogue, notes: list[str]) -> s
         *(HEADINGS.get(key, key) for key in COLUMNS),
         *(heading for heading, _ in references),
     ]
-    rows = [_row(result, catalogue, references) for result in _shown(run["results"], catalogue)]
+    shown = _shown(run["results"], catalogue)
+    rows = [
+        _row(label, result, catalogue, references)
+        for label, result in zip(labels(shown), shown, strict=True)
+    ]
     title = f"{run['accel']}: {run['cpus']} CPUs, {run['profile']} kernel, QEMU {run['qemu']}, -cpu {run['cpu_model']}"
     lines = [title, f"  {MODE_TEXT[run['accel']]}", "", *aligned([header, *rows])]
     lines += [f"  {note}" for note in notes]
@@ -47,22 +53,34 @@ def render_run(run: dict[str, Any], catalogue: Catalogue, notes: list[str]) -> s
 
 
 def _shown(results: list[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:
-    """One result per name and unit, in the catalogue's order; a matrix belongs into the report."""
-    order = list(catalogue.benchmarks)
-    seen: set[tuple[str, str]] = set()
-    shown = []
+    """The results in the catalogue's order; a matrix belongs into the report."""
+    order = {name: place for place, name in enumerate(catalogue.benchmarks)}
+    shown = [result for result in results if not catalogue.is_matrix(result["name"])]
+    return sorted(shown, key=lambda result: order.get(result["name"], len(order)))
+
+
+def labels(results: list[dict[str, Any]]) -> list[str]:
+    """What each is called: by its name, and where there are several of one by the parameters in which they
+    differ (`ipc.call.words server_cpu=1 words=4`)."""
+    values: dict[tuple[str, str], set[str]] = {}
     for result in results:
-        key = (result["name"], result["unit"])
-        if key not in seen and not catalogue.is_matrix(result["name"]):
-            seen.add(key)
-            shown.append(result)
-    return sorted(
-        shown, key=lambda result: order.index(result["name"]) if result["name"] in order else len(order)
-    )
+        for key, value in result["params"].items():
+            values.setdefault((result["name"], key), set()).add(str(value))
+    names = []
+    for result in results:
+        differing = (
+            f" {key}={value}"
+            for key, value in result["params"].items()
+            if key not in NO_LABEL and len(values[result["name"], key]) > 1
+        )
+        names.append(result["name"] + "".join(differing))
+    return names
 
 
-def _row(result: dict[str, Any], catalogue: Catalogue, references: list[tuple[str, str]]) -> list[str]:
-    cells = [result["name"], result["unit"], *(number(result[key]) for key in ("n", "min", *COLUMNS))]
+def _row(
+    label: str, result: dict[str, Any], catalogue: Catalogue, references: list[tuple[str, str]]
+) -> list[str]:
+    cells = [label, result["unit"], *(number(result[key]) for key in ("n", "min", *COLUMNS))]
     for _, system in references:
         peer = catalogue.peer_of(result["name"], system)
         cells.append(number(peer.value) if peer else "-")
