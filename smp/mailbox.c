@@ -27,7 +27,7 @@ void mail_send(struct mail *mail, cpu_t cpu)
     } else {
         SCHED_POINT();
         percpu(statistics.doorbells_sent)++;
-        trace_doorbell_send(cpu);
+        trace_doorbell_send(cpu, 0);
         arch_doorbell_send(cpu);
     }
     design_sent(cpu);

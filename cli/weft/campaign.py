@@ -26,6 +26,7 @@ from weft.machine import Machine, MachineConfig
 from weft.machine_config import UsageError
 from weft.outcome import Outcome
 from weft.run import Keeper, whole_number
+from weft.variants import DESIGN
 
 SEED_END = 1 << 64
 TELLING_MAX = 6
@@ -64,14 +65,14 @@ def positive(what: str, text: str) -> int:
 
 
 class Binaries:
-    """Copies of the test kernel and of images, so that all runs are of the same."""
+    """Copies of the test kernel of a design and of images, so that all runs are of the same."""
 
-    def __init__(self, folder: Path, programs: Iterable[str]) -> None:
+    def __init__(self, folder: Path, programs: Iterable[str], design: str = DESIGN) -> None:
         # The folder's name is the kernel's profile: captures say so.
         self._folder = folder
-        self._kernel = folder / "test" / "kernel.elf"
+        self._kernel = folder / build.variant("test", design=design) / "kernel.elf"
         self._kernel.parent.mkdir()
-        shutil.copyfile(build.kernel("test"), self._kernel)
+        shutil.copyfile(build.kernel("test", design=design), self._kernel)
         for program in programs:
             shutil.copyfile(build.image(program), folder / f"{program}.cpio")
 

@@ -46,6 +46,7 @@ from weft.paths import OUT, ROOT
 from weft.run import seconds_of, whole_number
 from weft.steps import Progress
 from weft.trace_check import check_trace
+from weft.variants import DESIGN
 
 PLANTED_ROOM = ROOT / "tests" / "explore"  # programs with a race on purpose: tests of this tool
 SEEDS = 1000
@@ -94,6 +95,7 @@ class Request:
     jobs: int
     failures: int
     out: Path
+    design: str = DESIGN
 
     def command(self, subject: Subject, seed: int) -> str:
         """What a person types to see this run again."""
@@ -102,11 +104,14 @@ class Request:
             words += ["--cpus", str(self.config.cpus)]
         if self.config.command_line:
             words += ["--append", self.config.command_line]
+        if self.design != DESIGN:
+            words += ["--design", self.design]
         return shlex.join(words)
 
 
 def check(arguments: argparse.Namespace) -> Request:
     """The request in the command line. Raises UsageError or Failure for what cannot work."""
+    build.variant("test", design=arguments.design)
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
         cpus=whole_number("cpus", arguments.cpus),
@@ -122,6 +127,7 @@ def check(arguments: argparse.Namespace) -> Request:
         jobs=positive("jobs", arguments.jobs or str(len(os.sched_getaffinity(0)))),
         failures=whole_number("failures", arguments.failures),
         out=prepare(Path(arguments.out) if arguments.out else OUT / "explore"),
+        design=arguments.design,
     )
 
 
@@ -164,7 +170,7 @@ class Exploration:
     def __init__(self, request: Request, folder: Path) -> None:
         self.request = request
         self._folder = folder
-        self._binaries = Binaries(folder, [subject.program for subject in request.subjects])
+        self._binaries = Binaries(folder, [subject.program for subject in request.subjects], request.design)
 
     def config(self, subject: Subject, seed: int) -> MachineConfig:
         line = self.request.config.command_line
@@ -272,7 +278,7 @@ class Report:
 def explore(request: Request) -> int:
     """Build and run what was asked for; returns the exit code."""
     images = {subject.program: build.image(subject.program) for subject in request.subjects}
-    build.build([build.kernel("test"), build.host_tool(), *images.values()])
+    build.build([build.kernel("test", design=request.design), build.host_tool(), *images.values()])
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-explore-") as folder:
         exploration = Exploration(request, Path(folder))

@@ -37,6 +37,7 @@ from weft.paths import OUT
 from weft.run import seconds_of
 from weft.steps import Progress
 from weft.trace_check import check_trace
+from weft.variants import DESIGN
 
 PROGRAM = "test_fuzz"
 SEEDS = 10
@@ -54,6 +55,7 @@ class Request:
     jobs: int
     out: Path
     append: str
+    design: str = DESIGN
 
     def command(self, cpus: int, seed: int) -> str:
         """What a person types to see this run again."""
@@ -62,11 +64,14 @@ class Request:
             words += ["--accel", self.config.accel]
         if self.append:
             words += ["--append", self.append]
+        if self.design != DESIGN:
+            words += ["--design", self.design]
         return shlex.join(words)
 
 
 def check(arguments: argparse.Namespace) -> Request:
     """The request in the command line. Raises UsageError or Failure for what cannot work."""
+    build.variant("test", design=arguments.design)
     if arguments.accel not in ("tcg", "icount"):
         raise UsageError(f"accel must be tcg or icount, not {arguments.accel!r}")
     calls = positive("calls", arguments.calls)
@@ -87,6 +92,7 @@ def check(arguments: argparse.Namespace) -> Request:
         jobs=positive("jobs", arguments.jobs or str(len(os.sched_getaffinity(0)))),
         out=prepare(Path(arguments.out) if arguments.out else OUT / "fuzz"),
         append=arguments.append,
+        design=arguments.design,
     )
 
 
@@ -96,7 +102,7 @@ class Campaign:
     def __init__(self, request: Request, folder: Path) -> None:
         self.request = request
         self._folder = folder
-        self._binaries = Binaries(folder, [PROGRAM])
+        self._binaries = Binaries(folder, [PROGRAM], request.design)
 
     def plan(self) -> Iterator[Run]:
         for seed in self.request.seeds:
@@ -202,7 +208,7 @@ class Report:
 
 def fuzz(request: Request) -> int:
     """Build and run what was asked for; returns the exit code."""
-    build.build([build.kernel("test"), build.host_tool(), build.image(PROGRAM)])
+    build.build([build.kernel("test", design=request.design), build.host_tool(), build.image(PROGRAM)])
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-fuzz-") as folder:
         campaign = Campaign(request, Path(folder))

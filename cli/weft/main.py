@@ -17,6 +17,7 @@ from typing import NoReturn
 from weft.failure import Failure
 from weft.machine_config import UsageError
 from weft.paths import PYTHON_ROOTS, ROOT, VENV, VENV_PYTHON
+from weft.variants import DESIGN, DESIGNS
 
 INTERRUPTED = 130
 
@@ -193,6 +194,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default: max)")
     run.add_argument("--accel", default="auto", metavar="WAY", help="auto, tcg, icount or kvm (default: auto)")
     run.add_argument("--profile", default="test", metavar="NAME", help="test or bench (default: test)")
+    _add_design(run)
     run.add_argument("--no-trace", action="store_true", help="the kernel with tracing left out")
     run.add_argument(
         "--capture", default="flight", metavar="WAY",
@@ -220,6 +222,13 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.set_defaults(function=command_run)
 
 
+def _add_design(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--design", default=DESIGN, metavar="NAME",
+        help=f"how CPUs work together: {', '.join(DESIGNS)} (default: {DESIGN}; docs/designs.md)",
+    )
+
+
 def _add_explore(commands: argparse._SubParsersAction[Parser]) -> None:
     explore = commands.add_parser(
         "explore",
@@ -235,6 +244,7 @@ def _add_explore(commands: argparse._SubParsersAction[Parser]) -> None:
     explore.add_argument("--first-seed", metavar="S", help="from this one on (default: 1)")
     explore.add_argument("--seed", metavar="S", help="this one only")
     explore.add_argument("--cpus", default="4", metavar="N", help="1 to 255 (default: 4)")
+    _add_design(explore)
     explore.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
     explore.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
     explore.add_argument(
@@ -262,6 +272,7 @@ def _add_fuzz(commands: argparse._SubParsersAction[Parser]) -> None:
     fuzz.add_argument(
         "--accel", default="tcg", metavar="WAY", help="tcg, or icount: slower, and the same every time (default: tcg)"
     )
+    _add_design(fuzz)
     fuzz.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
     fuzz.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
     fuzz.add_argument(

@@ -47,6 +47,7 @@ class Request:
     accel: str
     profile: str
     trace: bool
+    design: str
     stream: bool
     triggers: Triggers | None
     out: Path
@@ -58,7 +59,7 @@ def check(arguments: argparse.Namespace) -> Request:
     accel = arguments.accel
     if accel not in ("auto", *ACCELERATORS):
         raise UsageError(f"unknown accelerator {accel!r} (have: auto, {', '.join(ACCELERATORS)})")
-    build.variant(arguments.profile)
+    build.variant(arguments.profile, design=arguments.design)
     if arguments.capture not in CAPTURES:
         raise UsageError(f"unknown way to capture {arguments.capture!r} (have: {', '.join(CAPTURES)})")
     if arguments.capture == "stream" and arguments.no_trace:
@@ -85,7 +86,7 @@ def check(arguments: argparse.Namespace) -> Request:
     if _is_path(program) and not Path(program).is_file():
         raise UsageError(f"no file {program}")
     out = _prepare(Path(arguments.out))
-    return Request(program, accel, arguments.profile, not arguments.no_trace,
+    return Request(program, accel, arguments.profile, not arguments.no_trace, arguments.design,
                    arguments.capture == "stream", triggers, out, config)
 
 
@@ -94,7 +95,7 @@ def run(request: Request) -> int:
     out = request.out
     config = replace(
         request.config,
-        kernel=build.kernel(request.profile, request.trace),
+        kernel=build.kernel(request.profile, request.trace, request.design),
         image=_build(request),
         accel=resolve_accel(request.accel, BUILD / "accel.json", request.config.cpu_model),
     )
@@ -154,7 +155,7 @@ def _prepare(out: Path) -> Path:
 def _build(request: Request) -> Path:
     """Build what the run needs, and nothing else; returns the boot image."""
     program, out = request.program, request.out
-    needed = [build.kernel(request.profile, request.trace), build.host_tool()]
+    needed = [build.kernel(request.profile, request.trace, request.design), build.host_tool()]
     if program.endswith(".cpio"):
         build.build(needed)
         return Path(program)

@@ -4,7 +4,7 @@
  *
  * 1. What is taken from a mailbox was pushed into it before, and is taken once.
  * 2. Each push is followed at once by the doorbell for that CPU, or by the reason for which there is
- *    none; neither comes without a push.
+ *    none; neither comes without a push. (A doorbell may say that it is for something else.)
  * 3. A doorbell that arrives was rung. (Several may arrive as one.)
  * 4. Interrupts nest: the one that ends is the one that began last.
  * 5. A device's interrupt is signalled again only after its driver has acknowledged the last one.
@@ -168,7 +168,9 @@ void check_smp(struct check *check, const struct trace_event *event)
         check_take(check, event);
         break;
     case TRACE_EVENT_DOORBELL_SEND:
-        check_owed(check, event, event->small + 1u);
+        if (event_a(event) == 0) { /* else it is for no push */
+            check_owed(check, event, event->small + 1u);
+        }
         check->cpus[event->small].doorbells++;
         break;
     case TRACE_EVENT_DOORBELL_RECEIVE:

@@ -64,7 +64,7 @@ static void convert_event(struct convert *convert, const struct trace_event *eve
         break;
     case TRACE_EVENT_IDLE_HALT:
     case TRACE_EVENT_TIMER:
-    case TRACE_EVENT_MAILBOX_TAKE ... TRACE_EVENT_DOORBELL_RECEIVE:
+    case TRACE_EVENT_MAILBOX_TAKE ... TRACE_EVENT_CROSSING:
         smp_event(convert, event, change);
         break;
     case TRACE_EVENT_IRQ_ENTRY:

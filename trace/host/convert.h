@@ -63,6 +63,7 @@ enum track_kind {
     TRACK_PROCESS,
     TRACK_MAILBOX,   /* of a CPU: what crosses */
     TRACK_DOORBELL,  /* of a CPU: doorbells that it rings and hears */
+    TRACK_CROSSING,  /* of a CPU: when it waits for others, or works for them */
     TRACK_DEPTH,     /* of a CPU: how much lies in its mailbox */
     TRACK_RUN_QUEUE, /* of a CPU: how many threads are ready */
     TRACK_LOST,      /* of a CPU: where its events are missing */
@@ -242,6 +243,7 @@ enum intern_kind {
     INTERN_PUSH,
     INTERN_TAKE,
     INTERN_DOORBELL,
+    INTERN_CROSSING,
     INTERN_EXCEPTION,
     INTERN_SEND,
     INTERN_FAULT,

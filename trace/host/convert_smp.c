@@ -2,7 +2,8 @@
  *
  * What crosses between CPUs: one track per CPU with the pushes that it makes and the journeys that arrive,
  * an arrow from each push to its take, and how deep the mailbox is then. The CPU's timer, its halts and
- * what it records are told there, too. Its doorbells have a track of their own.
+ * what it records are told there, too. Its doorbells have a track of their own, and so has the time for
+ * which it waits for other CPUs or works in their place: a slice each, told when it is over.
  */
 #include "convert.h"
 
@@ -61,6 +62,30 @@ static void doorbell(struct convert *convert, const struct trace_event *event)
     track_write(convert, &instant);
 }
 
+static void crossing(struct convert *convert, const struct trace_event *event)
+{
+    uint64_t hz = convert->file->header->clock_hz ? convert->file->header->clock_hz : 1000000000;
+    uint64_t length = (uint64_t)event_a(event) * 1000000000 / hz;
+    bool lock = event->small == TRACE_CROSSING_LOCK;
+    struct track_event slice = {
+        .time = event->time - (length < event->time ? length : event->time),
+        .track = cpu_track(convert, event->cpu, TRACK_CROSSING),
+        .type = TRACK_BEGIN,
+        .category = CATEGORY_SMP,
+        .name = intern(convert, INTERN_CROSSING, event->small << 16 | event_b(event),
+                       lock                                    ? "waits for the lock"
+                       : event->small == TRACE_CROSSING_REMOTE ? "works for cpu %u"
+                                                               : "waits for cpu %u",
+                       event_b(event)),
+    };
+
+    track_write(convert, &slice);
+    slice.time = event->time;
+    slice.type = TRACK_END;
+    slice.name = 0;
+    track_write(convert, &slice);
+}
+
 void smp_event(struct convert *convert, const struct trace_event *event,
                const struct model_change *change)
 {
@@ -80,6 +105,9 @@ void smp_event(struct convert *convert, const struct trace_event *event,
     case TRACE_EVENT_DOORBELL_ELIDE:
     case TRACE_EVENT_DOORBELL_RECEIVE:
         doorbell(convert, event);
+        return;
+    case TRACE_EVENT_CROSSING:
+        crossing(convert, event);
         return;
     case TRACE_EVENT_TIMER:
         instant.name = word(WORD_TIMER);

@@ -181,6 +181,7 @@ uint64_t cpu_track(struct convert *convert, uint32_t cpu, enum track_kind kind)
         snprintf(name, sizeof name, "cpu %u %s", cpu,
                  kind == TRACK_MAILBOX     ? "mailbox"
                  : kind == TRACK_DOORBELL  ? "doorbells"
+                 : kind == TRACK_CROSSING  ? "crossings"
                  : kind == TRACK_DEPTH     ? "mailbox depth"
                  : kind == TRACK_RUN_QUEUE ? "run queue"
                                            : "lost events");

@@ -22,6 +22,7 @@ from pathlib import Path
 from weft.harness.guest import Guest
 from weft.harness.tree import BuildError
 from weft.machine import MachineConfig, MachineError, QmpError, format_size
+from weft.variants import DESIGNS
 
 LAST_LINES = 20
 
@@ -84,10 +85,11 @@ def _weft_run(config: MachineConfig) -> str:
     """The `./weft run` that boots the same machine. Without an image there is only QEMU itself."""
     if config.image is None:
         return config.standalone_command()
-    profile, _, trace = config.profile.partition("-")
+    profile, *more = config.profile.split("-")  # test, bench-notrace, test-lock
     words = ["./weft", "run", str(config.image), "--cpus", str(config.cpus)]
     words += ["--mem", format_size(config.memory), "--accel", config.accel, "--profile", profile]
-    words += ["--no-trace"] if trace == "notrace" else []
+    words += ["--no-trace"] if "notrace" in more else []
+    words += [word for design in more if design in DESIGNS for word in ("--design", design)]
     words += ["--cpu", config.cpu_model] if config.cpu_model != "max" else []
     words += ["--append", config.command_line] if config.command_line else []
     words += ["--device", config.device] if config.device else []
