@@ -53,6 +53,8 @@ struct check_cpu {
     bool irq_known;
     uint64_t last;     /* time */
     int64_t doorbells; /* sent to it and not yet received; several may arrive as one */
+    bool
+        called; /* another CPU has made something ready here and rung, and it has yet to hear of it */
     uint64_t lost;
     uint8_t mask; /* categories that are recorded */
     bool blind;   /* in a gap, or before the beginning of its records */

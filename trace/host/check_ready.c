@@ -196,7 +196,7 @@ static void check_urgency(struct check *check, const struct trace_event *event)
     uint32_t current = check->cpus[event->cpu].current, other;
 
     if (!check->fixed || queue->running == LEVEL_UNKNOWN || current == ID_NONE ||
-        !(queue->mask >> queue->running >> 1)) {
+        !(queue->mask >> queue->running >> 1) || check->cpus[event->cpu].called) {
         return;
     }
     other = queue->levels[63 - __builtin_clzll(queue->mask)].first - 1;

@@ -168,12 +168,15 @@ void check_smp(struct check *check, const struct trace_event *event)
         check_take(check, event);
         break;
     case TRACE_EVENT_DOORBELL_SEND:
-        if (event_a(event) == 0) { /* else it is for no push */
+        if (event_a(event) == 0) {
             check_owed(check, event, event->small + 1u);
+        } else { /* it is for no push */
+            check->cpus[event->small].called = true;
         }
         check->cpus[event->small].doorbells++;
         break;
     case TRACE_EVENT_DOORBELL_RECEIVE:
+        check->cpus[event->cpu].called = false;
         if (--check->cpus[event->cpu].doorbells < 0) {
             check->cpus[event->cpu].doorbells = 0;
             if (!check->incomplete) {

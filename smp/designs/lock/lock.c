@@ -86,7 +86,8 @@ bool lock_carries(struct mail *mail, uint32_t cpu)
     if (!message || cpu_table[cpu]->current == NULL) { /* it has not begun yet */
         return false;
     }
-    trace_doorbell_elide(cpu, 2);
+    percpu(statistics.doorbells_elided)++;
+    trace_doorbell_elide((uint8_t)cpu, 2);
     mail->design.to = cpu;
     mail->node.next = NULL;
     *lock_mail_end = &mail->node;
