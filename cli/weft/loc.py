@@ -20,7 +20,7 @@ LIMIT = 8_000
 LIMIT_OF_ALL = 10_000
 DESIGN = "mailbox"  # the kernel's own; all others are for comparison
 COMPARISON = "designs to compare with"
-SUFFIXES = (".c", ".h", ".S")
+SUFFIXES = (".c", ".h", ".S", ".inc")
 # A comment, or a literal that may look as if it held one. Literals stay, comments become nothing.
 TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", re.DOTALL

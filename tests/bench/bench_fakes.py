@@ -129,7 +129,7 @@ class FakeLauncher:
     plans: list[BootPlan] = field(default_factory=list)
     prepared: list[bool] = field(default_factory=list)
 
-    def prepare(self, trace: bool) -> None:
+    def prepare(self, trace: bool, design: str = "mailbox") -> None:
         self.prepared.append(trace)
 
     def prepare_baseline(self) -> str:

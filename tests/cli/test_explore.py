@@ -42,6 +42,7 @@ BAD = [
     "--failures few",
     "--out /dev/null/x",
     "--append a\nb",
+    "--design monolith",
 ]
 
 

@@ -66,6 +66,21 @@ def test_raw_operations_stay_in_their_rooms(forbidden: str, allowed: tuple[str, 
     )
 
 
+def test_only_the_design_to_compare_with_has_a_lock() -> None:
+    """What a lock is made of: an atomic instruction by hand, and a loop that waits. The kernel has such loops where
+    the machine starts, where an idle CPU polls, for its console's device, and where tests want a pause."""
+    waits = re.compile(r"\barch_pause\(\)|\bpause\b.*#|\block\s+\w+|spin_?lock|\b(?:un)?lock_(?:enter|wait|take)\(")
+    loops = {"kernel/arch/x86_64/cpu.c", "kernel/sched/idle.c", "kernel/arch/x86_64/uart.c", "smp/sched_point.c"}
+    found = {
+        name
+        for name, path in sources(".c", ".h", ".S", ".inc")
+        if name.startswith(KERNEL) and waits.search(code_of(path.read_text()))
+    }
+    designs = {name for name in found if "/designs/" in name}
+    assert found - designs == loops
+    assert {name.split("/designs/")[1].split("/")[0] for name in designs} == {"lock", "handshake"}
+
+
 def test_the_kernel_stays_small() -> None:
     assert 1000 < loc.total(loc.rooms()) <= loc.LIMIT == 8_000
 

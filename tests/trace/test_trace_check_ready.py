@@ -135,6 +135,14 @@ def rings_elsewhere(stage: Stage) -> None:
     stage.at(0, "doorbell_send", to=0)
 
 
+def still_runs_although_it_was_called(stage: Stage) -> None:
+    """Another CPU has made somebody ready here, and this one has heard of it."""
+    stage.wake(PANG, URGENT)
+    stage.at(1, "doorbell_send", to=0, direct=1)
+    stage.at(0, "doorbell_receive")
+    stage.at(0, "irq_entry", vector=0x20)
+
+
 def rings_for_nothing(stage: Stage) -> None:
     stage.at(0, "doorbell_elide", to=1, busy=1)
 
@@ -151,6 +159,7 @@ LIES = {
     chooses_out_of_turn: "thread 11 .pong. is chosen, but thread 12 .pang. was woken before it",
     lets_the_less_urgent_go_on:
         "thread 10 .ping. of priority 20 still runs, but thread 13 .intruder. of priority 40 is ready",
+    still_runs_although_it_was_called: "thread 10 .ping. of priority 20 still runs",
     lets_the_less_urgent_fault: "thread 10 .ping. of priority 20 still runs",
     lets_the_less_urgent_call: "thread 10 .ping. of priority 20 still runs",
     wakes_without_budget: "thread 10 .ping. is woken although its budget is over",
@@ -164,6 +173,7 @@ LIES = {
 OF_FIXED_PRIORITIES = {
     chooses_the_less_urgent, chooses_who_is_below_the_preempted, chooses_out_of_turn,
     lets_the_less_urgent_go_on, lets_the_less_urgent_fault, lets_the_less_urgent_call,
+    still_runs_although_it_was_called,
 }  # fmt: skip
 
 
@@ -283,10 +293,19 @@ def loses_the_loan_that_was_over(stage: Stage) -> None:
     stage.switch(PING, PANG)
 
 
+def has_yet_to_hear_of_it(stage: Stage) -> None:
+    """Another CPU has made somebody ready here, and rung, which is for no push."""
+    stage.wake(PANG, URGENT)
+    stage.at(1, "doorbell_send", to=0, direct=1)
+    stage.interrupt()
+    stage.at(0, "doorbell_receive")
+    stage.switch(PING, PANG, "runnable")
+
+
 TRUTHS = (
     preempts, equals_take_turns, works_for_somebody_more_urgent, another_priority, a_loan_ends,
     is_suspended_before_it_ran, dies_before_it_ran, is_sent_away_before_it_ran, gets_its_budget_back,
-    loses_the_loan_that_was_over,
+    loses_the_loan_that_was_over, has_yet_to_hear_of_it,
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@
  */
 #include "arch/layout.h"
 #include "arch/offsets.h"
-#include "design_entry.h"
+#include "design_entry.inc"
 #include "weft/abi.h"
 
 /* The general registers in the order of struct arch_frame: those that C keeps, those that it may change. */

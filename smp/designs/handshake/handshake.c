@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A design to compare with: a synchronous handshake, as kernels of the Fiasco family have it.
+ * A design to compare with: a synchronous handshake, in the manner of Fiasco's cross-CPU requests (DRQs).
  *
  * Theory of operation
  *
@@ -15,8 +15,10 @@
  *    before those of later mail. There a doorbell is pending or it is idle, so it does not forget.
  * 5. Mail to oneself needs no acknowledgement.
  *
- * Limits: every doorbell's latency is added to the path of who sends, and everything else on that
- * CPU waits for it too. Only the wait in a thread's own system call could be spent on other threads.
+ * How near that is to Fiasco. There a thread that sends a request (Context::drq) sleeps until the other CPU has
+ * executed it and replied, and its CPU runs others meanwhile. Here the CPU waits, not for as long: until the
+ * mail is taken. So the price differs in kind (a CPU's time, not a thread switch), and what is compared is
+ * the synchronous doorbell, not Fiasco.
  */
 #include "kernel/arch.h"
 #include "kernel/cpu.h"

@@ -7,7 +7,7 @@
  * 1. Motivation. With one lock, who holds it may touch everything: a message to another CPU's thread is
  *    delivered by the sender itself, and the other CPU needs an interrupt only if it shall run something
  *    else now.
- * 2. The lock. Every way into the kernel takes it, every way out drops it: in entry.S (design_entry.h), and
+ * 2. The lock. Every way into the kernel takes it, every way out drops it: in entry.S (design_entry.inc), and
  *    around the waiting of the idle loop. Tickets: first come, first served. (seL4 has a CLH queue, which
  *    differs in who looks at which cache line, not in who comes next.)
  * 3. What is delivered directly: calls, answers, signals. The sender notes the mail, and when its kernel
@@ -33,7 +33,7 @@
 #include "kernel/options.h"
 #include "trace/kernel/trace.h"
 
-/* Taken and dropped in design_entry.h, too. */
+/* Taken and dropped in design_entry.inc, too. */
 uint32_t lock_next __attribute__((aligned(CACHE_LINE)));     /* (A) the next ticket */
 uint32_t lock_serves __attribute__((aligned(CACHE_LINE)));   /* (A) whose turn it is */
 struct mailbox_node *lock_mail __attribute__((aligned(64))); /* (lock) noted, the oldest first */

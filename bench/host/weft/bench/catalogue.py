@@ -22,6 +22,7 @@ from typing import Any
 
 from weft.bench.errors import BenchError
 from weft.machine_config import UsageError, parse_size
+from weft.variants import DESIGN
 
 SHAPES = ("operation", "round trip", "one way")
 MODES = ("icount", "tcg", "kvm")
@@ -175,6 +176,7 @@ class Variant:
     linux: str = ""
     cpus: int = 0  # 0: the suite's
     trace: bool = True  # with tracing compiled in, if the suite has it
+    design: str = DESIGN  # of our kernel's cross-core path (docs/designs.md)
     grid: tuple[tuple[str, Any], ...] = ()  # of a grid's point: its place (grid.py)
 
     @property

@@ -31,6 +31,7 @@ from weft.bench.rows import rows_of
 from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
 from weft.paths import BUILD
 from weft.stream import Stream
+from weft.variants import DESIGN
 
 TOOL_SECONDS = 120
 
@@ -52,6 +53,7 @@ class BootPlan:
     stream: bool = False  # take the capture all the while, not only at the end
     trace: bool = True  # the kernel with tracing compiled in
     system: str = "weft"  # or linux
+    design: str = DESIGN  # of our kernel's cross-core path
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,9 @@ class Portable(Protocol):
 class Launcher(Protocol):
     """What the runner needs of the world."""
 
-    def prepare(self, trace: bool) -> None:
-        """Builds what `boot` needs for kernels with or without tracing; may be asked for both, in turn."""
+    def prepare(self, trace: bool, design: str = DESIGN) -> None:
+        """Builds what `boot` needs for kernels of a design, with or without tracing; may be asked for several,
+        in turn."""
 
     def prepare_baseline(self) -> str:
         """Makes the Linux to compare with present; the package that its kernel is from."""
@@ -141,7 +144,7 @@ class QemuLauncher:
     """The real world: the bench profile's kernel, its boot image, QEMU and weft-trace."""
 
     def __init__(self) -> None:
-        self._kernels: dict[bool, Path] = {}
+        self._kernels: dict[tuple[str, bool], Path] = {}
         self._digests: dict[Path | None, str] = {}
         self._image: Path | None = None
         self._tool: Path | None = None
@@ -154,13 +157,13 @@ class QemuLauncher:
             assert image is not None
             self._linux = linux.LinuxSystem(kernel, image, "")
         else:
-            self._kernels[plan.trace], self._image = kernel, image
+            self._kernels[plan.design, plan.trace], self._image = kernel, image
 
-    def prepare(self, trace: bool) -> None:
+    def prepare(self, trace: bool, design: str = DESIGN) -> None:
         """Builds; Failure when that does not work."""
-        kernel, image, tool = build.kernel("bench", trace), build.image("bench"), build.host_tool()
+        kernel, image, tool = build.kernel("bench", trace, design), build.image("bench"), build.host_tool()
         build.build([kernel, image, *([tool] if trace else [])])
-        self._kernels[trace], self._image = kernel, image
+        self._kernels[design, trace], self._image = kernel, image
         self._tool = tool if trace else self._tool
 
     def prepare_baseline(self) -> str:
@@ -176,7 +179,7 @@ class QemuLauncher:
         if plan.system == "linux":
             assert self._linux is not None
             return self._linux.kernel, self._linux.image
-        return self._kernels[plan.trace], self._image
+        return self._kernels[plan.design, plan.trace], self._image
 
     def identity(self, plan: BootPlan) -> str:
         """Of kernel, boot image and QEMU."""

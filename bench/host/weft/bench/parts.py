@@ -78,8 +78,9 @@ def plans_of(
     parts = [_expanded(part, given) for part in parts]
     for part in parts:
         part.selected(catalogue)  # says so where one is unknown
-    for compiled_in in sorted({_traced(part, request) and variant.trace for part in parts for variant in part.variants}):
-        launcher.prepare(trace=compiled_in)
+    variants = [(variant.design, _traced(part, request) and variant.trace) for part in parts for variant in part.variants]
+    for design, compiled_in in sorted(set(variants)):
+        launcher.prepare(trace=compiled_in, design=design)
     compared = bool(request.baseline) or any(part.baseline for part in parts)
     package = launcher.prepare_baseline() if compared else ""
     settled = Options(

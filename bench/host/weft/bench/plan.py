@@ -130,6 +130,7 @@ class Plan:
             stream=self.suite.stream,
             trace=self.traced(point),
             system=system,
+            design=point.variant.design,
         )
         name = self.label(point, system)
         label = f"{name}-{repetition + 1}" if self.options.runs > 1 else name
