@@ -68,8 +68,8 @@ def load(out: Path, name: str = "results.json") -> Any:
 
 
 def test_a_killed_worker_loses_nothing_and_nothing_is_there_twice(build: Any, tmp_path: Path) -> None:
-    """The real guest, and the figures of a run without workers; kill_a_worker.py by itself does all 240."""
-    assert kill_a_worker.main(["--set", "policy=edf", "--set", "idle=halt"], tmp_path) == 0
+    """The real guest, and the figures of a run without workers; kill_a_worker.py by itself does all 216."""
+    assert kill_a_worker.main(["--set", "policy=edf", "--set", "doorbell=elide"], tmp_path) == 0
 
 
 def test_a_cluster_that_is_there_is_used_and_left(foreign: str, grid: Any, tmp_path: Path, capsys: Any) -> None:
