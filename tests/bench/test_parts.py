@@ -65,9 +65,10 @@ def test_captures_are_one_per_part_and_mode_and_small(bench: Any, tmp_path: Path
 
 
 def test_a_part_may_get_other_numbers(bench: Any) -> None:
-    head = HEAD + '[part.calls]\nruns = 2\nmodes = ["tcg"]\n[part.calls.guest]\nwarmup = 5\n'
-    code, launcher = bench(head=head)
+    head = HEAD + '[part.calls]\nruns = 2\ncpus = 2\nmodes = ["tcg"]\n[part.calls.guest]\nwarmup = 5\n'
+    code, launcher = bench("--cpus", "5", head=head)
     assert code == 0
+    assert [plan.cpus for plan in launcher.plans] == [2, 2, 2, 8, 5]
     assert [plan.mode for plan in launcher.plans] == ["tcg", "tcg", "icount", "icount", "icount"]
     assert "samples=70 warmup=5" in launcher.plans[0].command_line
 

@@ -78,7 +78,7 @@ when it is asked for the first time and unpacked below `build/`; nothing is inst
 `results.json` then holds `"ratios": [{"accel", "cpus", "variant", "weft", "linux", "unit", "weft_p50",
 "linux_p50", "rounds", "ratio", "low", "high"}]`.
 
-    ./weft bench --suite linux-crosscore --baseline linux
+    ./weft bench --suite linux-crosscore
 
 is the cross-core call beside Linux's best in eight interleaved rounds of the parallel mode, once with each
 system's own way to idle and once with `idle=poll` in both.

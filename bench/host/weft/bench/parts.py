@@ -5,7 +5,7 @@
 
 A suite with `parts = ["ipc", "kernel", ...]` consists of other suites. Each keeps its own modes, variants,
 tracing and baseline; `[part.NAME]` may give it other `runs`, `modes`, `timeout_seconds` and parameters
-(`guest`), and `[trace] total` is the most that any part's rings may have, so that captures stay small. What the
+(`guest`), and fix its number of `cpus`, and `[trace] total` is the most that any part's rings may have, so that captures stay small. What the
 user asks for holds for all parts, with these exceptions:
 
 - --cpus: a part's variants that have a number of CPUs of their own keep it.
@@ -27,7 +27,7 @@ from weft.bench.launcher import Launcher
 from weft.bench.plan import Options, Plan
 from weft.machine_config import parse_size
 
-OVERRIDES = {"runs": int, "modes": list, "timeout_seconds": int, "guest": dict}
+OVERRIDES = {"cpus": int, "runs": int, "modes": list, "timeout_seconds": int, "guest": dict}
 
 
 def parts_of(bench_root: Path, suite: Suite) -> list[Suite]:
@@ -52,6 +52,8 @@ def _part(bench_root: Path, suite: Suite, name: str) -> Suite:
         if not isinstance(value, OVERRIDES.get(key, ())):
             raise BenchError(f"suite {suite.name}: [part.{name}] cannot have {key} = {value!r}")
     changes: dict[str, Any] = {key: tuple(value) if key == "modes" else value for key, value in given.items()}
+    if fixed := changes.pop("cpus", 0):
+        changes["variants"] = tuple(replace(variant, cpus=variant.cpus or fixed) for variant in part.variants)
     if "guest" in changes:
         changes["guest"] = part.guest | changes["guest"]
     if parse_size(suite.trace_total) and parse_size(suite.trace_total) < parse_size(part.trace_total):
