@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from report_data import CPUS, DESIGNS, everything
 from weft.bench.catalogue import Catalogue
 from weft.bench.command import BENCH_ROOT, main
 from weft.bench.report import beside, curve_sections
-from weft.bench.report.curves import over_cpus, over_parameters
+from weft.bench.report.curves import Curve, flat, over_cpus, over_parameters
+from weft.bench.report.plots.lines import Point, Series
 from weft.bench.report.view import View
 
 
@@ -60,6 +62,37 @@ def test_a_parameter_that_follows_from_the_cpus_is_no_axis_and_no_facet() -> Non
     assert over_parameters(found) == []
 
 
+def test_lines_that_lie_on_each_other_are_one_and_a_flat_grid_has_no_curve() -> None:
+    results, details = copy.deepcopy(everything())
+    for run in details["runs"]:
+        if run["part"] == "grid":
+            for figure in run["figures"]:
+                late = figure["params"]["samples"] == 50 and figure["params"]["policy"] == "edf"
+                figure |= dict.fromkeys(("p50", "p50_low", "p50_high"), 50 + run["cpus"] * late)
+    curves = [curve for curve in over_cpus(view_of(results, details)) if curve.entry.part == "grid"]
+    names = {tuple(one.name for one in curve.series) for curve in curves}
+    assert names == {("all 5",), ("samples 10, 20, 30, 40", "samples 50")}
+    for run in details["runs"]:
+        for figure in run["figures"] if run["part"] == "grid" else ():
+            figure |= dict.fromkeys(("p50", "p50_low", "p50_high"), 50)
+    found = view_of(results, details)
+    assert not [curve for curve in over_cpus(found) + over_parameters(found) if curve.entry.part == "grid"]
+    assert [curve_sections.everywhere(found, same) for same in flat(found) if same[0].part == "grid"] == [
+        "Null system call, icount: 50 instructions at every one of 240 points, 1 to 8 CPUs."
+    ]
+
+
+@pytest.mark.parametrize("values, said", [
+    ([5, 5, 5], "5 ns throughout"), ([5, 9, 6], "5 ns to 6 ns (+20%), at most 9 ns"), ([5, 6, 50], "5 ns to 50 ns (10.0×)"),
+    ([10, 6, 5], "10 ns to 5 ns (−50%)"), ([5, 9, 5], "5 ns to 5 ns, at most 9 ns"), ([0, 0, 5], "0 ns to 5 ns"),
+])  # fmt: skip
+def test_a_line_in_words(view: View, values: list[int], said: str) -> None:
+    points = tuple(Point(x, value, value, value) for x, value in enumerate(values))
+    entry = dataclasses.replace(view.entries[0], unit="ns")
+    curve = Curve("", entry, "words", (Series("", points),))
+    assert curve_sections.said(curve) == f"From 0 to 2 words: {said}"
+
+
 def test_the_words_of_a_curve_name_the_lowest_line_whichever_it_is(view: View) -> None:
     curve = next(curve for curve in over_cpus(view) if curve.entry.part == "grid")
     words = curve_sections.said(curve)
@@ -68,7 +101,7 @@ def test_the_words_of_a_curve_name_the_lowest_line_whichever_it_is(view: View) -
 
 
 @pytest.mark.parametrize("rows, said, not_said", [
-    ([row(10, 9, 11)], "Weft needs less in 1 of 1 comparison (by 10.0× to 10.0×).", "Linux needs less"),
+    ([row(10, 9, 11)], "Weft needs less in 1 of 1 comparison (by 10.0×).", "Linux needs less"),
     ([row(0.5, 0.4, 0.6)], "Weft needs less in 0 of 1 comparison; Linux needs less in 1: a (2.00×).", "agree"),
     ([row(1.1, 0.9, 1.3)], "the rounds do not agree on who does in a", "Linux needs less"),
     ([row(1.0, 1.0, 1.0)], "Weft needs less in 0 of 1 comparison.", "Linux needs less"),

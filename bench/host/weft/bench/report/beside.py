@@ -10,7 +10,7 @@ from typing import Any
 
 from weft.bench.report import plots, text
 from weft.bench.report.markup import Markup, join, tag
-from weft.bench.report.sections import panel, panels
+from weft.bench.report.sections import MOST, panel, panels
 from weft.bench.report.tables import folding, plain
 from weft.bench.report.view import View, plural, short_commit
 from weft.bench.records import STATISTICS
@@ -53,8 +53,8 @@ def verdict(rows: list[dict[str, Any]]) -> str:
     for_linux = [row for row in best if row["ratio"] < 1 - SAME]
     parts = [f"Weft needs less in {len(for_weft)} of {plural(len(best), 'comparison')}"]
     if for_weft:
-        factors = sorted(row["ratio"] for row in for_weft)
-        parts[0] += f" (by {text.factor(factors[0])}× to {text.factor(factors[-1])}×)"
+        factors = [f"{text.factor(ratio)}×" for ratio in sorted(row["ratio"] for row in for_weft)]
+        parts[0] += f" (by {' to '.join(dict.fromkeys((factors[0], factors[-1])))})"
     if for_linux:
         worst = ", ".join(f"{row['weft']} ({text.factor(1 / max(row['ratio'], 1e-9))}×)" for row in for_linux)
         parts.append(f"Linux needs less in {len(for_linux)}: {worst}")
@@ -82,7 +82,7 @@ def linux(view: View) -> Markup:
         picture = plots.ratios(best, f"Linux / Weft, {title}")
         found.setdefault(mode, []).append(panel(title, f"{rounds}. {verdict(rows)}", picture))
         tables.append(folding(f"Linux / Weft, {title}", plural(len(rows), "row"), len(rows), _ratio_table(rows), 60))
-    parts += [panels(found), *tables, _baseline(view)]
+    parts += [panels(found, MOST), *tables, _baseline(view)]
     return join(parts)
 
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from weft.bench.report import plots, text
-from weft.bench.report.curves import Curve, over_cpus, over_parameters
+from weft.bench.report.curves import Curve, flat, over_cpus, over_parameters
 from weft.bench.report.markup import Markup, escape, join, tag
-from weft.bench.report.sections import panel, panels
+from weft.bench.report.sections import MOST, panel, panels
 from weft.bench.report.tables import folding, plain
 from weft.bench.report.view import DESIGNS, Entry, View, plural
 
@@ -18,38 +18,44 @@ ICOUNT = (
 def scaling(view: View) -> Markup:
     """Figures over the number of CPUs."""
     words = "The median over the number of CPUs of the machine."
-    return _curves(view, over_cpus(view), words + (ICOUNT if "icount" in view.modes else ""))
+    words += ICOUNT if "icount" in view.modes else ""
+    return _curves(view, over_cpus(view), words, [same for same in flat(view) if len({entry.cpus for entry in same}) > 1])
 
 
 def parameters(view: View) -> Markup:
     """Figures over other parameters, and those of variants beside each other."""
-    words = "The median over a benchmark's own parameters."
-    return join([_curves(view, over_parameters(view), words), variants(view)])
+    words = "The median over a benchmark's own parameters and the suite's."
+    same = [same for same in flat(view) if len({entry.cpus for entry in same}) == 1]
+    return join([_curves(view, over_parameters(view), words, same), variants(view)])
 
 
-def _curves(view: View, curves: list[Curve], lead: str) -> Markup:
-    if not curves:
+def everywhere(view: View, same: list[Entry]) -> str:
+    """What is to be said of figures that do not depend on anything."""
+    first = same[0]
+    cpus = sorted({entry.cpus for entry in same})
+    machines = f", {cpus[0]} to {cpus[-1]} CPUs" if len(cpus) > 1 else ""
+    value = text.with_unit(first.p50, first.unit)
+    return f"{view.title(first.name)}, {first.mode}: {value} at every one of {len(same)} points{machines}."
+
+
+def _curves(view: View, curves: list[Curve], lead: str, same: list[list[Entry]]) -> Markup:
+    if not curves and not same:
         return Markup("")
+    lines = [tag("p", lead, class_="lead"), *(tag("p", everywhere(view, entries), class_="lead") for entries in same)]
     found: dict[str, list[Markup]] = {}
     for curve in curves:
         title = f"{curve.title}, {curve.entry.mode}"
         axis = "CPUs" if curve.axis == "cpus" else curve.axis
         picture = plots.lines(list(curve.series), curve.entry.unit, axis, f"{title}, over {axis}")
         found.setdefault(view.group_title(view.group(curve.entry)), []).append(panel(title, said(curve), picture))
-    return join([tag("p", lead, class_="lead"), panels(found)])
+    return join([*lines, *([panels(found, MOST)] if found else [])])
 
 
 def said(curve: Curve) -> str:
     """The ends of each line, in words; of many lines, the lowest at the end of the axis."""
     axis = "CPUs" if curve.axis == "cpus" else curve.axis
     if len(curve.series) <= 3:
-        words = []
-        for one in curve.series:
-            first, last = one.points[0], one.points[-1]
-            growth = f" ({_growth(last.value / first.value)})" if first.value else ""
-            name = f"{one.name}: " if one.name else ""
-            values = f"{text.with_unit(first.value, curve.entry.unit)} to {text.with_unit(last.value, curve.entry.unit)}"
-            words.append(f"{name}{values}{growth}")
+        words = [": ".join(filter(None, (one.name, _course(one, curve.entry.unit)))) for one in curve.series]
         ends = (curve.series[0].points[0].x, curve.series[0].points[-1].x)
         return f"From {ends[0]:,} to {ends[1]:,} {axis}: {'; '.join(words)}"
     furthest = max(point.x for one in curve.series for point in one.points)
@@ -58,9 +64,20 @@ def said(curve: Curve) -> str:
     return f"Lowest at {furthest:,} {axis}: {least.name} with {text.with_unit(least.points[-1].value, curve.entry.unit)}"
 
 
+def _course(one: plots.Series, unit: str) -> str:
+    """From its first point to its last, and what it comes by."""
+    values = [point.value for point in one.points]
+    first, last, highest = values[0], values[-1], max(values)
+    if len(set(values)) == 1:
+        return f"{text.with_unit(first, unit)} throughout"
+    growth = f" ({_growth(last / first)})" if first and first != last else ""
+    peak = f", at most {text.with_unit(highest, unit)}" if highest > max(first, last) else ""
+    return f"{text.with_unit(first, unit)} to {text.with_unit(last, unit)}{growth}{peak}"
+
+
 def _growth(ratio: float) -> str:
     """From one end to the other."""
-    return f"{text.factor(ratio)}×" if ratio >= 2 else f"{ratio - 1:+.0%}"
+    return f"{text.factor(ratio)}×" if ratio >= 2 else f"{ratio - 1:+.0%}".replace("-", "−")
 
 
 # ---- variants ------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@
 
 A grid has figures for each combination of its parameters. A parameter with at least LEAST whole values makes
 a horizontal axis; the one that tells designs (`variant`), or else the one with the most values, makes the
-lines; for each combination of all others there is a curve of its own. Where Linux was measured beside our
-figure with as many CPUs, its figures are lines of the same curve.
+lines; for each combination of all others there is a curve of its own. Lines that are the same at every place
+are one. Where Linux was measured beside our figure with as many CPUs, its figures are lines of the same curve. A
+benchmark that has the same figure at every point of a grid has no curve: `flat` has it.
 """
 
 from __future__ import annotations
@@ -41,10 +42,21 @@ def over_parameters(view: View) -> list[Curve]:
     """For each other parameter with several values."""
     found = []
     for entries in _families(view):
+        axes = ["cpus"] if len({entry.cpus for entry in entries}) > 1 else []
         for axis in dict.fromkeys(key for entry in entries for key, _ in entry.params):
-            if not _follows(entries, axis, "cpus") or len({entry.cpus for entry in entries}) == 1:
+            if not any(_follows(entries, axis, other) and _follows(entries, other, axis) for other in axes):
+                axes.append(axis)
                 found += _curves(view, entries, axis)
     return found
+
+
+def flat(view: View) -> list[list[Entry]]:
+    """The figures of each benchmark that are one and the same at LEAST points or more."""
+    return [entries for entries in _families(view) if len(entries) >= LEAST and _is_flat(entries)]
+
+
+def _is_flat(entries: list[Entry]) -> bool:
+    return len({entry.p50 for entry in entries}) == 1
 
 
 def _families(view: View) -> list[list[Entry]]:
@@ -62,7 +74,7 @@ def _value(entry: Entry, key: str) -> Any:
 
 def _curves(view: View, entries: list[Entry], axis: str) -> list[Curve]:
     there = [entry for entry in entries if type(_value(entry, axis)) is int]
-    if len({_value(entry, axis) for entry in there}) < LEAST:
+    if len({_value(entry, axis) for entry in there}) < LEAST or _is_flat(entries):
         return []
     others = _told_apart(there, axis)
     lines = next((key for key in others if key in DESIGNS), None)
@@ -110,10 +122,27 @@ def _series(entries: list[Entry], axis: str, lines: str | None) -> list[Series]:
     for entry in entries:
         by_line.setdefault(_words(lines, _value(entry, lines)) if lines else "", []).append(entry)
     found = [_line(name, members, axis, "p50") for name, members in by_line.items()]
-    found = [one for one in found if len(one.points) > 1]
+    found = _merged([one for one in found if len(one.points) > 1])
     if len(by_line) == 1 and len(found) == 1 and any(entry.values["p99"] > TAIL * entry.p50 for entry in entries):
         found = [_line("p50", entries, axis, "p50"), _line("p99", entries, axis, "p99")]
     return found
+
+
+def _merged(series: list[Series]) -> list[Series]:
+    """Lines that lie on each other have one name."""
+    names: dict[tuple[Point, ...], list[str]] = {}
+    for one in series:
+        names.setdefault(one.points, []).append(one.name)
+    if len(names) == 1 and len(series) > 1:
+        return [Series(f"all {len(series)}", series[0].points)]
+    return [Series(_joined(found), points) for points, found in names.items()]
+
+
+def _joined(names: list[str]) -> str:
+    """samples 10, samples 20: samples 10, 20."""
+    first, _, value = names[0].rpartition(" ")
+    rest = [name.removeprefix(f"{first} ") if value else name for name in names[1:]]
+    return ", ".join([names[0], *rest])
 
 
 def _line(name: str, entries: list[Entry], axis: str, key: str) -> Series:

@@ -16,7 +16,7 @@ from typing import Any
 from weft.bench.catalogue import Catalogue
 from weft.bench.report import about, beside, curve_sections, page, text
 from weft.bench.report.columns import apart, columns_of, tables_of
-from weft.bench.report.curves import Curve, over_cpus, over_parameters
+from weft.bench.report.curves import Curve, flat, over_cpus, over_parameters
 from weft.bench.report.places import all_places
 from weft.bench.report.sections import courses, matrices, stage_rows
 from weft.bench.report.view import View, plural
@@ -33,6 +33,7 @@ def markdown(results: dict[str, Any], details: dict[str, Any], catalogue: Catalo
         ("Beside a reference", _reference(view)),
         ("Over the number of CPUs", _curves(over_cpus(view))),
         ("Over parameters", _curves(over_parameters(view)) + _variants(view)),
+        ("The same everywhere", [_plain(curve_sections.everywhere(view, same)) for same in flat(view)]),
         ("Where the time goes", _stages(view)),
         ("Core by core", _matrices(view)),
         ("What the figures mean", _meaning(view)),

@@ -110,6 +110,13 @@ def summary(view: View) -> list[str]:
         found = [f"Beside Linux, all {plural(len(found), 'point')}: {beside.verdict(view.ratios)}"]
     if view.details.get("reference"):
         found.append(beside.summary_of(view.details["reference"]))
+    failures = view.details.get("failures") or []
+    if failures:
+        found.append(f"{plural(len(failures), 'boot')} failed and {'is' if len(failures) == 1 else 'are'} not in here, "
+                     f"such as {failures[0]['reason']}")  # fmt: skip
+    for part in view.details.get("parts", ()):
+        if part.get("left_out"):
+            found.append(f"{part['title']}: {plural(len(part['left_out']), 'point')} left out, such as {part['left_out'][0]}")
     return found
 
 
@@ -151,8 +158,8 @@ def also(view: View, entry: Entry) -> list[str]:
 def versus(view: View, entry: Entry) -> str:
     """Beside Linux: as measured in this run, or else as measured before."""
     if measured := view.ratio(entry):
-        beside_it = f"({measured['linux'].removeprefix('linux.')}: {text.with_unit(measured['linux_p50'], measured['unit'])})"
-        return f"{_less(measured['weft_p50'], measured['linux_p50'], entry)} than Linux {beside_it}"
+        way, its = measured["linux"].removeprefix("linux."), text.with_unit(view.linux_p50(entry, measured), entry.unit)
+        return f"{_less(measured['weft_p50'], measured['linux_p50'], entry)} than Linux ({way}: {its})"
     peer = view.catalogue.peer_of(entry.name, "Linux") if entry.unit == "instructions" else None
     words = text.ratio(entry.p50, peer.value) if peer else ""
     return f"{words} than Linux ({peer.operation.split(',')[0]}: {text.number(peer.value)})" if peer and words else ""

@@ -16,7 +16,9 @@ from weft.bench.report.tables import plain
 from weft.bench.report.view import Entry, View, plural
 from weft.bench.stages import STAGES
 
-OPEN = 12  # panels; where there are more, they are folded by group
+OPEN = 12  # panels of single figures; where there are more, they are folded by group
+MOST = 48  # of those that compare
+FIRST = ("ipc.call.same_core", "ipc.call.cross_core", "ipc.notify.cross_core")  # are not folded
 
 
 def panel(title: str, about: Markup | str, picture: Markup, links: list[Markup] | None = None) -> Markup:
@@ -25,7 +27,7 @@ def panel(title: str, about: Markup | str, picture: Markup, links: list[Markup] 
     return tag("div", [tag("h4", title), tag("p", [join(lines, " · ")]), picture], class_="panel")
 
 
-def panels(found: dict[str, list[Markup]], unfolded: int = OPEN) -> Markup:
+def panels(found: dict[str, list[Markup]], unfolded: int) -> Markup:
     """By heading; folded where there are many."""
     if sum(map(len, found.values())) <= unfolded:
         return tag("div", [one for group in found.values() for one in group], class_="panels")
@@ -40,11 +42,14 @@ def panels(found: dict[str, list[Markup]], unfolded: int = OPEN) -> Markup:
 
 
 def distributions(view: View) -> Markup:
-    """A histogram of each figure that is not one number."""
+    """A histogram of each figure that is not one number; of many, the first of each mode are not folded."""
     found: dict[str, list[Markup]] = {}
     constant = [entry for entry in view.rows if entry.constant]
-    for entry in view.rows:
-        if not entry.constant:
+    drawn = [entry for entry in view.rows if not entry.constant]
+    first = {(name, mode): view.first(mode, name) for name in FIRST for mode in view.modes} if len(drawn) > OPEN else {}
+    shown = [_distribution(view, entry) for entry in first.values() if entry and not entry.constant]
+    for entry in drawn:
+        if first.get((entry.name, entry.mode)) is not entry:
             found.setdefault(view.group_title(view.group(entry)), []).append(_distribution(view, entry))
     lead = (
         "Each bar is the number of samples around that value, on a logarithmic axis. The circles below are the "
@@ -56,7 +61,8 @@ def distributions(view: View) -> Markup:
         names = ", ".join(dict.fromkeys(f"{entry.name} ({entry.mode})" for entry in constant))
         words = f"Not drawn {which} of which every sample was the same: {names}."
         parts.append(tag("p", words, class_="lead"))
-    return join([*parts, panels(found)] if found else parts)
+    parts += [tag("div", shown, class_="panels")] if shown else []
+    return join([*parts, panels(found, OPEN if not shown else 0)] if found else parts)
 
 
 def _distribution(view: View, entry: Entry) -> Markup:
@@ -103,13 +109,15 @@ def stages(view: View) -> Markup:
     )
     keys = (("client", "client's side"), ("crossing", "on the way"), ("server", "server's side"))
     legend = [tag("span", [tag("span", "", class_=f"key {side}"), escape(words)]) for side, words in keys]
-    pictures = [_course(view, entry, stages) for entry, stages in found]
+    first = [pair for pair in found if pair[0].name in FIRST] or found[:OPEN]
+    others = {"Other calls": [_course(view, entry, stages) for entry, stages in found if (entry, stages) not in first]}
     return join(
         [
             tag("p", lead, class_="lead"),
             tag("p", legend, class_="legend"),
-            tag("div", pictures, class_="panels"),
-            *(_stage_table(view, entry, stages) for entry, stages in found if entry.name.endswith("cross_core")),
+            tag("div", [_course(view, entry, stages) for entry, stages in first], class_="panels"),
+            *(_stage_table(view, entry, stages) for entry, stages in first),
+            panels(others, 0) if others["Other calls"] else Markup(""),
         ]
     )
 

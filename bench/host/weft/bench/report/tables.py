@@ -56,7 +56,24 @@ def _table(view: View, table: Table) -> Markup:
         rows.append(tag("tr", [_name(view, entry, entry.name != before), *cells]))
         before = entry.name
     body = scrolling(tag("table", [tag("thead", [tag("tr", heads)]), tag("tbody", rows)]))
-    return folding(table.title, plural(len(rows), "figure"), len(rows), body)
+    if len(rows) <= FOLDED:
+        return folding(table.title, "", len(rows), body)
+    return join([_in_short(view, table), folding("All of them", plural(len(rows), "figure"), len(rows), body)])
+
+
+def _in_short(view: View, table: Table) -> Markup:
+    """Of a long table, one line for each benchmark."""
+    names: dict[str, list[Entry]] = {}
+    for entry in table.entries:
+        names.setdefault(entry.name, []).append(entry)
+    rows: list[list[str | Markup]] = []
+    for name, entries in names.items():
+        medians = [entry.p50 for entry in entries]
+        what = [escape(name), *([tag("small", benchmark.short)] if (benchmark := view.benchmark(name)) else [])]
+        highest = text.number(max(entry.values["p99"] for entry in entries))
+        rows.append([join(what), str(len(entries)), text.number(min(medians)), text.number(max(medians)), highest])
+    heads = [("benchmark", False), *((title, True) for title in ("figures", "lowest p50", "highest p50", "highest p99"))]
+    return join([tag("h4", table.title), plain(heads, rows)])
 
 
 def _name(view: View, entry: Entry, first: bool) -> Markup:
