@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ SAME, CROSS = {"client_cpu": 0, "server_cpu": 0}, {"client_cpu": 0, "server_cpu"
 class Figures:
     """The results of one run, by name and parameters."""
 
-    def __init__(self, weft: Weft, out: Path, cpus: int) -> None:
-        arguments = ("--suite", "ipc", "--accel", "icount", "--cpus", str(cpus), *SAMPLES)
+    def __init__(self, weft: Weft, out: Path, cpus: int, *more: str) -> None:
+        arguments = ("--suite", "ipc", "--accel", "icount", "--cpus", str(cpus), *SAMPLES, *more)
         done = weft("bench", "--out", str(out), *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         results = json.loads((out / "results.json").read_text())
@@ -161,3 +162,32 @@ def test_guest_and_trace_agree_in_a_capture_with_all_forms(four: Figures) -> Non
 
 def test_the_figures_are_the_same_again(weft: Weft, four: Figures, tmp_path: Path) -> None:
     assert Figures(weft, tmp_path, 4).run["results"] == four.run["results"]
+
+
+# What docs/ipc.md says stands in brackets: a name and, where there are several records, the value of this.
+TOLD_BY = {
+    "ipc.call.words": ("words", 4), "ipc.call.bulk": ("bytes", None), "ipc.call.capability": ("capabilities", None),
+    "channel.throughput": ("bytes", None),
+}  # fmt: skip
+
+
+def test_the_manual_says_what_is_measured(build: Any, weft: Weft, tmp_path: Path) -> None:
+    """Its figures may be a little old, not more than a tenth off."""
+    figures = Figures(weft, tmp_path, 2, "--no-trace")
+    rows = re.findall(
+        r"\(`([\w.]+)`(?: (\d+))?\) \| ([\d,]+) \| ([\d,]+) \|", (ROOT / "docs" / "ipc.md").read_text()
+    )
+    assert len(rows) == 11
+    stale = {}
+    for name, value, *told in rows:
+        key, otherwise = TOLD_BY.get(name, ("", None))
+        chosen = {key: int(value) if value else otherwise} if key else {}
+        chosen |= {"batch": 1} if name.startswith("channel") else {}
+        place = "server_cpu" if name.startswith("ipc.call") else "to_cpu"
+        for cpu, said in enumerate(int(number.replace(",", "")) for number in told):
+            found = figures.p50(name, **chosen, **{place: cpu})
+            if abs(said - found) > found / 10:
+                stale[f"{name} {value} {place}={cpu}"] = (said, found)
+    assert stale == {}, "docs/ipc.md's figures are old (said, measured)"
+    polled = re.search(r"`ipc.notify.poll`: ([\d,]+)", (ROOT / "docs" / "ipc.md").read_text())
+    assert polled and int(polled[1].replace(",", "")) == pytest.approx(figures.p50("ipc.notify.poll"), rel=0.1)
