@@ -9,12 +9,15 @@
  */
 #include "lab.h"
 
+#include <cpuid.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -24,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SYSLOG_ACTION_READ_ALL 3
+#define CPUID_MONITOR (1u << 3) /* leaf 1, ecx: MONITOR and MWAIT are there */
 #define EXIT_PORT 0xf4
 #define EXIT_BASE 0x10
 
@@ -127,7 +132,6 @@ static uint64_t measure_clock(void)
     uint64_t start = now_ns();
     uint64_t first = timestamp();
     while (now_ns() - start < 50000000) {
-        _mm_pause();
     }
     uint64_t last = timestamp();
     return (uint64_t)((double)(last - first) * 1e9 / (double)(now_ns() - start) + 0.5);
@@ -144,19 +148,60 @@ static uint64_t measure_timestamp(void)
     return smallest;
 }
 
+/* What is done about each flaw of processors that this kernel knows: `,"mitigations":{"meltdown":...}`. */
+static void report_mitigations(void)
+{
+    static const char folder[] = "/sys/devices/system/cpu/vulnerabilities";
+    const char *separator = "";
+    DIR *entries = opendir(folder);
+    printf(",\"mitigations\":{");
+    for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        char path[sizeof(folder) + sizeof(entry->d_name)], text[256];
+        if (entry->d_name[0] != '.') {
+            (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+            read_file(path, text, sizeof(text));
+            printf("%s\"%s\":\"%s\"", separator, entry->d_name, text);
+            separator = ",";
+        }
+    }
+    if (entries != NULL) {
+        (void)closedir(entries);
+    }
+    printf("}");
+}
+
+/* How an idle CPU waits, by what the kernel said when it chose. */
+static const char *idle_routine(void)
+{
+    static char log[1 << 18];
+    int length = klogctl(SYSLOG_ACTION_READ_ALL, log, sizeof(log) - 1);
+    log[length > 0 ? length : 0] = '\0';
+    if (strstr(log, "using polling idle threads") != NULL) {
+        return "poll";
+    }
+    return strstr(log, "using mwait in idle threads") != NULL ? "mwait" : "hlt";
+}
+
 /* The facts about this system that a figure needs beside it. */
 static void report_system(void)
 {
     struct utsname name;
     char clock[64], idle[64], governor[64];
+    unsigned eax, ebx, ecx = 0, edx;
     must(uname(&name), "uname");
     read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource", clock,
               sizeof(clock));
     read_file("/sys/devices/system/cpu/cpuidle/current_driver", idle, sizeof(idle));
     read_file("/sys/devices/system/cpu/cpuidle/current_governor", governor, sizeof(governor));
+    (void)__get_cpuid(1, &eax, &ebx, &ecx, &edx);
+    options.clock_hz = measure_clock();
     printf("@weft {\"record\":\"guest\",\"system\":\"Linux %s\",\"clock_hz\":%lu,\"cpus\":%u,"
-           "\"clock\":\"%s\",\"idle_driver\":\"%s\",\"idle_governor\":\"%s\"}\n",
-           name.release, measure_clock(), options.cpus, clock, idle, governor);
+           "\"clock\":\"%s\",\"idle_driver\":\"%s\",\"idle_governor\":\"%s\",\"idle\":\"%s\","
+           "\"mwait\":%s",
+           name.release, options.clock_hz, options.cpus, clock, idle, governor, idle_routine(),
+           (ecx & CPUID_MONITOR) != 0 ? "true" : "false");
+    report_mitigations();
+    printf("}\n");
 }
 
 int main(void)
@@ -179,6 +224,10 @@ int main(void)
     ask_system_calls();
     ask_round_trips();
     ask_wake_up();
+    ask_timer();
+    ask_migration();
+    ask_creation();
+    ask_memory();
     ask_tracing();
     machine_end(0);
 }

@@ -27,7 +27,8 @@ struct options {
     uint64_t samples; /* that count */
     uint64_t warmup;  /* turns of the loop before them */
     uint64_t timestamp_cost;
-    char only[1024]; /* names of questions with commas between; empty: all */
+    uint64_t clock_hz; /* of the time stamp counter */
+    char only[2048];   /* names of questions with commas between; empty: all */
 };
 extern struct options options;
 
@@ -72,6 +73,24 @@ struct loop loop_open(void);
 pid_t partner_start(partner_function *function, const void *argument, unsigned cpu);
 void partner_end(pid_t partner);
 
+/* Processes of the default policy that keep a CPU busy. They execute PAUSE now and then, as every loop
+ * must where one host thread runs all CPUs in turn. */
+#define LOAD_PROCESSES 2
+
+struct load {
+    unsigned processes;
+    pid_t pids[LOAD_PROCESSES];
+};
+
+void load_start(struct load *load, unsigned cpu, unsigned processes);
+void load_end(const struct load *load);
+
+/* The calling process becomes SCHED_FIFO with this priority, or with 0 what it was. */
+#define PRIORITY_WAKER 10
+#define PRIORITY_SLEEPER 50
+
+void urgent(int priority);
+
 /* Prints the record of a loop whose samples were `operations` at a time. `params` is a list of JSON
  * members and may be empty. */
 void report(const char *name, struct loop *loop, uint64_t operations, const char *params);
@@ -80,6 +99,10 @@ void report(const char *name, struct loop *loop, uint64_t operations, const char
 void ask_system_calls(void);
 void ask_round_trips(void);
 void ask_wake_up(void);
+void ask_timer(void);
+void ask_migration(void);
+void ask_creation(void);
+void ask_memory(void);
 void ask_tracing(void);
 
 /* Brings CPUs 1 to `cpus` - 1 online that are not. */

@@ -104,7 +104,8 @@ def console(mode: str, cpus: int = 4, trace: bool = True, seed: int = 1) -> list
 
 def linux_console(names: list[str], factor: int = 10, seed: int = 1) -> list[str]:
     """What /init of the baseline says when it is asked these: `factor` times what Weft needs."""
-    lines = [json_line({"record": "guest", "system": "Linux 6.1.0-fake", "clock_hz": CLOCK_HZ})]
+    facts = {"idle": "hlt", "mwait": True, "mitigations": {"meltdown": "Not affected", "spectre_v2": "Mitigation: Retpolines; IBPB"}}
+    lines = [json_line({"record": "guest", "system": "Linux 6.1.0-fake", "clock_hz": CLOCK_HZ, **facts})]
     for name in names:
         lines.append(record(name, [factor * value for value in samples("ipc.call.cross_core", "tcg", seed)]))
     return lines

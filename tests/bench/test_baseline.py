@@ -6,16 +6,19 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_fakes import FakeLauncher, linux_console
-from weft import build
+from bench_fakes import FakeLauncher, linux_console, record
 from weft.bench import linux
+from weft.bench.baseline import repeated, summary
 from weft.bench.catalogue import Catalogue, Suite
 from weft.bench.command import BENCH_ROOT, main
 from weft.bench.errors import BenchError
+from weft.bench.launcher import BootOutcome, BootPlan, LineSink
 from weft.bench.results import check_results
+from weft.failure import Failure
 from weft.paths import ROOT
 
 CROSS = ["linux.pipe.cross_core", "linux.futex.cross_core", "linux.eventfd.cross_core", "linux.socket.cross_core"]
@@ -101,7 +104,7 @@ def test_every_question_of_the_catalogue_is_one_of_the_program() -> None:
     catalogue = Catalogue.load(BENCH_ROOT)
     known = {name for name, benchmark in catalogue.benchmarks.items() if benchmark.against}
     sources = "".join(path.read_text() for path in (ROOT / "bench" / "linux").glob("*.c"))
-    assert known == set(re.findall(r'"(linux\.[\w.]+)"', sources))
+    assert known <= set(re.findall(r'"(linux\.[\w.]+)"', sources))
     for name in known:
         assert name.startswith("linux.")
         assert all(not other.startswith("linux.") for other in catalogue.benchmarks[name].against)
@@ -109,19 +112,87 @@ def test_every_question_of_the_catalogue_is_one_of_the_program() -> None:
 
 def test_the_command_line_fits_with_every_question() -> None:
     catalogue = Catalogue.load(BENCH_ROOT)
-    every = Suite.load(BENCH_ROOT, "default").wanted(catalogue, cpus=4, trace=True)
+    every = [name for name, benchmark in catalogue.benchmarks.items() if not benchmark.against]
     names = [benchmark.name for benchmark in catalogue.baseline(every, 4)]
     words = linux.command_line("icount", 4, names, 2000, 200, "mitigations=off idle=poll")
-    assert len(words) <= 1023
+    assert len(words) <= 2047, "what Linux on x86 takes"
+    assert len(words.rpartition("weft.only=")[2]) < 2048, "struct options in lab.h"
 
 
-@pytest.mark.skipif(not (linux.FOLDER / "vmlinuz").is_file(), reason="no Linux was fetched (./weft bench --baseline linux)")
-def test_a_real_linux_answers_in_instructions(tmp_path: Path) -> None:
-    build.build([build.linux_baseline()])
-    arguments = ["--accel", "icount", "--cpus", "2", "--baseline", "linux", "--no-trace"]
+def test_the_suite_compares_without_being_asked_and_variants_change_the_processor(tmp_path: Path) -> None:
+    launcher = FakeLauncher(vary=True)
+    only = "syscall.null,ipc.call.same_core,trace.event.on"
+    arguments = ["--suite", "linux", "--runs", "1", "--cpu", "max,-avx", "--only", only]
+    assert main(["--out", str(tmp_path), *arguments], launcher) == 0
+    pairs = list(zip(launcher.plans[::2], launcher.plans[1::2], strict=True))
+    assert [plan.system for pair in pairs for plan in pair] == ["weft", "linux"] * 8
+    assert all(ours.cpu_model == theirs.cpu_model for ours, theirs in pairs)
+    models = [ours.cpu_model for ours, _ in pairs]
+    assert models[:4] == models[4:] == ["max,-avx", "max,-avx,-monitor", "max,-avx", "max,-avx"]
+    mitigations = [re.findall(r"mitigations=(\w+)", theirs.command_line) for _, theirs in pairs[:4]]
+    assert mitigations == [["off"], ["off"], ["auto"], ["off"]]
+    assert [ours.trace for ours, _ in pairs[:4]] == [False, False, False, True]
+    assert "only=trace.event.on" in pairs[3][0].command_line.split(), "of the traced kernel nothing else is asked"
+    rows = load(tmp_path)["ratios"]
+    assert {row["cpu_model"] for row in rows if row["variant"] == "no-mwait"} == {"max,-avx,-monitor"}
+    assert {row["weft"] for row in rows if row["variant"] == "traced"} == {"trace.event.on"}
+
+
+def test_the_table_says_who_needs_less_and_what_linux_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [*CROSS[:2], *CROSS[3:]]
+    ahead = record(CROSS[2], [10] * 1000)
+    launcher = FakeLauncher(console={"linux": [*linux_console(names), ahead]})
+    assert compare(tmp_path, launcher, "--runs", "2") == 0
+    out = capsys.readouterr().out
+    assert "Linux is ahead: linux.eventfd.cross_core needs 0.00 of what ipc.call.cross_core needs" in out
+    assert "ipc.call.cross_core: " not in out, "Weft is not better than the best"
+    assert "-cpu max; an idle CPU halts (MWAIT is offered); mitigations in force: spectre_v2 (Retpolines)" in out
+    best = next(row for row in load(tmp_path)["ratios"] if len(row["contenders"]) > 1)
+    assert (best["contenders"], best["fastest"]) == (CROSS[:3], CROSS[2])
+
+
+def test_words_for_a_ratio_and_for_rounds_that_were_alike_or_not() -> None:
+    row = {"weft": "ours", "linux": "best of a, b", "contenders": ["linux.a", "linux.b"], "fastest": "linux.b",
+           "unit": "instructions", "rounds": 3, "ratio": 34.5, "low": 34.5, "high": 34.5}  # fmt: skip
+    single = row | {"linux": "linux.b", "contenders": ["linux.b"]}
+    assert summary([single, row]) == [
+        "ours: 34.5 times fewer instructions than the best of a, b (linux.b)",
+        "Linux is ahead nowhere",
+    ]
+    assert repeated([single, row]) == "Linux's medians were the same in all 3 rounds"
+    moved = single | {"linux": "linux.c", "low": 33.0, "high": 36.45}
+    assert repeated([single, moved]) == (
+        "of 2 medians of Linux 1 were not the same in all 3 rounds (at most 10.0 % apart: linux.c)"
+    )
+    assert repeated([single | {"rounds": 1}]) == repeated([single | {"unit": "cycles"}]) == ""
+
+
+def test_a_linux_that_does_not_come_up_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Stuck(FakeLauncher):
+        def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
+            outcome = super().boot(plan, on_line)
+            stuck = replace(outcome, kind="timeout", reason="no end after 180 s", console=["Booting SMP configuration"])
+            return stuck if plan.system == "linux" else outcome
+
+    assert compare(tmp_path, Stuck(), "--accel", "icount") == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "icount-default-idle-linux: Linux did not come up with 2 CPUs: no end after 180 s (console: " in last
+
+
+def test_a_real_linux_brings_its_cpus_up_and_answers_in_instructions(tmp_path: Path) -> None:
+    """The ratios that the documentation claims. Debian's kernel is fetched where it is not there yet."""
+    try:
+        linux.prepare()
+    except Failure as failure:
+        pytest.skip(f"Debian's kernel cannot be fetched here: {failure}")
+    asked = "syscall.null,thread,ipc.call.same_core,ipc.call.cross_core,ipc.notify,memory"
+    arguments = ["--accel", "icount", "--cpus", "4", "--baseline", "linux", "--no-trace", "--only", asked]
     few = ["--set", "samples=20", "--set", "warmup=20", "--suite", "quick"]
     assert main(["--out", str(tmp_path), *arguments, *few]) == 0
     rows = {(row["weft"], row["linux"]): row for row in load(tmp_path)["ratios"]}
-    assert rows["ipc.call.same_core", "best of pipe, futex, eventfd"]["ratio"] > 10
-    assert rows["ipc.call.cross_core", "best of pipe, futex, eventfd"]["ratio"] > 5
+    assert rows["ipc.call.same_core", "best of pipe, futex, eventfd"]["ratio"] >= 30
+    assert rows["ipc.call.cross_core", "best of pipe, futex, eventfd"]["ratio"] >= 12
     assert 200 < rows["syscall.null", "linux.getppid"]["linux_p50"] < 500
+    facts = json.loads((tmp_path / "details.json").read_text())["baseline"]["facts"]["icount-linux"]
+    assert facts["mwait"] is True and facts["idle"] in ("hlt", "mwait")
+    assert not [text for text in facts["mitigations"].values() if text.startswith("Mitigation")]

@@ -8,7 +8,10 @@ rounds; more than 1 means that Weft needs less. The spread is that of the rounds
 round ran one after the other, so its lowest and highest ratio say what the host's load did to the
 comparison. Where several of Linux's ways compete (contenders in bench/linux/benchmarks.toml) there
 is one element more, for the best of them: in the ratio the one with the lowest median, in the spread
-the best of each round.
+the best of each round. `contenders` names them, and `fastest` the one that gave the figure; elsewhere both
+are of the one that stands there.
+
+    summary(ratios)                         # the same in words: who needs less, by how much, and where Linux does
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ Rounds = dict[str, list[int]]  # name: the p50 of each round
 
 
 def ratios(
-    point: Point, benchmarks: Sequence[Benchmark], ours: Rounds, theirs: Rounds
+    point: Point, cpu_model: str, benchmarks: Sequence[Benchmark], ours: Rounds, theirs: Rounds
 ) -> list[dict[str, Any]]:
     """All ratios of one point, ordered by our benchmark."""
     found = []
@@ -34,7 +37,7 @@ def ratios(
         contenders = [row.name for row in rows if row.contender]
         if len(contenders) > 1:
             found.append(_best(point, weft, contenders, ours[weft], theirs))
-    return found
+    return [{**ratio, "cpu_model": cpu_model} for ratio in found]
 
 
 def _ratio(point: Point, weft: str, linux: str, ours: list[int], theirs: list[int]) -> dict[str, Any]:
@@ -46,6 +49,8 @@ def _ratio(point: Point, weft: str, linux: str, ours: list[int], theirs: list[in
         "variant": point.variant.label,
         "weft": weft,
         "linux": linux,
+        "contenders": [linux],
+        "fastest": linux,
         "unit": "instructions" if point.mode == "icount" else "cycles",
         "weft_p50": weft_p50,
         "linux_p50": linux_p50,
@@ -64,6 +69,36 @@ def _best(point: Point, weft: str, names: list[str], ours: list[int], theirs: Ro
     title = f"best of {', '.join(name.split('.')[1] for name in names)}"
     return _ratio(point, weft, fastest, ours, theirs[fastest]) | {
         "linux": title,
+        "contenders": names,
         "low": spread["low"],
         "high": spread["high"],
     }
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Of the ratios of one point: a line for each of ours, and one for all in which Linux needs less."""
+    fewer = {"instructions": "fewer instructions", "cycles": "less time"}
+    lines = []
+    for weft in dict.fromkeys(row["weft"] for row in rows):
+        row = next((row for row in rows if row["weft"] == weft and len(row["contenders"]) > 1), None)
+        if row and row["ratio"] > 1:
+            lines.append(f"{weft}: {row['ratio']:.1f} times {fewer[row['unit']]} than the {row['linux']} ({row['fastest']})")
+    behind = [row for row in rows if row["ratio"] < 1]
+    for row in behind:
+        lines.append(f"Linux is ahead: {row['linux']} needs {row['ratio']:.2f} of what {row['weft']} needs")
+    return lines if behind else [*lines, "Linux is ahead nowhere"]
+
+
+def repeated(rows: Sequence[dict[str, Any]]) -> str:
+    """What the rounds of Linux in icount mode were like, in words; empty where there is nothing to say."""
+    if not rows or rows[0]["unit"] != "instructions" or rows[0]["rounds"] < 2:
+        return ""
+    apart = {row["linux"]: (row["high"] - row["low"]) / row["ratio"] for row in rows if len(row["contenders"]) == 1 and row["ratio"]}
+    moved = [name for name, share in apart.items() if share > 0]
+    if not moved:
+        return f"Linux's medians were the same in all {rows[0]['rounds']} rounds"
+    widest = max(moved, key=lambda name: apart[name])
+    return (
+        f"of {len(apart)} medians of Linux {len(moved)} were not the same in all {rows[0]['rounds']} rounds"
+        f" (at most {100 * apart[widest]:.1f} % apart: {widest})"
+    )

@@ -169,7 +169,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Variant:
-    """The same suite under other words on the kernels' command lines, or with other CPUs."""
+    """The same suite, or a share of it, under other words on the kernels' command lines, or with other CPUs."""
 
     name: str = ""
     weft: str = ""
@@ -177,6 +177,9 @@ class Variant:
     cpus: int = 0  # 0: the suite's
     trace: bool = True  # with tracing compiled in, if the suite has it
     design: str = DESIGN  # of our kernel's cross-core path (docs/designs.md)
+    without: str = ""  # features that the CPU model lacks here: "monitor", or several with commas
+    select: tuple[str, ...] = ()  # of the suite's benchmarks, as there; empty: all
+    modes: tuple[str, ...] = ()  # of the suite's modes; empty: all
     grid: tuple[tuple[str, Any], ...] = ()  # of a grid's point: its place (grid.py)
 
     @property
@@ -188,7 +191,8 @@ class Variant:
     @property
     def params(self) -> dict[str, Any]:
         """What its figures say of it."""
-        return ({"variant": self.name} if self.name else {}) | dict(self.grid)
+        named = {"variant": self.name, "without": self.without}
+        return {key: value for key, value in named.items() if value} | dict(self.grid)
 
 
 @dataclass(frozen=True)
@@ -275,21 +279,29 @@ class Suite:
 
     def selected(self, catalogue: Catalogue) -> list[Benchmark]:
         """Our benchmarks that it is about, in the order in which it selects them."""
-        chosen: dict[str, Benchmark] = {}
-        for word in self.select:
-            found = catalogue.selected(word)
-            if not found:
-                raise BenchError(f"there is no benchmark '{word}' (./weft bench --list shows them)", code=2)
-            chosen |= {benchmark.name: benchmark for benchmark in found}
-        return list(chosen.values())
+        return list(_named(catalogue, self.select).values())
 
-    def wanted(self, catalogue: Catalogue, cpus: int, trace: bool) -> list[str]:
+    def wanted(self, catalogue: Catalogue, cpus: int, trace: bool, variant: Variant = Variant()) -> list[str]:
         """The names that a run with so many CPUs, with or without tracing, must deliver."""
+        chosen = _named(catalogue, variant.select)
         return [
             benchmark.name
             for benchmark in self.selected(catalogue)
-            if benchmark.needs_cpus <= cpus and (trace or not benchmark.needs_trace)
+            if benchmark.needs_cpus <= cpus
+            and (trace or not benchmark.needs_trace)
+            and (benchmark.name in chosen or not variant.select)
         ]
+
+
+def _named(catalogue: Catalogue, words: Sequence[str]) -> dict[str, Benchmark]:
+    """Our benchmarks that words select."""
+    chosen: dict[str, Benchmark] = {}
+    for word in words:
+        found = catalogue.selected(word)
+        if not found:
+            raise BenchError(f"there is no benchmark '{word}' (./weft bench --list shows them)", code=2)
+        chosen |= {benchmark.name: benchmark for benchmark in found}
+    return chosen
 
 
 def _check_keys(data: dict[str, Any], path: Path) -> None:

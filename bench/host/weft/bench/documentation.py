@@ -57,26 +57,52 @@ of the medians. In icount mode repetitions that differ make the run fail.
 
 ## Linux in the same machine
 
-`./weft bench --baseline linux` also boots Linux, by turns with Weft, in the same QEMU with the same CPUs,
-memory, accelerator and CPU model, and asks it the corresponding questions: the `linux.*` benchmarks
-above. The kernel is Debian's own package for virtual machines (`linux-image-cloud-amd64`), fetched by apt
-when it is asked for the first time and unpacked below `build/`; nothing is installed. Its only program is
-`bench/linux/*.c`, one static binary, which is `/init`.
+    ./weft bench --suite linux                           # all of it, in both modes, in some minutes
+    ./weft bench --suite default --baseline linux        # what any other suite asks, beside Linux
 
-- Linux gets `mitigations=off`, `tsc=reliable` (otherwise it finds fault with the emulated counter and
-  takes the HPET, a device) and `nokaslr`. The command lines stand below the table and in `details.json`.
-- Samples, warm-up and the cost of the time stamps are treated as ours are.
+boots Linux as well, by turns with Weft, in the same QEMU with the same CPUs, memory, accelerator and CPU
+model, and asks it the corresponding questions: the `linux.*` benchmarks above. The kernel is Debian's own
+package for virtual machines (`linux-image-cloud-amd64`), fetched by apt when it is asked for the first time
+and unpacked below `build/`; nothing is installed. Its only program is `bench/linux/*.c`, one static binary,
+which is `/init`.
+
+How it is booted:
+
+- With `tsc=reliable` (otherwise it finds fault with the emulated counter and takes the HPET, a device),
+  `nokaslr`, and the words of the suite and its variant. Suites that say nothing have `mitigations=off`, the
+  fastest Linux there is; the suite `linux` measures the mitigations that Linux chooses for this CPU model
+  (`mitigations=auto`) as well.
 - In icount mode one host thread runs all CPUs and goes on to the next at PAUSE, HLT or an event only.
   Linux's bring-up of CPUs waits without any of them. So it boots with `maxcpus=1`, and `/init` brings the
-  others online while a process of it spins on PAUSE. A cross-core figure is the work of all CPUs.
-- The table gives Linux / Weft, so more is better for Weft: the ratio of the medians over all rounds, and
-  the lowest and highest ratio of one round. `best of` is the fastest of pipe, futex and eventfd. It also
-  tells the load of the host before the boots: where it is above the number of the host's cores that the
-  guest leaves free, the figures of the parallel modes say more about the host than about the kernels.
-- A futex round trip across cores in which the partner answers before the client sleeps counts.
+  others online while a process of it spins, with PAUSE now and then.
+- In icount mode, too, each repetition of a string instruction counts. With `clearcpuid=erms,fsrm` Linux
+  clears pages by 8 bytes each, not by single ones: 512 instead of 4,096 instructions a page.
+- Samples, warm-up and the cost of the time stamps are treated as ours are.
+- Below the table and in `details.json` stand the command lines and what each Linux said of itself: the CPU
+  model, how an idle CPU waits (by HLT or MWAIT), and which mitigations are in force. The variant `no-mwait`
+  takes MONITOR and MWAIT from both systems, so that idle can only mean HLT.
 
-`results.json` then holds `"ratios": [{"accel", "cpus", "variant", "weft", "linux", "unit", "weft_p50",
-"linux_p50", "rounds", "ratio", "low", "high"}]`.
+What the table says: Linux / Weft, so more is better for Weft. The ratio is that of the medians over all
+rounds, the spread the lowest and highest ratio of one round. `best of` is the fastest of those ways of
+Linux that compete for one of ours, such as pipe, futex and eventfd. Under each table stand the best in
+words, every figure in which Linux is ahead, and whether Linux's medians were the same in all rounds of the
+icount mode: Weft's must be, Linux's need not, as its timer interrupts fall where they fall.
+
+What the figures do not mean:
+
+- A cross-core figure in icount mode is the work of all CPUs, not the critical path.
+- Linux does more: it accounts, checks for signals, schedules fairly, balances load. Weft's call is the
+  mechanism that all its services are built on; a pipe buffers, and has many readers and writers.
+- `linux.fork_exit` copies an address space, which making a process in Weft does not do.
+- A futex round trip across cores in which the partner answers before the client sleeps counts.
+- Clearing a page or copying a message is one instruction for each 8 bytes here, and much less on hardware.
+- The figures of the parallel modes depend on the host. The line below the table tells its load before the
+  boots: where it is above the number of the host's cores that the guest leaves free, they say more about
+  the host than about the kernels.
+
+`results.json` then holds `"ratios": [{"accel", "cpus", "cpu_model", "variant", "weft", "linux", "contenders",
+"fastest", "unit", "weft_p50", "linux_p50", "rounds", "ratio", "low", "high"}]`; `contenders` has more than
+one name for a best of several, and `fastest` is the one that the figure is of.
 
     ./weft bench --suite linux-crosscore
 
@@ -104,7 +130,8 @@ benchmarks that must come back, by name or by what a name begins with (`ipc.call
 shows them, `--suite NAME` takes one, `--only NAME,NAME` asks for other benchmarks than the suite selects,
 `--set KEY=VALUE` changes a parameter for one run. `runs` says how many repetitions it wants, `on` under
 `[trace]` whether tracing is compiled in. Each `[[variant]]` is one more boot per repetition, with other
-words on the command line (`weft`, `linux`) or another number of `cpus`; its name stands in `params`.
+words on the command line (`weft`, `linux`), another number of `cpus`, a CPU model `without` a feature, in
+some of the suite's `modes` only or for some of its benchmarks (`select`); its name stands in `params`.
 [benchmark-suites.md](benchmark-suites.md) tells of suites made of suites (`--suite full`), of grids, and of runs
 that were interrupted.
 

@@ -71,6 +71,7 @@ def _add_baseline(details: dict[str, Any], baseline: dict[str, Any]) -> None:
         return
     known = details.setdefault("baseline", baseline)
     known["command_lines"] |= baseline["command_lines"]
+    known["facts"] |= baseline["facts"]
     loads = [*known["loads"], *baseline["loads"]]
     known["loads"] = [min(loads), max(loads)]
 

@@ -172,7 +172,8 @@ class Gather:
                 for name in self._plan.wanted(point, system):
                     record = next(found for found in boot.collector.benchmarks if found.name == name)
                     medians.setdefault(name, []).append(record.p50)
-        return ratios(point, self._plan.baseline(point), rounds["weft"], rounds["linux"])
+        cpu_model = self._plan.cpu_model(point)
+        return ratios(point, cpu_model, self._plan.baseline(point), rounds["weft"], rounds["linux"])
 
     def baseline(self) -> dict[str, Any]:
         """Which Linux it was, and under which circumstances; empty where none came to its end."""
@@ -186,12 +187,28 @@ class Gather:
             "system": guest.find("system"),
             "clock": guest.find("clock"),
             "idle_driver": guest.find("idle_driver"),
+            "facts": {
+                self._plan.label(point, "linux"): self._facts(point)
+                for point in self._points
+                if self._plan.wanted(point, "linux")
+            },
             "command_lines": {
                 self._plan.label(point, "linux"): self._plan.command_line(point, "linux")
                 for point in self._points
                 if self._plan.wanted(point, "linux")
             },
             "loads": [min(loads), max(loads)],
+        }
+
+    def _facts(self, point: Point) -> dict[str, Any]:
+        """What Linux said of itself at a point: how it idles, and what it does about flaws of processors."""
+        guest = self._boots[point, "linux"][-1].collector
+        flaws = guest.find("mitigations") or {}
+        return {
+            "cpu_model": self._plan.cpu_model(point),
+            "idle": guest.find("idle"),
+            "mwait": guest.find("mwait"),
+            "mitigations": {flaw: text for flaw, text in sorted(flaws.items()) if text != "Not affected"},
         }
 
 

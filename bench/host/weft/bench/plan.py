@@ -94,6 +94,7 @@ class Plan:
             Point(mode, self._cpus(variant), replace(variant, cpus=0))
             for mode in options.modes
             for variant in suite.variants
+            if mode in variant.modes or not variant.modes
         )
         self.points = [point for point in every if self.wanted(point, "weft")]
         self.left_out = [
@@ -122,7 +123,7 @@ class Plan:
             mode=point.mode,
             cpus=point.cpus,
             memory=self.suite.memory,
-            cpu_model=self.options.cpu_model,
+            cpu_model=self.cpu_model(point),
             command_line=self.command_line(point, system),
             timeout=self.suite.timeout_seconds * (LINUX_SECONDS if system == "linux" else 1),
             capture=self.capture_path(point) if last and system == "weft" else None,
@@ -147,7 +148,12 @@ class Plan:
         """The names that a boot must deliver."""
         if system == "linux":
             return [benchmark.name for benchmark in self.baseline(point)]
-        return self.suite.wanted(self._catalogue, point.cpus, self.traced(point))
+        return self.suite.wanted(self._catalogue, point.cpus, self.traced(point), point.variant)
+
+    def cpu_model(self, point: Point) -> str:
+        """QEMU's, without the features that the variant leaves out."""
+        without = [f"-{feature}" for feature in point.variant.without.split(",") if feature]
+        return ",".join([self.options.cpu_model, *without])
 
     def traced(self, point: Point) -> bool:
         """Is tracing compiled into the kernel of this point?"""
@@ -171,7 +177,7 @@ class Plan:
             )
         varied = {key for key, _ in point.variant.grid}
         words = [*point.variant.weft.split(), *(f"{key}={value}" for key, value in guest.items() if key not in varied)]
-        words.append(f"only={','.join(self.suite.select)}")
+        words.append(f"only={','.join(point.variant.select or self.suite.select)}")
         if self.traced(point):
             words.insert(0, f"trace_ring={self.suite.ring_bytes(point.cpus)}")
         return " ".join(words)

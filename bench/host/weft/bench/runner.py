@@ -194,6 +194,10 @@ class Runner:
     def _judge(self, job: Job, boot: Boot) -> None:
         log = f"(console: {boot.console_file})"
         tail = boot.outcome.console[-CONSOLE_TAIL:]
+        if job.system == "linux" and not boot.outcome.ok and boot.collector.find("system") is None:
+            raise BenchError(
+                f"{job.name}: Linux did not come up with {job.boot.cpus} CPUs: {boot.outcome.reason} {log}", tail
+            )
         if not boot.outcome.ok:
             raise BenchError(f"{job.name}: {boot.outcome.reason} {log}", tail)
         if boot.collector.problems:

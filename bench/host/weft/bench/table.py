@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft.bench.baseline import repeated, summary
 from weft.bench.catalogue import Catalogue
 from weft.bench.figures import FOUND_OUT
 
@@ -87,14 +88,20 @@ def _row(
     return cells
 
 
+RATIO_TEXT = {
+    "instructions": "instructions, medians; what is on two CPUs is the work of both, not the critical path",
+    "cycles": "ticks of the guest's clock, medians; emulated code, for comparison only",
+}
+
+
 def render_ratios(ratios: list[dict[str, Any]], baseline: dict[str, Any]) -> str:
-    """Weft beside Linux, one table for each point."""
+    """Weft beside Linux, one table for each point, and what it says in words."""
     points: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
     for ratio in ratios:
         points.setdefault((ratio["accel"], ratio["cpus"], ratio["variant"]), []).append(ratio)
     lines = []
     for (mode, cpus, variant), rows in points.items():
-        title = f"Weft beside Linux, {mode}, {cpus} CPUs" + (f", {variant}" if variant else "")
+        title = f"Weft beside Linux, {mode}, {cpus} CPUs, -cpu {rows[0]['cpu_model']}"
         header = ["Weft", "Linux", "Weft p50", "Linux p50", "Linux/Weft", "lowest", "highest"]
         cells = [
             [
@@ -107,11 +114,35 @@ def render_ratios(ratios: list[dict[str, Any]], baseline: dict[str, Any]) -> str
             for row in rows
         ]
         rounds = f"{rows[0]['rounds']} interleaved rounds" if rows[0]["rounds"] > 1 else "one round"
-        lines += [title, f"  {rows[0]['unit']}, medians; {rounds}", "", *aligned([header, *cells]), ""]
+        words = [f"  {line}" for line in (*summary(rows), repeated(rows)) if line]
+        lines += [f"{title}, {variant}" if variant else title, f"  {RATIO_TEXT[rows[0]['unit']]}; {rounds}", ""]
+        lines += [*aligned([header, *cells]), "", *words, ""]
     low, high = baseline["loads"]
     lines.append(f"  {baseline['system']} ({baseline['package']}); load of the host {low:.2f} to {high:.2f}")
-    lines += [f"  {label}: {words}" for label, words in baseline["command_lines"].items()]
+    for label, words in baseline["command_lines"].items():
+        lines += [f"  {label}: {words}", f"    {facts_text(baseline['facts'][label])}"]
     return "\n".join(lines)
+
+
+IDLES = {
+    "hlt": "an idle CPU halts",
+    "mwait": "an idle CPU waits with MWAIT",
+    "poll": "an idle CPU polls",
+}
+
+
+def facts_text(facts: dict[str, Any]) -> str:
+    """How a Linux idled and what it did about flaws of processors, in words."""
+    offered = "MWAIT is offered" if facts["mwait"] else "MWAIT is not offered"
+    active = [
+        f"{flaw} ({text.removeprefix('Mitigation: ').split(';')[0]})"
+        for flaw, text in facts["mitigations"].items()
+        if text.startswith("Mitigation")
+    ]
+    return (
+        f"-cpu {facts['cpu_model']}; {IDLES.get(facts['idle'], 'how it idles is not known')} ({offered}); "
+        f"mitigations in force: {', '.join(active) or 'none'}"
+    )
 
 
 def aligned(rows: list[list[str]], words: int = 2) -> list[str]:

@@ -14,6 +14,7 @@ from weft.bench.report.sections import MOST, panel, panels
 from weft.bench.report.tables import folding, plain
 from weft.bench.report.view import View, plural, short_commit
 from weft.bench.records import STATISTICS
+from weft.bench.table import facts_text
 
 COMPARED = (
     "ipc.call.same_core",
@@ -104,9 +105,11 @@ def _baseline(view: View) -> Markup:
     low, high = baseline["loads"]
     rows: list[list[str | Markup]] = [["Linux", f"{baseline['system']} ({baseline['package']})"]]
     rows += [["load of the host", f"{low:.2f} to {high:.2f} in the minute before a boot"]]
-    for key, title in (("clock", "clock source"), ("idle_driver", "idle driver"), ("mitigations", "mitigations")):
+    for key, title in (("clock", "clock source"), ("idle_driver", "idle driver")):
         rows += [[title, str(baseline[key])]] if baseline.get(key) else []
-    rows += [[f"command line, {label}", tag("code", words)] for label, words in baseline["command_lines"].items()]
+    for label, words in baseline["command_lines"].items():
+        rows += [[f"command line, {label}", tag("code", words)]]
+        rows += [[f"found in {label}", facts_text(baseline["facts"][label])]] if label in baseline.get("facts", {}) else []
     body = tag("table", [tag("tbody", [tag("tr", [tag("td", key), tag("td", value)]) for key, value in rows])], class_="plain")
     return folding("The Linux that was measured", plural(len(rows), "line"), len(rows), tag("div", [body], class_="scroll"), 6)
 
