@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from bench_fakes import FakeLauncher
 from weft.bench.command import main
+from weft.bench.errors import BenchError
 
 RUNS = ("--runs", "3")  # in two modes: six boots
 
@@ -98,3 +99,24 @@ def test_kill_9_loses_no_boot_that_had_ended(tmp_path: Path) -> None:
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
     assert len(go_on(tmp_path).plans) == 2
+
+
+def test_no_room_on_the_disk_is_one_line_and_what_had_ended_is_kept(tmp_path: Path, capsys: Any) -> None:
+    interrupted(tmp_path, 3)
+    (tmp_path / "boots.jsonl").rename(tmp_path / "kept")
+    (tmp_path / "boots.jsonl").symlink_to("/dev/full")
+    assert main(["--out", str(tmp_path), *RUNS], FakeLauncher()) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == f"weft bench: {tmp_path / 'boots.jsonl'}: No space left on device"
+    (tmp_path / "kept").rename(tmp_path / "boots.jsonl")
+    assert len(go_on(tmp_path).plans) == 3
+
+
+def test_a_capture_that_cannot_be_converted_costs_no_boot(tmp_path: Path, capsys: Any) -> None:
+    class NoRoom(FakeLauncher):
+        def convert(self, capture: Path, out: Path) -> None:
+            raise BenchError("weft-trace convert: No space left on device")
+
+    assert main(["--out", str(tmp_path), *RUNS], NoRoom()) == 1
+    assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+    assert go_on(tmp_path).plans == []

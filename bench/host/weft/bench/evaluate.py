@@ -9,6 +9,8 @@ next run makes them anew; a suite of parts goes on with the others.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +41,16 @@ def evaluate(runner: Runner, suite: Suite, launcher: Launcher, out: Path, catalo
     for plan in runner.plans:
         gather = Gather(plan, runner.boots(plan))
         try:
-            found = gather.results(), _examined(plan, gather, launcher, out, catalogue)
+            with _found_wanting(runner, plan):
+                runs, own = gather.results(), gather.details()
+            _convert(own, launcher, out)
+            with _found_wanting(runner, plan):
+                _examine(own, plan, launcher, out, catalogue)
         except BenchError as error:
-            runner.forget(plan)
             runner.failed(plan, plan.options.part or plan.suite.name, error)
             continue
-        results["runs"] += found[0]
-        details["runs"] += found[1]
+        results["runs"] += runs
+        details["runs"] += own
         if plan.options.baseline:
             results.setdefault("ratios", []).extend(gather.ratios())
             _add_baseline(details, gather.baseline())
@@ -76,16 +81,29 @@ def _add_baseline(details: dict[str, Any], baseline: dict[str, Any]) -> None:
     known["loads"] = [min(loads), max(loads)]
 
 
-def _examined(
-    plan: Plan, gather: Gather, launcher: Launcher, out: Path, catalogue: Catalogue
-) -> list[dict[str, Any]]:
-    """The runs of details.json, with a Perfetto trace beside each capture, what the capture says about the
-    stages of calls, whether that agrees with what the guest measured, and where each benchmark is."""
-    runs = gather.details()
+@contextlib.contextmanager
+def _found_wanting(runner: Runner, plan: Plan) -> Iterator[None]:
+    """Boots that contradict themselves are not taken from the store again."""
+    try:
+        yield
+    except BenchError:
+        runner.forget(plan)
+        raise
+
+
+def _convert(runs: list[dict[str, Any]], launcher: Launcher, out: Path) -> None:
+    """A Perfetto trace beside each capture. Where that fails (no room on the disk) nobody's boots are wrong."""
+    for run in runs:
+        if run["capture"]:
+            launcher.convert(out / run["capture"], (out / run["capture"]).with_suffix(".pftrace"))
+
+
+def _examine(runs: list[dict[str, Any]], plan: Plan, launcher: Launcher, out: Path, catalogue: Catalogue) -> None:
+    """Adds to the runs of details.json what a capture says about the stages of calls, whether that agrees with
+    what the guest measured, and where each benchmark is."""
     for run in runs:
         if run["capture"]:
             capture = out / run["capture"]
-            launcher.convert(capture, capture.with_suffix(".pftrace"))
             latency = launcher.latency(capture)
             run["stages"] = collect(latency, run["figures"], run["others"])
             run["agreement"] = agreement.compare(launcher, capture, latency, run)
@@ -99,7 +117,6 @@ def _examined(
             _add_places(run, launcher, out)
         names = [benchmark.name for benchmark in plan.suite.selected(catalogue)]
         cost.collect({"runs": runs}, launcher, out, names)
-    return runs
 
 
 def _add_places(run: dict[str, Any], launcher: Launcher, out: Path) -> None:
