@@ -260,7 +260,7 @@ def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
     def compile_one(source: str) -> str:
         flags = (
             f"{target.target} {FREESTANDING} {target.user} -ffunction-sections -fdata-sections"
-            f" -Iuserspace/lib/include -I{GEN}"
+            f" -Iuserspace/lib/include -Iuserspace -I{GEN}"
         )
         if source.startswith(GENERAL_REGISTER_ROOMS):
             flags += f" {target.user_general_registers}"

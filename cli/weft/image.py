@@ -33,10 +33,10 @@ def programs_of(manifest: str) -> list[str]:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if words[0] == "process":
+        if words[0] in ("process", "service"):
             files = [word.partition("=")[2] for word in words[1:] if word.startswith("program=")]
             if len(files) != 1 or not files[0]:
-                raise ImageError(f"manifest line {number}: a process needs one program=FILE")
+                raise ImageError(f"manifest line {number}: a {words[0]} needs one program=FILE")
             if files[0] == "init":
                 raise ImageError(f"manifest line {number}: only the kernel can start init")
             found[files[0]] = None

@@ -14,8 +14,9 @@ INPUTS = 100_000
 SECONDS = 300
 
 
-def test_library_agrees_with_the_hosts(tree: Tree) -> None:
-    argv = [tree.host_test("user_library_asan")]
+@pytest.mark.parametrize("program", ["user_library_asan", "manifest_asan"])
+def test_library_agrees_with_the_hosts(tree: Tree, program: str) -> None:
+    argv = [tree.host_test(program)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 

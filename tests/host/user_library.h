@@ -25,6 +25,8 @@
 #include "userspace/lib/archive.c"
 #include "userspace/lib/elf.c"
 #include "userspace/init/manifest.c"
+#include "userspace/init/manifest_service.c"
+#include "userspace/init/manifest_words.c"
 #include "bench/guest/distribution.c"
 #undef memcpy
 #undef memmove

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The portable parts of user space on the host: formatting against the C library's, memory and
- * string functions against its, numbers, the boot image's reader, the ELF reader, the manifest, and
- * the benchmarks' statistics. The sources are compiled as they are, under AddressSanitizer.
+ * string functions against its, numbers, the boot image's reader, the ELF reader, and the
+ * benchmarks' statistics; the manifest is in manifest_asan.c. The sources are compiled as they are, under AddressSanitizer.
  *
  * user_library_asan: 0 when everything holds, else 1 and a line for each thing that does not.
  */
@@ -239,101 +239,6 @@ static void test_elf(void)
     CHECK(weft_elf_read((const uint8_t *)&program, 63, &elf) != NULL);
 }
 
-/* ---- the manifest ---------------------------------------------------------------------------- */
-
-static const char *read_text(const char *text, struct manifest *manifest, unsigned *line)
-{
-    return manifest_read((const uint8_t *)text, strlen(text), "a=1 b", 4, manifest, line);
-}
-
-static void test_manifest_good(struct manifest *manifest)
-{
-    static const char text[] = "# comment\n"
-                               "endpoint door cpu=6\n"
-                               "\tmemory area pages=0x10\n"
-                               "\n"
-                               "process one program=first cpu=1 priority=5 pages=99 wait\n"
-                               "  arguments x {arguments} y\n"
-                               "  give door rights=rm badge=0x7 as=gate\n"
-                               "  give console\n"
-                               "include second\n"
-                               "process two program=second home=5 cpus=1-9\n"
-                               "  give ports range=0x60-0x6f rights=rc\n"
-                               "  give interrupts range=4\n"
-                               "process three program=third cpus=8-9";
-    unsigned line;
-    CHECK(read_text(text, manifest, &line) == NULL);
-    CHECK(manifest->process_count == 3);
-    const struct manifest_process *one = &manifest->processes[0];
-    CHECK(strcmp(one->name, "one") == 0 && strcmp(one->program, "first") == 0);
-    CHECK(one->cpu == 1 && one->priority == 5 && one->pages == 99 && one->wait);
-    CHECK(strcmp(one->arguments, "x a=1 b y") == 0);
-    CHECK(one->grant_count == 2 && strcmp(one->grants[0].name, "gate") == 0);
-    CHECK(one->grants[0].rights == (RIGHT_READ | RIGHT_MANAGE) && one->grants[0].badge == 7);
-    CHECK(one->grants[1].rights == (RIGHT_WRITE | RIGHT_COPY));
-    const struct manifest_object *door = &manifest->objects[one->grants[0].object];
-    CHECK(door->kind == KIND_ENDPOINT && door->cpu == 2); /* 6 modulo 4 CPUs */
-    const struct manifest_process *two = &manifest->processes[1];
-    CHECK(!two->wait && two->priority == WEFT_PRIORITY_DEFAULT && two->arguments[0] == '\0');
-    CHECK(one->home == 0 && two->home == 1);
-    CHECK(one->cpus == 0 && two->cpus == (1 | 3ull << 32)); /* as far as there are CPUs */
-    CHECK(manifest->processes[2].cpus == (3 | 1ull << 32));
-    CHECK(two->grant_count == 2 && two->grants[0].badge == (0x60 | 16ull << 32));
-    CHECK(two->grants[0].rights == (RIGHT_READ | RIGHT_COPY));
-    CHECK(two->grants[1].badge == (4 | 1ull << 32));
-    CHECK(manifest->objects[two->grants[1].object].kind == KIND_INTERRUPTS);
-}
-
-static void test_manifest_bad(struct manifest *manifest)
-{
-    static const struct {
-        const char *text;
-        unsigned line;
-    } wrong[] = {
-        {"", 0},
-        {"# nothing\n", 1},
-        {"process\n", 1},
-        {"process a\n", 1},
-        {"process a program=\n", 1},
-        {"process seventeen-letters program=x\n", 1},
-        {"process a program=a-name-that-is-much-too-long-for-it\n", 1},
-        {"process a program=x wait=\n", 1},
-        {"process a program=x cpu=\n", 1},
-        {"process a program=x cpu=one\n", 1},
-        {"process a program=x priority=63\n", 1},
-        {"process a program=x pages=4294967296\n", 1},
-        {"process a program=x colour=red\n", 1},
-        {"process a program=x cpus=\n", 1},
-        {"process a program=x cpus=2-1\n", 1},
-        {"process a program=x cpus=1-\n", 1},
-        {"process a program=x cpus=0-4294967295\n", 1},
-        {"process a program=x\ngive console range=1-2\n", 2},
-        {"process a program=x\ngive ports range\n", 2},
-        {"process a program=x\ngive ports range=-\n", 2},
-        {"give console\n", 1},
-        {"arguments x\n", 1},
-        {"\nprocess a program=x\ngive nothing\n", 3},
-        {"process a program=x\ngive console rights=q\n", 2},
-        {"process a program=x\ngive console badge=x\n", 2},
-        {"process a program=x\ngive\n", 2},
-        {"endpoint\n", 1},
-        {"endpoint a\nendpoint a\n", 2},
-        {"endpoint console\n", 1},
-        {"endpoint a pages=1\n", 1},
-        {"memory a\n", 1},
-        {"memory a cpu=1\n", 1},
-        {"include\n", 1},
-        {"nonsense\n", 1},
-    };
-    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        unsigned line = 99;
-        if (read_text(wrong[i].text, manifest, &line) == NULL || line != wrong[i].line) {
-            failures++;
-            printf("manifest %u: line %u, not %u: %s\n", i, line, wrong[i].line, wrong[i].text);
-        }
-    }
-}
-
 /* ---- statistics ------------------------------------------------------------------------------ */
 
 static int compare(const void *left, const void *right)
@@ -387,14 +292,11 @@ static void test_distribution(void)
 
 int main(void)
 {
-    static struct manifest manifest;
     test_format();
     test_memory();
     test_numbers();
     test_archive();
     test_elf();
-    test_manifest_good(&manifest);
-    test_manifest_bad(&manifest);
     test_distribution();
     printf("%u failures\n", failures);
     return failures != 0;

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("kernel", "smp", "ipc", "trace/kernel", "trace/host", "userspace/lib")
+ROOMS = ("kernel", "smp", "ipc", "trace/kernel", "trace/host", "userspace/lib", "userspace/init",
+         "userspace/servers")
 # Where the accessors themselves are defined: their names are in every line.
 ACCESSORS = ("smp/atomic.h", "userspace/lib/include/weft/atomic.h")
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The first process, the only one that the kernel starts. It reads the file `manifest` in the boot
- * image, makes the objects and processes that are declared there, waits, and switches the machine
- * off. Each process gets exactly the capabilities that its lines give it.
+ * image, makes the objects, processes and services that are declared there, watches them, and
+ * switches the machine off when the processes that it waits for have ended. Each process gets exactly
+ * the capabilities that its lines give it. docs/services.md tells how services live.
  *
  * The manifest: one item per line; `#` begins a comment line; leading blanks do not count.
  *
@@ -11,14 +12,15 @@
  *     memory NAME pages=N                 declare an object; cpu is where it lives, default 0
  *
  *     process NAME program=FILE [cpu=N] [home=N] [cpus=A-B] [priority=N] [pages=N]
- *             [wait]
+ *             [needs=SERVICE,SERVICE] [wait]
  *                                         a process; FILE is an entry of the boot image; cpu is where
  *                                         it starts, home the CPU that looks after its table,
  *                                         memory and threads (default 0), cpus where it may place threads and objects
  *                                         (capability `cpus`, default all of them); pages is
- *                                         its memory quota beyond its image (default 256); init
- *                                         waits for those marked `wait`. The following lines, up to
- *                                         the next process, belong to it:
+ *                                         its memory quota beyond its image (default 256); needs: it
+ *                                         starts when these services are ready; init waits for those
+ *                                         marked `wait`. The following lines, up to the next process
+ *                                         or service, belong to it:
  *     arguments TEXT                      what it finds as arguments; {arguments} in it stands for
  *                                         the words of the kernel's command line that the kernel
  *                                         itself does not know
@@ -35,33 +37,43 @@
  *                                         declared objects default to rw. Every process holds the
  *                                         capability `self` to itself in any case.
  *
+ *     use NAME [badge=N] [as=NAME]        the right to call what a service provides under this name, here
+ *                                         or further below. The badge, by which the service knows its
+ *                                         callers, is one of the process's own if none is given. The
+ *                                         name `supervisor` is init's own: see weft/supervisor.h
+ *
+ *     service NAME program=FILE ...       a process that is started again when it ends. Further words:
+ *         [restart=always|failure|never]  always; only if it did not exit with status 0; never
+ *         [backoff=MS..MS]                the wait before a new start: the first after a failure,
+ *                                         doubled with each one that follows soon, up to the second
+ *                                         (1..100)
+ *         [give_up=N/SECONDS]             after N failures (at most 32) in so many seconds
+ *         [heartbeat=MS]                  a turn of its loop that takes longer is a failure
+ *         [budget=US/US]                  runs for so many microseconds at most in each period
+ *     provide NAME                        an endpoint on the service's CPU, which it receives from. It
+ *                                         outlives the service: calls wait for the next instance
+ *     state BYTES                         memory that outlives the service
+ *
  *     include FILE                        another file for the boot image; init ignores the line
  *
  * CPU numbers are taken modulo the machine's number of CPUs, so that one manifest serves them all.
  *
  * The end: when all processes marked `wait` have ended, status 0, or the first non-zero status of
- * one of them; FAULT_STATUS if one ended by a fault or was killed; LOAD_STATUS if the boot image
+ * one of them; FAULT_STATUS if one ended by a fault or was killed, or could
+ * not be started as a service that it needs is given up; LOAD_STATUS if the boot image
  * cannot be used. One line on the console says why.
  */
-#include "manifest.h"
+#include "system.h"
 
-#include "weft/archive.h"
 #include "weft/layout.h"
-#include "weft/loader.h"
 #include "weft/print.h"
 #include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
 
 #define LOAD_STATUS 97
-#define FAULT_STATUS 98
-#define STATUS_TOP 99 /* the machine's exit statuses end here */
-#define CHILD_BITS 64 /* bits of the notification by which children report */
 
-static struct manifest manifest;
-static uint64_t handles[MANIFEST_OBJECTS_MAX]; /* of manifest.objects, in the same order */
-static struct weft_child children[MANIFEST_PROCESSES_MAX];
-static _Bool ended[MANIFEST_PROCESSES_MAX];
+struct system init;
 
 static _Noreturn void machine_off(uint64_t status)
 {
@@ -69,23 +81,22 @@ static _Noreturn void machine_off(uint64_t status)
     weft_exit(status); /* without the machine's capability init can only end */
 }
 
-static _Noreturn void give_up(const char *what, const char *name, const char *reason,
-                              status_t status)
+_Noreturn void init_fail(const char *what, const char *name, const char *reason, status_t status)
 {
     weft_print("init: %s %s: %s (status %ld)\n", what, name, reason, status);
     machine_off(LOAD_STATUS);
 }
 
-static void read_manifest(const struct weft_archive *archive)
+static void read_manifest(void)
 {
     struct weft_file file;
-    const char *problem = weft_archive_find(archive, "manifest", &file);
+    const char *problem = weft_archive_find(&init.archive, "manifest", &file);
     if (problem != NULL) {
-        give_up("file", "manifest", problem, 0);
+        init_fail("file", "manifest", problem, 0);
     }
     unsigned line;
     problem = manifest_read(file.bytes, file.size, weft_startup()->arguments,
-                            weft_startup()->cpu_count, &manifest, &line);
+                            weft_startup()->cpu_count, &init.manifest, &line);
     if (problem != NULL) {
         weft_print("init: manifest line %u: %s\n", line, problem);
         machine_off(LOAD_STATUS);
@@ -94,6 +105,11 @@ static void read_manifest(const struct weft_archive *archive)
 
 static status_t create_object(const struct manifest_object *object, uint64_t *handle)
 {
+    static const uint64_t given[] = {
+        [KIND_CONSOLE] = HANDLE_CONSOLE,       [KIND_MACHINE] = HANDLE_MACHINE,
+        [KIND_INITRD] = HANDLE_INITRD,         [KIND_PORTS] = HANDLE_PORTS,
+        [KIND_INTERRUPTS] = HANDLE_INTERRUPTS, [KIND_PHYSICAL] = HANDLE_PHYSICAL,
+    };
     switch (object->kind) {
     case KIND_ENDPOINT:
         return weft_endpoint_create(object->cpu, handle);
@@ -101,137 +117,95 @@ static status_t create_object(const struct manifest_object *object, uint64_t *ha
         return weft_notification_create(object->cpu, handle);
     case KIND_MEMORY:
         return weft_memory_create(object->pages, handle);
-    case KIND_CONSOLE:
-        *handle = HANDLE_CONSOLE;
-        return STATUS_OK;
-    case KIND_MACHINE:
-        *handle = HANDLE_MACHINE;
-        return STATUS_OK;
-    case KIND_INITRD:
-        *handle = HANDLE_INITRD;
-        return STATUS_OK;
-    case KIND_PORTS:
-        *handle = HANDLE_PORTS;
-        return STATUS_OK;
-    case KIND_INTERRUPTS:
-        *handle = HANDLE_INTERRUPTS;
-        return STATUS_OK;
-    case KIND_PHYSICAL:
-        *handle = HANDLE_PHYSICAL;
+    case KIND_SUPERVISOR:
+        return init.manifest.supervised ? desk_open(handle) : STATUS_OK;
+    default:
+        *handle = given[object->kind];
         return STATUS_OK;
     }
-    return STATUS_BAD_ARGUMENT;
 }
 
 static void create_objects(void)
 {
-    for (uint32_t i = 0; i < manifest.object_count; i++) {
-        status_t status = create_object(&manifest.objects[i], &handles[i]);
+    for (uint32_t i = 0; i < init.manifest.object_count; i++) {
+        status_t status = create_object(&init.manifest.objects[i], &init.handles[i]);
         if (status != STATUS_OK) {
-            give_up("object", manifest.objects[i].name, "cannot be created", status);
+            init_fail("object", init.manifest.objects[i].name, "cannot be created", status);
         }
     }
 }
 
-static void start_process(const struct weft_archive *archive, uint32_t index, uint64_t supervisor)
+static void create_tasks(void)
 {
-    const struct manifest_process *process = &manifest.processes[index];
-    struct weft_grant grants[MANIFEST_GRANTS_MAX];
-    for (uint32_t i = 0; i < process->grant_count; i++) {
-        const struct manifest_grant *grant = &process->grants[i];
-        grants[i] =
-            (struct weft_grant){grant->name, handles[grant->object], grant->rights, grant->badge};
-    }
-    struct weft_spawn spawn = {
-        .name = process->name,
-        .program = process->program,
-        .arguments = process->arguments,
-        .cpu = process->cpu,
-        .home = process->home,
-        .cpus = process->cpus,
-        .priority = process->priority,
-        .pages = process->pages,
-        .notification = supervisor,
-        .bits = 1ull << (index % CHILD_BITS),
-        .grants = grants,
-        .grant_count = process->grant_count,
-    };
-    status_t status = weft_spawn(archive, &spawn, &children[index]);
-    if (status != STATUS_OK) {
-        give_up("process", process->name, spawn.reason, status);
+    for (uint32_t i = 0; i < init.manifest.process_count; i++) {
+        struct task *task = &init.tasks[i];
+        task->process = &init.manifest.processes[i];
+        if (task->process->is_service) {
+            task_prepare(task);
+        }
     }
 }
 
-/* Looks at a child that may have ended: says how on the console where it was not by its own will,
- * and returns the status that this means for the machine. */
-static uint64_t look_at(uint32_t index)
-{
-    const char *name = manifest.processes[index].name;
-    struct weft_end end = weft_process_end(children[index].process);
-    ended[index] = end.cause != WEFT_ALIVE;
-    switch (end.cause) {
-    case WEFT_FAULT:
-        weft_print("init: process %s ended by fault %u\n", name, end.status);
-        return FAULT_STATUS;
-    case WEFT_KILLED:
-        weft_print("init: process %s was killed\n", name);
-        return FAULT_STATUS;
-    case WEFT_EXITED:
-        return end.status <= STATUS_TOP ? end.status : STATUS_TOP;
-    default:
-        return 0;
-    }
-}
-
+/* Nothing that is waited for runs or will run. Where nothing is waited for, that is at once, unless there
+ * is a service that may go on. */
 static _Bool all_ended(void)
 {
-    for (uint32_t i = 0; i < manifest.process_count; i++) {
-        if (manifest.processes[i].wait && !ended[i]) {
+    _Bool waits = 0, serves = 0;
+    for (uint32_t i = 0; i < init.manifest.process_count; i++) {
+        const struct task *task = &init.tasks[i];
+        _Bool over = task->state == WEFT_SERVICE_ENDED || task->state == WEFT_SERVICE_GIVEN_UP;
+        waits |= task->process->wait;
+        serves |= task->process->is_service && !over;
+        if (task->process->wait && !over) {
             return 0;
         }
     }
-    return 1;
+    return waits || !serves;
 }
 
-/* Returns the status with which the machine goes off. Ends at once where nothing is waited for. */
-static uint64_t supervise(uint64_t supervisor)
+static void take_bits(uint64_t bits)
 {
-    uint64_t result = 0;
-    while (!all_ended()) {
-        uint64_t bits;
-        status_t status = weft_notification_wait(supervisor, 0, &bits);
-        if (status != STATUS_OK) {
-            give_up("notification", "of the children", "cannot be waited for", status);
-        }
-        for (uint32_t i = 0; i < manifest.process_count; i++) {
-            if (ended[i] || (bits >> (i % CHILD_BITS) & 1) == 0) {
-                continue;
-            }
-            uint64_t its = look_at(i);
-            if (manifest.processes[i].wait && result == 0) {
-                result = its;
-            }
+    for (uint32_t i = 0; i < init.manifest.process_count; i++) {
+        if ((bits >> i & 1) != 0) {
+            task_look(&init.tasks[i]);
         }
     }
-    return result;
+    if ((bits >> READY_BIT & 1) != 0) {
+        tasks_look_for_ready();
+    }
+    if ((bits >> DESK_BIT & 1) != 0) {
+        desk_answer();
+    }
+}
+
+/* The loop: what ends, what is ready, what is asked, what is due. */
+static void supervise(void)
+{
+    while (!all_ended()) {
+        uint64_t bits = 0;
+        status_t status = weft_notification_wait(init.notification, tasks_deadline(), &bits);
+        if (status != STATUS_OK && status != STATUS_TIMED_OUT) {
+            init_fail("notification", "of the children", "cannot be waited for", status);
+        }
+        take_bits(bits);
+        tasks_tick();
+    }
 }
 
 int main(void)
 {
-    struct weft_archive archive;
-    const char *problem = weft_archive_open(&archive);
+    const char *problem = weft_archive_open(&init.archive);
     if (problem != NULL) {
-        give_up("boot", "image", problem, 0);
+        init_fail("boot", "image", problem, 0);
     }
-    read_manifest(&archive);
-    create_objects();
-    uint64_t supervisor;
-    status_t status = weft_notification_create(weft_startup()->cpu, &supervisor);
+    read_manifest();
+    status_t status = weft_notification_create(weft_startup()->cpu, &init.notification);
     if (status != STATUS_OK) {
-        give_up("notification", "of the children", "cannot be created", status);
+        init_fail("notification", "of the children", "cannot be created", status);
     }
-    for (uint32_t i = 0; i < manifest.process_count; i++) {
-        start_process(&archive, i, supervisor);
-    }
-    machine_off(supervise(supervisor));
+    create_objects();
+    create_tasks();
+    tasks_start_waiting();
+    supervise();
+    machine_off(init.result);
 }

@@ -5,6 +5,8 @@
  * out of its range is an error with its line; nothing is guessed.
  */
 #include "manifest.h"
+#include "manifest_service.h"
+#include "manifest_words.h"
 
 #include "weft/abi.h"
 #include "weft/layout.h"
@@ -19,62 +21,8 @@ struct reader {
     struct manifest_process *process; /* to which `give` and `arguments` lines belong */
     const char *words;
     uint32_t cpu_count;
+    unsigned line;
 };
-
-/* One line, cut into words in place. */
-struct words {
-    char *rest;
-};
-
-static char *next_word(struct words *words)
-{
-    while (*words->rest == ' ' || *words->rest == '\t') {
-        words->rest++;
-    }
-    if (*words->rest == '\0') {
-        return NULL;
-    }
-    char *word = words->rest;
-    while (*words->rest != '\0' && *words->rest != ' ' && *words->rest != '\t') {
-        words->rest++;
-    }
-    if (*words->rest != '\0') {
-        *words->rest++ = '\0';
-    }
-    return word;
-}
-
-/* Cuts `key=value` at the sign; NULL where there is none. */
-static char *split_value(char *word)
-{
-    char *sign = strchr(word, '=');
-    if (sign == NULL) {
-        return NULL;
-    }
-    *sign = '\0';
-    return sign + 1;
-}
-
-static const char *copy_name(char *out, const char *name)
-{
-    if (name == NULL || *name == '\0') {
-        return "a name is missing";
-    }
-    return weft_string_copy(out, name, MANIFEST_NAME_MAX) ? NULL : "a name is too long";
-}
-
-static const char *read_number(const char *text, uint64_t highest, uint64_t *out)
-{
-    unsigned long long value;
-    if (text == NULL || !weft_parse_number(text, &value)) {
-        return "a number is missing or is none";
-    }
-    if (value > highest) {
-        return "a number is too large";
-    }
-    *out = value;
-    return NULL;
-}
 
 static const char *read_cpu(const struct reader *reader, const char *text, uint32_t *out)
 {
@@ -82,27 +30,6 @@ static const char *read_cpu(const struct reader *reader, const char *text, uint3
     const char *problem = read_number(text, UINT32_MAX, &cpu);
     if (problem == NULL) {
         *out = (uint32_t)(cpu % reader->cpu_count);
-    }
-    return problem;
-}
-
-/* `FIRST-LAST`, or one number. */
-static const char *read_range(char *text, uint64_t *out)
-{
-    char *second = text ? strchr(text, '-') : NULL;
-    uint64_t first, last;
-    if (second != NULL) {
-        *second++ = '\0';
-    }
-    const char *problem = read_number(text, UINT32_MAX - 1, &first);
-    if (problem == NULL) {
-        problem = read_number(second ? second : text, UINT32_MAX - 1, &last);
-    }
-    if (problem == NULL && last < first) {
-        problem = "a range ends before it begins";
-    }
-    if (problem == NULL) {
-        *out = first | (last - first + 1) << 32;
     }
     return problem;
 }
@@ -120,24 +47,10 @@ static const char *read_cpus(const struct reader *reader, char *text, uint64_t *
     return problem;
 }
 
-static int find_object(const struct manifest *manifest, const char *name)
-{
-    for (uint32_t i = 0; i < manifest->object_count; i++) {
-        if (strcmp(manifest->objects[i].name, name) == 0) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 static const char *read_object(struct reader *reader, enum manifest_kind kind, struct words *words)
 {
-    struct manifest *manifest = reader->manifest;
     struct manifest_object object = {.kind = kind};
     const char *problem = copy_name(object.name, next_word(words));
-    if (problem == NULL && find_object(manifest, object.name) >= 0) {
-        problem = "an object of this name is there already";
-    }
     for (char *word; problem == NULL && (word = next_word(words)) != NULL;) {
         char *value = split_value(word);
         if (strcmp(word, "cpu") == 0 && kind != KIND_MEMORY) {
@@ -151,21 +64,13 @@ static const char *read_object(struct reader *reader, enum manifest_kind kind, s
     if (problem == NULL && kind == KIND_MEMORY && object.pages == 0) {
         problem = "pages=N is missing";
     }
-    if (problem == NULL && manifest->object_count == MANIFEST_OBJECTS_MAX) {
-        problem = "there are too many objects";
-    }
-    if (problem == NULL) {
-        manifest->objects[manifest->object_count++] = object;
-    }
-    return problem;
+    return problem != NULL ? problem : add_object(reader->manifest, &object);
 }
 
 static const char *read_process_word(struct reader *reader, struct manifest_process *process,
                                      char *word)
 {
-    uint64_t number = 0;
-    const char *problem = NULL;
-    if (strcmp(word, "wait") == 0) {
+    if (strcmp(word, "wait") == 0 && !process->is_service) {
         process->wait = 1;
         return NULL;
     }
@@ -183,24 +88,30 @@ static const char *read_process_word(struct reader *reader, struct manifest_proc
         return read_cpus(reader, value, &process->cpus);
     }
     if (strcmp(word, "priority") == 0) {
-        problem = read_number(value, PRIORITY_TOP, &number);
-        process->priority = (uint32_t)number;
-        return problem;
+        return read_number32(value, PRIORITY_TOP, &process->priority);
     }
     if (strcmp(word, "pages") == 0) {
         return read_number(value, UINT32_MAX, &process->pages);
     }
-    return "a word is not understood";
+    if (strcmp(word, "needs") == 0) {
+        return manifest_needs(process, value);
+    }
+    return process->is_service ? manifest_service_word(process, word, value)
+                               : "a word is not understood";
 }
 
-static const char *read_process(struct reader *reader, struct words *words)
+static const char *read_process(struct reader *reader, struct words *words, _Bool is_service)
 {
     struct manifest *manifest = reader->manifest;
     if (manifest->process_count == MANIFEST_PROCESSES_MAX) {
         return "there are too many processes";
     }
     struct manifest_process *process = &manifest->processes[manifest->process_count];
-    *process = (struct manifest_process){.priority = WEFT_PRIORITY_DEFAULT, .pages = DEFAULT_PAGES};
+    *process = (struct manifest_process){.priority = WEFT_PRIORITY_DEFAULT,
+                                         .pages = DEFAULT_PAGES,
+                                         .is_service = is_service,
+                                         .service = manifest_service_default,
+                                         .line = reader->line};
     const char *problem = copy_name(process->name, next_word(words));
     if (problem == NULL && strlen(process->name) > NAME_MAX) {
         problem = "a process's name is too long";
@@ -210,6 +121,9 @@ static const char *read_process(struct reader *reader, struct words *words)
     }
     if (problem == NULL && process->program[0] == '\0') {
         problem = "program=FILE is missing";
+    }
+    if (problem == NULL && is_service) {
+        problem = manifest_service_check(manifest, process);
     }
     if (problem == NULL) {
         manifest->process_count++;
@@ -265,6 +179,9 @@ static const char *read_grant(struct reader *reader, struct words *words)
     struct manifest_grant grant = {.object = (uint32_t)object};
     const char *problem = copy_name(grant.name, name);
     enum manifest_kind kind = reader->manifest->objects[object].kind;
+    if (kind == KIND_SUPERVISOR) {
+        return "the supervisor is had by `use supervisor`";
+    }
     grant.rights = default_rights(kind);
     for (char *word; problem == NULL && (word = next_word(words)) != NULL;) {
         char *value = split_value(word);
@@ -336,8 +253,11 @@ static const char *read_line(struct reader *reader, char *line)
     if (strcmp(kind, "memory") == 0) {
         return read_object(reader, KIND_MEMORY, &words);
     }
-    if (strcmp(kind, "process") == 0) {
-        return read_process(reader, &words);
+    if (strcmp(kind, "process") == 0 || strcmp(kind, "service") == 0) {
+        return read_process(reader, &words, kind[0] == 's');
+    }
+    if (strcmp(kind, "provide") == 0 || strcmp(kind, "use") == 0 || strcmp(kind, "state") == 0) {
+        return manifest_service_line(reader->manifest, reader->process, reader->line, kind, &words);
     }
     if (strcmp(kind, "give") == 0) {
         return read_grant(reader, &words);
@@ -357,6 +277,7 @@ static void add_special_objects(struct manifest *manifest)
         {.name = "console", .kind = KIND_CONSOLE},
         {.name = "machine", .kind = KIND_MACHINE},
         {.name = "initrd", .kind = KIND_INITRD},
+        {.name = "supervisor", .kind = KIND_SUPERVISOR},
         {.name = "ports", .kind = KIND_PORTS},
         {.name = "interrupts", .kind = KIND_INTERRUPTS},
         {.name = "physical", .kind = KIND_PHYSICAL},
@@ -365,31 +286,37 @@ static void add_special_objects(struct manifest *manifest)
     manifest->object_count = sizeof(special) / sizeof(special[0]);
 }
 
+/* The line that begins at *start, which moves to the one behind it. */
+static const char *take_line(struct reader *reader, const uint8_t *text, size_t size, size_t *start)
+{
+    char buffer[LINE_MAX_BYTES];
+    size_t length = 0;
+    while (*start + length < size && text[*start + length] != '\n') {
+        length++;
+    }
+    reader->line++;
+    if (length >= sizeof(buffer)) {
+        return "a line is too long";
+    }
+    memcpy(buffer, text + *start, length);
+    buffer[length] = '\0';
+    *start += length + 1;
+    return strlen(buffer) < length ? "a line holds a NUL" : read_line(reader, buffer);
+}
+
 const char *manifest_read(const uint8_t *text, size_t size, const char *words, uint32_t cpu_count,
                           struct manifest *out, unsigned *line)
 {
     struct reader reader = {.manifest = out, .words = words, .cpu_count = cpu_count};
+    const char *problem = NULL;
     out->process_count = 0;
     add_special_objects(out);
-    *line = 0;
-    for (size_t start = 0; start < size;) {
-        char buffer[LINE_MAX_BYTES];
-        size_t length = 0;
-        while (start + length < size && text[start + length] != '\n') {
-            length++;
-        }
-        ++*line;
-        if (length >= sizeof(buffer)) {
-            return "a line is too long";
-        }
-        memcpy(buffer, text + start, length);
-        buffer[length] = '\0';
-        const char *problem =
-            strlen(buffer) < length ? "a line holds a NUL" : read_line(&reader, buffer);
-        if (problem != NULL) {
-            return problem;
-        }
-        start += length + 1;
+    for (size_t start = 0; start < size && problem == NULL;) {
+        problem = take_line(&reader, text, size, &start);
     }
-    return out->process_count > 0 ? NULL : "no process is declared";
+    *line = reader.line;
+    if (problem == NULL && out->process_count == 0) {
+        problem = "no process is declared";
+    }
+    return problem != NULL ? problem : manifest_resolve(out, line);
 }

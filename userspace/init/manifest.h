@@ -12,6 +12,8 @@
 #define MANIFEST_PROCESSES_MAX 48
 #define MANIFEST_GRANTS_MAX 16
 #define MANIFEST_NAME_MAX 24 /* with its NUL, as in struct weft_startup */
+#define MANIFEST_NEEDS_MAX 120
+#define MANIFEST_FAILURES_MAX 32 /* give_up=N/...: at most so many are remembered */
 
 enum manifest_kind {
     KIND_ENDPOINT,
@@ -20,6 +22,7 @@ enum manifest_kind {
     KIND_CONSOLE,
     KIND_MACHINE,
     KIND_INITRD,
+    KIND_SUPERVISOR, /* the door to init itself */
     KIND_PORTS,
     KIND_INTERRUPTS,
     KIND_PHYSICAL,
@@ -33,10 +36,25 @@ struct manifest_object {
 };
 
 struct manifest_grant {
-    char name[MANIFEST_NAME_MAX]; /* under which the process finds it */
-    uint32_t object;              /* index into manifest.objects */
+    char name[MANIFEST_NAME_MAX];   /* under which the process finds it */
+    char wanted[MANIFEST_NAME_MAX]; /* a `use` line: the object's name, looked up at the end */
+    uint32_t object;                /* index into manifest.objects */
     uint32_t rights;
     uint64_t badge; /* of a resource: its range, first | count << 32 */
+    unsigned line;  /* of a `use` line */
+};
+
+enum manifest_restart { RESTART_ALWAYS, RESTART_FAILURE, RESTART_NEVER };
+
+/* What a service is beside a process. */
+struct manifest_service {
+    enum manifest_restart restart;
+    uint32_t backoff_first; /* milliseconds */
+    uint32_t backoff_most;
+    uint32_t give_up_count; /* so many failures, 0: never */
+    uint32_t give_up_seconds;
+    uint32_t heartbeat; /* milliseconds, 0: none */
+    uint64_t state;     /* bytes that outlive an instance */
 };
 
 struct manifest_process {
@@ -49,6 +67,13 @@ struct manifest_process {
     uint32_t priority;
     uint64_t pages;
     _Bool wait;
+    _Bool is_service;
+    struct manifest_service service;
+    uint32_t budget; /* microseconds to run in each period, 0: no limit */
+    uint32_t period;
+    unsigned line;
+    char needs_text[MANIFEST_NEEDS_MAX]; /* names with commas between them */
+    uint64_t needs;                      /* bit N: processes[N], a service, must be ready first */
     uint32_t grant_count;
     struct manifest_grant grants[MANIFEST_GRANTS_MAX];
 };
@@ -56,9 +81,12 @@ struct manifest_process {
 struct manifest {
     uint32_t object_count; /* the special ones come first */
     struct manifest_object objects[MANIFEST_OBJECTS_MAX];
+    _Bool supervised; /* somebody uses the supervisor */
     uint32_t process_count;
     struct manifest_process processes[MANIFEST_PROCESSES_MAX];
 };
+
+_Static_assert(MANIFEST_PROCESSES_MAX <= 61, "a bit each, and two for init's own use");
 
 /* `{arguments}` in the manifest stands for `words`; CPU numbers are taken modulo `cpu_count`.
  * NULL where all is well, else what is wrong; *line is the line number, from 1. */

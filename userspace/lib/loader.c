@@ -140,25 +140,64 @@ static status_t place_startup(uint64_t process, const struct weft_spawn *spawn)
                  sizeof(page));
 }
 
+/* The first thread of a process with a budget. It is made on the caller's CPU, where the caller is more
+ * important, and suspended: so it has not run when its account is set. */
+static status_t start_with_budget(uint64_t process, const struct weft_spawn *spawn, uint64_t entry,
+                                  uint64_t *thread)
+{
+    const struct weft_startup *own = weft_startup();
+    status_t status = weft_thread_create(process, own->cpu | (uint64_t)spawn->priority << 16, entry,
+                                         WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS, thread);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = weft_thread_suspend(*thread);
+    if (status == STATUS_OK) {
+        status = weft_thread_schedule(*thread, spawn->priority | 1 << 8, spawn->budget,
+                                      spawn->period, own->cpus);
+    }
+    if (status == STATUS_OK && spawn->cpu != own->cpu) {
+        status = weft_thread_affinity(*thread, spawn->cpu);
+    }
+    return status == STATUS_OK ? weft_thread_resume(*thread) : status;
+}
+
+static status_t start_thread(uint64_t process, const struct weft_spawn *spawn, uint64_t entry,
+                             uint64_t *thread)
+{
+    if (spawn->budget != 0) {
+        return start_with_budget(process, spawn, entry, thread);
+    }
+    uint64_t placement =
+        spawn->cpu | (uint64_t)spawn->priority << 16 | (spawn->named ? 0 : THREAD_UNNAMED);
+    return weft_thread_create(process, placement, entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS,
+                              thread);
+}
+
 static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t entry,
                       struct weft_child *child)
 {
     uint64_t thread;
-    uint64_t placement =
-        spawn->cpu | (uint64_t)spawn->priority << 16 | (spawn->named ? 0 : THREAD_UNNAMED);
     status_t status = STATUS_OK;
     if (spawn->fault_endpoint != 0) {
         status = weft_process_fault_endpoint(process, spawn->fault_endpoint);
     }
     if (status == STATUS_OK) {
-        status = weft_thread_create(process, placement, entry, WEFT_MAIN_STACK_TOP, STARTUP_ADDRESS,
-                                    &thread);
+        status = start_thread(process, spawn, entry, &thread);
     }
-    if (status == STATUS_OK) {
-        *child = (struct weft_child){.process = process,
-                                     .thread = spawn->named ? thread : 0,
-                                     .thread_id = spawn->named ? 0 : (uint32_t)thread};
+    if (status != STATUS_OK) {
+        return status;
     }
+    *child = (struct weft_child){.process = process};
+    if (spawn->named || spawn->budget == 0) {
+        child->thread = spawn->named ? thread : 0;
+        child->thread_id = spawn->named ? 0 : (uint32_t)thread;
+        return STATUS_OK;
+    }
+    struct weft_thread_status about;
+    status = weft_thread_status(thread, (uint64_t)&about);
+    child->thread_id = about.id;
+    (void)weft_cap_delete(thread);
     return status;
 }
 

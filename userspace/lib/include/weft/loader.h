@@ -40,6 +40,9 @@ struct weft_spawn {
     uint32_t cpu;
     uint32_t home; /* the CPU that looks after the process: its table, memory, threads */
     uint32_t priority;
+    uint64_t budget; /* cycles that its first thread may run in each `period`; 0: no limit. Wants a
+                      * home on the caller's CPU, a higher priority of the caller, and `manage` on CPUs. */
+    uint64_t period;
     uint64_t cpus;  /* where it may place threads and objects: first | count << 32; 0: where the
                             * caller may. Without meaning where `grants` has a "cpus". */
     uint64_t pages; /* quota that moves from the caller's */
