@@ -29,6 +29,8 @@ GIB = 1 << 30
 CPUS_MAX = 255
 MEMORY_MIN = 64 * MIB
 REBOOTS_MAX = 1000
+SECTOR = 512
+IOPS_MAX = 1_000_000
 COMMAND_LINE_MAX = 1023  # the kernel keeps 1024 bytes, terminator included
 ACCELERATORS = ("icount", "tcg", "kvm")
 
@@ -92,6 +94,8 @@ class MachineConfig:
     gdb: int | None = None
     reboots: int = 0  # how often the guest may start again when it resets
     devices: tuple[str, ...] = ()  # more of them, as QEMU's -device takes each
+    disk: Path | None = None  # a file of raw sectors, behind a virtio-blk device
+    disk_iops: int = 0  # how many requests a second the disk takes; 0: as many as it can
     qemu: str = "qemu-system-x86_64"
 
     @property
@@ -124,6 +128,7 @@ class MachineConfig:
         for device in self.devices:
             if not _DEVICE.match(device):
                 raise UsageError(f"not a device: {device!r}")
+        self._validate_disk()
         if not self.timeout > 0:
             raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
         if self.gdb is not None and not 1 <= self.gdb <= 65535:
@@ -138,6 +143,17 @@ class MachineConfig:
         for what, path in (("kernel", self.kernel), ("boot image", self.image)):
             if path is not None and not path.is_file():
                 raise UsageError(f"no {what} at {path}")
+
+    def _validate_disk(self) -> None:
+        if not 0 <= self.disk_iops <= IOPS_MAX:
+            raise UsageError(f"requests a second must be 0 to {IOPS_MAX}, not {self.disk_iops}")
+        if self.disk is None:
+            return
+        if not self.disk.is_file():
+            raise UsageError(f"no disk at {self.disk} (make one: truncate -s 64M {self.disk})")
+        size = self.disk.stat().st_size
+        if size == 0 or size % SECTOR:
+            raise UsageError(f"a disk has whole sectors of {SECTOR} bytes: {self.disk} has {size} bytes")
 
     def _validate_memory(self) -> None:
         limit = host_memory_limit()
@@ -190,6 +206,8 @@ class MachineConfig:
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         for device in self.devices:
             argv += ["-device", device]
+        if self.disk is not None:
+            argv += self._disk_argv(self.disk)
         argv += ["-kernel", str(self.kernel)]
         if self.image is not None:
             argv += ["-initrd", str(self.image)]
@@ -198,6 +216,13 @@ class MachineConfig:
         if self.gdb is not None:
             argv += ["-gdb", f"tcp:127.0.0.1:{self.gdb}", "-S"]
         return argv
+
+    def _disk_argv(self, disk: Path) -> list[str]:
+        """One modern virtio-blk device; what it has written is in the file when QEMU has ended."""
+        drive = f"if=none,id=disk,format=raw,discard=unmap,file={str(disk).replace(',', ',,')}"
+        if self.disk_iops:
+            drive += f",throttling.iops-total={self.disk_iops}"
+        return ["-drive", drive, "-device", "virtio-blk-pci-non-transitional,drive=disk"]
 
     def _accel_argv(self) -> list[str]:
         if self.accel == "icount":

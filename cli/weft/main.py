@@ -216,6 +216,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--seed", metavar="N", help="seed of the schedule points in test kernels")
     run.add_argument("--device", action="append", default=[], metavar="NAME",
                      help="one more device of QEMU's, such as edu; may be given several times")
+    run.add_argument("--disk", metavar="FILE", help="a raw file as virtio-blk disk; what the guest writes is in it")
+    run.add_argument("--disk-iops", default="0", metavar="N",
+                     help="the disk takes so many requests a second (default: 0, as many as it can)")
     run.add_argument("--out", default="out/run", metavar="DIR", help="folder for the results (default: out/run)")
     run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
     run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this (default: 60)")

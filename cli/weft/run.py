@@ -79,6 +79,8 @@ def check(arguments: argparse.Namespace) -> Request:
         timeout=GDB_SECONDS if arguments.gdb else seconds_of(arguments.timeout),
         gdb=GDB_PORT if arguments.gdb else None,
         devices=tuple(arguments.device),
+        disk=Path(arguments.disk) if arguments.disk else None,
+        disk_iops=whole_number("disk-iops", arguments.disk_iops),
         reboots=whole_number("reboots", arguments.reboots),
     )
     config.validate()

@@ -5,8 +5,8 @@
  *
  * Theory of operation
  *
- * 1. Switching bus mastering off keeps the device from *new* accesses. It is not enough: what is under way may
- *    still end in memory (in QEMU a disk's requests hold addresses of the host by then).
+ * 1. Switching bus mastering off keeps the device from *new* accesses. Nothing promises more: what is under way
+ *    may still end in memory. (QEMU 7.2 happens to wait for a disk's requests there.)
  * 2. So the function is reset as well, and this waits until the reset is over. PCI Express has a reset of one
  *    function for this. A virtio device is reset by 0 in its device status, and has stopped when 0 is read back.
  * 3. A function that knows neither is never allowed to be bus master: it has registers and nothing else.

@@ -92,6 +92,9 @@ def _weft_run(config: MachineConfig) -> str:
     words += [word for design in more if design in DESIGNS for word in ("--design", design)]
     words += ["--cpu", config.cpu_model] if config.cpu_model != "max" else []
     words += ["--append", config.command_line] if config.command_line else []
-    words += ["--device", config.device] if config.device else []
+    for device in config.devices:
+        words += ["--device", device]
+    words += ["--disk", str(config.disk)] if config.disk else []
+    words += ["--disk-iops", str(config.disk_iops)] if config.disk_iops else []
     words += ["--seed", str(config.seed)] if config.seed is not None else []
     return shlex.join(words)

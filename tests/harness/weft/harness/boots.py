@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,8 +76,24 @@ class Boots:
 
     def _boot(self, program: TestProgram, configuration: Configuration) -> BootResult:
         tree = self.tree.build()
-        config = configuration.machine(tree.kernel(configuration.profile), tree.image(program.name))
         name = f"{program.source.relative_to(tree.root)}[{configuration.name}]"
+        with self._disk(configuration.disk) as disk:
+            return self._boot_with(program, configuration, tree, name, disk)
+
+    @contextlib.contextmanager
+    def _disk(self, size: int) -> Iterator[Path | None]:
+        """A fresh disk of zeros, as long as a boot needs it."""
+        if not size:
+            yield None
+            return
+        with tempfile.NamedTemporaryFile(prefix="weft-disk-", suffix=".img") as file:
+            file.truncate(size)
+            yield Path(file.name)
+
+    def _boot_with(self, program: TestProgram, configuration: Configuration, tree: Tree, name: str,
+                   disk: Path | None) -> BootResult:  # fmt: skip
+        kernel, image = tree.kernel(configuration.profile), tree.image(program.name)
+        config = configuration.machine(kernel, image, disk)
         guest = Guest(tree, config, name)
         try:
             outcome = guest.wait()

@@ -143,6 +143,8 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
         profile: str = "test",
         cpu: str = "max",
         seed: int | None = None,
+        disk: Path | None = None,
+        disk_iops: int = 0,
         timeout: float = 60.0,
     ) -> Guest:
         config = MachineConfig(
@@ -154,6 +156,8 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
             cpu_model=cpu,
             command_line=cmdline,
             seed=seed,
+            disk=disk,
+            disk_iops=disk_iops,
             timeout=timeout,
         )
         guest = Guest(tree, config, request.node.name)

@@ -40,6 +40,8 @@ class Configuration:
     seed: int | None = None
     timeout: float = 60.0
     device: str = ""
+    disk: int = 0  # bytes of a fresh disk; 0: none
+    disk_iops: int = 0
 
     @property
     def name(self) -> str:
@@ -53,15 +55,19 @@ class Configuration:
             parts.append(re.sub(r"[^A-Za-z0-9_=.]+", "_", self.append))
         if self.device:
             parts.append(self.device)
+        if self.disk:
+            parts.append(f"disk{format_size(self.disk)}")
+        if self.disk_iops:
+            parts.append(f"iops{self.disk_iops}")
         if self.seed is not None:
             parts.append(f"seed{self.seed}")
         return "-".join(parts)
 
-    def machine(self, kernel: Path, image: Path) -> MachineConfig:
+    def machine(self, kernel: Path, image: Path, disk: Path | None = None) -> MachineConfig:
         return MachineConfig(
             kernel=kernel, image=image, cpus=self.cpus, memory=self.memory, accel=self.accel,
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
-            devices=tuple(self.device.split("+")) if self.device else (),
+            devices=tuple(self.device.split("+")) if self.device else (), disk=disk, disk_iops=self.disk_iops,
         )  # fmt: skip
 
 
@@ -118,9 +124,9 @@ def parse_configurations(header: str) -> list[Configuration]:
 def _values(key: str, text: str) -> list[object]:
     parts = text.split(",")
     match key:
-        case "cpus" | "seed":
+        case "cpus" | "seed" | "disk_iops":
             return [int(part) for part in parts]
-        case "memory":
+        case "memory" | "disk":
             return [parse_size(part) for part in parts]
         case "timeout":
             return [float(text)]
