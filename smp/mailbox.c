@@ -13,7 +13,7 @@
 
 void mail_send(struct mail *mail, cpu_t cpu)
 {
-    enum mailbox_push_result found;
+    struct mailbox_node *found;
 
     trace_mailbox_push(cpu, mail->id, mail->travel);
     SCHED_POINT();
@@ -21,9 +21,9 @@ void mail_send(struct mail *mail, cpu_t cpu)
         return;
     }
     found = mailbox_queue_push(&cpu_table[cpu]->mailbox, &mail->node);
-    if (found == MAILBOX_WAS_POLLING || (found == MAILBOX_HAD_NODES && !options.ring_always)) {
+    if ((uint64_t)found > options.rings_up_to) {
         percpu(statistics.doorbells_elided)++;
-        trace_doorbell_elide(cpu, found == MAILBOX_HAD_NODES);
+        trace_doorbell_elide(cpu, found != MAILBOX_POLLING);
     } else {
         SCHED_POINT();
         percpu(statistics.doorbells_sent)++;

@@ -39,17 +39,13 @@ struct mailbox_queue {
     struct mailbox_node *head; /* (A) see 2. above */
 };
 
-enum mailbox_push_result {
-    MAILBOX_WAS_EMPTY,   /* ring the doorbell */
-    MAILBOX_WAS_POLLING, /* the owner will see it by itself */
-    MAILBOX_HAD_NODES,   /* an earlier push has rung */
-};
-
 #define MAILBOX_POLLING ((struct mailbox_node *)1)
 
-/* Any CPU. Gives `node` away: from the return on, and even before, the owner may have freed it. */
-static inline enum mailbox_push_result mailbox_queue_push(struct mailbox_queue *queue,
-                                                          struct mailbox_node *node)
+/* Any CPU. Gives `node` away: from the return on, and even before, the owner may have freed it. Returns what
+ * was there: NULL (ring the doorbell), MAILBOX_POLLING (the owner will see it by itself), or a node that
+ * must not be touched (who pushed the first one has rung). */
+static inline struct mailbox_node *mailbox_queue_push(struct mailbox_queue *queue,
+                                                      struct mailbox_node *node)
 {
     /* Relaxed: a guess that the compare-and-exchange verifies; nothing is read through it. */
     struct mailbox_node *old = load_relaxed(&queue->head);
@@ -60,10 +56,7 @@ static inline enum mailbox_push_result mailbox_queue_push(struct mailbox_queue *
          * Pairs with [mailbox.take]. */
     } while (!compare_exchange_weak_release(&queue->head, &old, node));
 
-    if (old == NULL) {
-        return MAILBOX_WAS_EMPTY;
-    }
-    return old == MAILBOX_POLLING ? MAILBOX_WAS_POLLING : MAILBOX_HAD_NODES;
+    return old;
 }
 
 /* Owner. Takes all nodes, oldest first, and ends polling. NULL: there were none. */

@@ -9,6 +9,12 @@
  * mode), a round trip passes while every other pair makes one as well and its clock counts the work
  * of all; the share is then the work for one call, which is what may be compared between machines
  * of different size. Needs two CPUs; with one there is no figure.
+ *
+ * ipc.call.busy: how long is a client away when every CPU has a pair of its own?
+ * ipc.call.busy.share: the same divided by the number of CPUs: time per call of the whole machine.
+ *
+ * Timed: as ipc.call.same_core, on every CPU at once. No message leaves its CPU, so what is more than on one
+ * CPU is what CPUs cost each other inside the kernel: nothing, unless they share something.
  */
 #include "ipc_call.h"
 
@@ -24,6 +30,7 @@
 struct pair {
     struct call_server server;
     struct bench_loop loop;
+    uint32_t client_cpu, server_cpu;
 };
 
 static struct pair pairs[PAIRS_MAX];
@@ -59,23 +66,23 @@ static void run_client(void *argument)
     }
 }
 
-static void measure_all(void)
+static void measure_all(const char *name)
 {
     struct weft_group group;
     if (weft_group_open(&group) != STATUS_OK) {
-        weft_fail("ipc.call.pairs: no notification for the threads");
+        weft_fail("%s: no notification for the threads", name);
     }
     for (uint32_t i = 0; i < pair_count; i++) {
-        if (weft_thread_start_id(&group, "ipc.call.pairs", 2 * i, WEFT_PRIORITY_DEFAULT, run_client,
-                                 &pairs[i], &pairs[i].loop.thread_id) != STATUS_OK) {
-            weft_fail("ipc.call.pairs: no thread on CPU %u", 2 * i);
+        if (weft_thread_start_id(&group, name, pairs[i].client_cpu, WEFT_PRIORITY_DEFAULT,
+                                 run_client, &pairs[i], &pairs[i].loop.thread_id) != STATUS_OK) {
+            weft_fail("%s: no thread on CPU %u", name, pairs[i].client_cpu);
         }
     }
     weft_group_wait(&group);
     weft_group_close(&group);
     for (uint32_t i = 0; i < pair_count; i++) {
         if (pairs[i].loop.failed != 0) {
-            weft_fail("ipc.call.pairs: a system call in the loop failed");
+            weft_fail("%s: a system call in the loop failed", name);
         }
     }
 }
@@ -119,33 +126,54 @@ static void report_all(const char *name, uint64_t *all, uint64_t operations)
     bench_report(name, &loop, params);
 }
 
-static void ipc_call_pairs(void)
+/* `pair_count` pairs, the client and the server of each so far apart. */
+static void measure_pairs(const char *name, const char *share, uint32_t cpus, uint32_t apart)
 {
     uint64_t total = bench_options.warmup + bench_options.samples;
-    pair_count = bench_options.cpu_count / 2 < PAIRS_MAX ? bench_options.cpu_count / 2 : PAIRS_MAX;
-    if (pair_count == 0) {
-        return;
-    }
     uint64_t *room = open_room(2 * pair_count * total);
+    arrived = 0;
     for (uint32_t i = 0; i < pair_count; i++) {
-        call_server_start(&pairs[i].server, 2 * i + 1);
+        pairs[i].client_cpu = cpus * i;
+        pairs[i].server_cpu = cpus * i + apart;
+        call_server_start(&pairs[i].server, pairs[i].server_cpu);
         pairs[i].loop = (struct bench_loop){
             .samples = room + i * total,
             .total = total,
             .handles = {pairs[i].server.endpoint},
         };
     }
-    measure_all();
+    measure_all(name);
     for (uint32_t i = 0; i < pair_count && bench_options.batch == 1; i++) {
         bench_trace_samples(&pairs[i].loop);
     }
-    report_all("ipc.call.pairs", room + pair_count * total, bench_options.batch);
-    report_all("ipc.call.pairs.share", room + pair_count * total, pair_count * bench_options.batch);
+    report_all(name, room + pair_count * total, bench_options.batch);
+    report_all(share, room + pair_count * total, pair_count * bench_options.batch);
     for (uint32_t i = 0; i < pair_count; i++) {
         pairs[i].loop.total *= bench_options.batch;
-        bench_report_calls("ipc.call.pairs", &pairs[i].loop, 2 * i, 2 * i + 1);
+        bench_report_calls(name, &pairs[i].loop, pairs[i].client_cpu, pairs[i].server_cpu);
         call_server_end(&pairs[i].server);
     }
     (void)weft_memory_unmap(HANDLE_SELF, ROOM_BASE, room_pages(2 * pair_count * total));
 }
+
+static uint32_t pairs_with(uint32_t cpus)
+{
+    uint32_t count = bench_options.cpu_count / cpus;
+    return count < PAIRS_MAX ? count : PAIRS_MAX;
+}
+
+static void ipc_call_pairs(void)
+{
+    pair_count = pairs_with(2);
+    if (pair_count != 0) {
+        measure_pairs("ipc.call.pairs", "ipc.call.pairs.share", 2, 1);
+    }
+}
 BENCHMARK("ipc.call.pairs", ipc_call_pairs);
+
+static void ipc_call_busy(void)
+{
+    pair_count = pairs_with(1);
+    measure_pairs("ipc.call.busy", "ipc.call.busy.share", 1, 0);
+}
+BENCHMARK("ipc.call.busy", ipc_call_busy);

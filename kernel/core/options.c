@@ -158,8 +158,8 @@ void options_parse(const char *command_line)
     if (idle_us == 0 || (doorbell != DOORBELL_POLL && idle_us != POLL_MAX_US)) {
         panic("command line: idle= is for how long doorbell=poll polls, not 0 (doorbell=elide)");
     }
-    idle_us = doorbell == DOORBELL_POLL ? idle_us : 0;
-    options.ring_always = doorbell == DOORBELL_ALWAYS;
+    options.never_polls = doorbell != DOORBELL_POLL;
+    options.rings_up_to = doorbell == DOORBELL_ALWAYS ? UINT64_MAX : 0;
     options.never_halt = idle_us == POLL_FOR_EVER;
     options.poll_max = microsecond * (options.never_halt ? POLL_MAX_US : idle_us);
     options.poll_min = options.never_halt ? options.poll_max : microsecond * POLL_MIN_US;

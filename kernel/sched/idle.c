@@ -102,15 +102,15 @@ static void poll_timer(cycles_t now)
  * a mailbox_drain() must follow, which ends polling. */
 static __attribute__((always_inline)) bool poll(struct mailbox_queue *mailbox, cycles_t start)
 {
-    cycles_t poll_max = options.poll_max;
     cycles_t bound, window;
     cycles_t now = start;
 
-    if (poll_max == 0 ? mailbox_queue_has_nodes(mailbox) : !mailbox_queue_poll_begin(mailbox)) {
+    if (options.never_polls ? mailbox_queue_has_nodes(mailbox)
+                            : !mailbox_queue_poll_begin(mailbox)) {
         arch_interrupt_window(); /* the mail may be from itself, without end */
         return true;
     }
-    if (poll_max == 0) { /* mail that comes from here on finds an empty mailbox, and rings */
+    if (options.never_polls) { /* mail that comes now finds an empty mailbox, and rings */
         SCHED_POINT();
         return false;
     }
@@ -128,7 +128,7 @@ static __attribute__((always_inline)) bool poll(struct mailbox_queue *mailbox, c
         if (percpu(queue).ready != 0) {
             return true;
         }
-        bound = percpu(poll_rest) == 0 ? poll_max : options.poll_min;
+        bound = percpu(poll_rest) == 0 ? options.poll_max : options.poll_min;
         if (now - start >= bound || now - window >= options.poll_jump) {
             break;
         }

@@ -80,18 +80,18 @@ static inline void note_success(unsigned long long desired)
     }
 }
 
-static bool must_ring(enum mailbox_push_result result, struct mailbox_node *guess)
+static bool must_ring(const struct mailbox_node *result, const struct mailbox_node *guess)
 {
     if (options.plant == PLANT_RING_BY_GUESS) {
         return guess == NULL;
     }
     if (options.plant == PLANT_RING_NEVER_FIRST) {
-        return result == MAILBOX_HAD_NODES;
+        return result != NULL && result != MAILBOX_POLLING;
     }
     if (options.plant == PLANT_TWO_WORDS) {
-        return result == MAILBOX_WAS_EMPTY && load_acquire(&world.polls) == 0;
+        return result == NULL && load_acquire(&world.polls) == 0;
     }
-    return result == MAILBOX_WAS_EMPTY;
+    return result == NULL;
 }
 
 static void pusher(unsigned index)
@@ -99,7 +99,7 @@ static void pusher(unsigned index)
     for (unsigned i = 0; i < options.nodes_each; i++) {
         struct parcel *parcel = &world.parcels[(index - 1) * options.nodes_each + i];
         struct mailbox_node *guess = NULL;
-        enum mailbox_push_result result;
+        struct mailbox_node *result;
 
         explorer_forget(i);
         clock_written(&parcel->written);

@@ -76,7 +76,7 @@ static void send(struct cpu *from, struct parcel *parcel)
     to = &cpus[(from->random >> 33) % cpu_count];
     parcel->last_cpu = (uint64_t)(from - cpus);
     parcel->check = check_of(parcel);
-    if (mailbox_queue_push(&to->mailbox, &parcel->node) == MAILBOX_WAS_EMPTY) {
+    if (mailbox_queue_push(&to->mailbox, &parcel->node) == NULL) {
         atomic_store_explicit(&to->bell, 1, memory_order_relaxed);
         from->rung++;
     } else {

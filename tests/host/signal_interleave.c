@@ -63,7 +63,7 @@ static void push(void)
         return;
     }
     world.travels = true;
-    if (mailbox_queue_push(&world.queue, &world.node) == MAILBOX_WAS_EMPTY) {
+    if (mailbox_queue_push(&world.queue, &world.node) == NULL) {
         explorer_step("rings the doorbell");
         world.bell = true;
     }

@@ -26,11 +26,12 @@ struct options {
     uint64_t trace_ring; /* bytes; 0: choose by the size of memory */
     uint64_t trace_once; /* 0: the newest events win */
     uint64_t seed;
-    cycles_t poll_min;  /* how long an idle CPU polls at least, and at most */
-    cycles_t poll_max;  /* 0: it does not */
-    uint32_t poll_jump; /* between two looks at the clock: somebody else had the core meanwhile */
-    bool never_halt;    /* an idle CPU begins to poll again instead */
-    bool ring_always;   /* also where a mailbox has mail already */
+    cycles_t poll_min; /* how long an idle CPU polls at least, and at most */
+    cycles_t poll_max;
+    uint32_t poll_jump;   /* between two looks at the clock: somebody else had the core meanwhile */
+    bool never_halt;      /* an idle CPU begins to poll again instead */
+    bool never_polls;     /* an idle CPU halts at once */
+    uint64_t rings_up_to; /* a push rings that has found nothing (0), or anything (UINT64_MAX) */
     uint64_t timeslice_us;
     const struct policy *policy[CPU_MAX];
 };

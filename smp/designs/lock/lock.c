@@ -102,7 +102,7 @@ static void wake(struct cpu *cpu)
         load_relaxed(&cpu->mailbox.head) == MAILBOX_POLLING; /* Relaxed: it looks once more */
     bool wanted = cpu->need_resched || (cpu->current->idle && cpu->queue.ready != 0);
 
-    if (!options.ring_always &&
+    if (options.rings_up_to == 0 &&
         (polls || others[cpu->id].rung || !(wanted || others[cpu->id].timer))) {
         return;
     }
