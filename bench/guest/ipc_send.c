@@ -2,6 +2,9 @@
  *
  * ipc.send: what does a message without an answer cost who sends one after the other?
  * ipc.send.one_way: how soon does the receiver have it?
+ * ipc.send.timed: the same with a deadline that never comes. ipc.send.non_blocking: the same with
+ * WEFT_IPC_NO_WAIT; attempts that come before the receiver waits again do not count.
+ * ipc.send.refused: what does it cost to learn that no receiver waits?
  *
  * Timed, ipc.send: BATCH messages of four words in a row by ipc_send, each of which returns when a
  * receiver has it, divided by BATCH and rounded; the receiver takes the next one with ipc_receive at
@@ -15,8 +18,10 @@
 #include "weft/atomic.h"
 #include "weft/print.h"
 #include "weft/startup.h"
+#include "weft/time.h"
 
 #define BATCH 16
+#define FAR_MICROSECONDS 3600000000ull
 
 static _Noreturn void receive(void)
 {
@@ -50,24 +55,68 @@ static void loop_stream(struct bench_loop *loop)
     loop->failed = failed;
 }
 
+/* Lets the receiver go on. */
+static void give_way(uint64_t receiver_cpu)
+{
+    if (receiver_cpu == 0) {
+        (void)weft_yield();
+    } else {
+        weft_pause();
+    }
+}
+
 /* The loop's argument: the receiver's CPU. */
-static void loop_one_way(struct bench_loop *loop)
+static inline __attribute__((always_inline)) void send_each(struct bench_loop *loop,
+                                                            struct weft_ipc *ipc)
 {
     uint64_t *stamps = bench_shared()->stamps;
     uint64_t failed = 0;
     for (uint64_t i = 0; i < loop->total; i++) {
         const struct weft_message message = {{i, 1, 2, 3}};
         uint64_t before = weft_timestamp();
-        status_t status = weft_ipc_send(loop->handles[0], &message, NULL);
+        status_t status = weft_ipc_send(loop->handles[0], &message, ipc);
+        while (status == STATUS_WOULD_BLOCK) { /* it does not wait yet */
+            give_way(loop->argument);
+            before = weft_timestamp();
+            status = weft_ipc_send(loop->handles[0], &message, ipc);
+        }
         while (status == STATUS_OK && weft_load64_acquire(&stamps[i]) == 0) {
-            if (loop->argument == 0) {
-                (void)weft_yield();
-            } else {
-                weft_pause();
-            }
+            give_way(loop->argument);
         }
         loop->samples[i] = before;
         failed |= (uint64_t)status;
+    }
+    loop->failed = failed;
+}
+
+static void loop_one_way(struct bench_loop *loop)
+{
+    send_each(loop, NULL);
+}
+
+static void loop_timed(struct bench_loop *loop)
+{
+    struct weft_ipc ipc = {.deadline = weft_deadline(FAR_MICROSECONDS)};
+    send_each(loop, &ipc);
+}
+
+static void loop_non_blocking(struct bench_loop *loop)
+{
+    struct weft_ipc ipc = {.flags = WEFT_IPC_NO_WAIT};
+    send_each(loop, &ipc);
+}
+
+static void loop_refused(struct bench_loop *loop)
+{
+    const struct weft_message message = {{0, 1, 2, 3}};
+    struct weft_ipc ipc = {.flags = WEFT_IPC_NO_WAIT};
+    uint64_t failed = 0;
+    for (uint64_t i = 0; i < loop->total; i++) {
+        uint64_t before = weft_timestamp();
+        status_t status = weft_ipc_send(loop->handles[0], &message, &ipc);
+        uint64_t after = weft_timestamp();
+        loop->samples[i] = after - before;
+        failed |= (uint64_t)(status ^ STATUS_WOULD_BLOCK);
     }
     loop->failed = failed;
 }
@@ -79,31 +128,48 @@ static void report(const char *name, struct bench_loop *loop, const char *more)
     bench_report(name, loop, params);
 }
 
-static void measure(uint32_t cpu)
+static void measure_each(const char *name, struct bench_loop *loop, bench_loop_function *function)
+{
+    stamps_clear();
+    bench_measure(loop, "ipc.send.each", 0, bench_options.samples, function);
+    stamps_join(loop, name);
+    bench_correct(loop, 1);
+    report(name, loop, "");
+}
+
+static void measure_stream(struct bench_loop *loop)
 {
     char more[32];
     struct bench_shared *shared = bench_shared();
+    stamps_clear();
+    bench_measure(loop, "ipc.send", 0, bench_options.samples, loop_stream);
+    while (weft_load64_acquire(&shared->turns) < loop->total * BATCH) {
+        (void)weft_yield(); /* the last one has been taken, and is not yet counted */
+    }
+    bench_correct(loop, BATCH);
+    weft_format(more, sizeof(more), ",\"sends_per_sample\":%u", BATCH);
+    report("ipc.send", loop, more);
+}
+
+static void measure(uint32_t cpu)
+{
     struct bench_partner partner;
     struct bench_loop loop = {.handles = {bench_endpoint(cpu)}, .argument = cpu};
     struct weft_grant grants[] = {
         {"endpoint", loop.handles[0], RIGHT_READ, 0},
         {"shared", bench_shared_handle(), RIGHT_READ | RIGHT_WRITE, 0},
     };
-    stamps_clear();
     bench_partner_start(&partner, "receiver", cpu, grants, 2);
-    bench_measure(&loop, "ipc.send.one_way", 0, bench_options.samples, loop_one_way);
-    stamps_join(&loop, "ipc.send.one_way");
-    bench_correct(&loop, 1);
-    report("ipc.send.one_way", &loop, "");
-    bench_measure(&loop, "ipc.send", 0, bench_options.samples, loop_stream);
-    uint64_t wanted = loop.total * (1 + BATCH);
-    while (weft_load64_acquire(&shared->turns) < wanted) {
-        (void)weft_yield(); /* the last one has been taken, and is not yet counted */
-    }
-    bench_correct(&loop, BATCH);
-    weft_format(more, sizeof(more), ",\"sends_per_sample\":%u", BATCH);
-    report("ipc.send", &loop, more);
+    measure_each("ipc.send.one_way", &loop, loop_one_way);
+    measure_each("ipc.send.timed", &loop, loop_timed);
+    measure_each("ipc.send.non_blocking", &loop, loop_non_blocking);
+    measure_stream(&loop);
     bench_partner_end(&partner);
+    (void)weft_cap_delete(loop.handles[0]);
+    loop.handles[0] = bench_endpoint(cpu);
+    bench_measure(&loop, "ipc.send.refused", 0, bench_options.samples, loop_refused);
+    bench_correct(&loop, 1);
+    report("ipc.send.refused", &loop, "");
     (void)weft_cap_delete(loop.handles[0]);
 }
 

@@ -102,6 +102,10 @@ def test_the_forms_stand_in_their_order(four: Figures) -> None:
     assert four.p50("ipc.notify.same_process") <= four.p50("ipc.notify.same_core")
     assert four.p50("ipc.notify.same_core") < four.p50("ipc.notify.round_trip") < cross
     assert four.p50("ipc.send.one_way", to_cpu=1) < cross
+    for cpu in (0, 1):
+        one_way, timed, refused = (four.p50(f"ipc.send.{form}", to_cpu=cpu) for form in ("one_way", "timed", "refused"))
+        assert one_way < four.p50("ipc.send.non_blocking", to_cpu=cpu) <= timed
+        assert refused == pytest.approx(four.p50("ipc.call.refused", server_cpu=cpu), rel=0.05)
 
 
 def test_targets_and_crowds(four: Figures) -> None:
