@@ -14,7 +14,7 @@ from bench_fakes import FakeLauncher, console, record
 from report_data import CPUS, DESIGNS, everything
 from weft.bench.catalogue import Catalogue
 from weft.bench.command import BENCH_ROOT, main
-from weft.bench.report import beside, curve_sections
+from weft.bench.report import beside, curve_sections, page
 from weft.bench.report.curves import Curve, flat, over_cpus, over_parameters
 from weft.bench.report.plots.lines import Point, Series
 from weft.bench.report.view import View
@@ -84,7 +84,7 @@ def test_lines_that_lie_on_each_other_are_one_and_a_flat_grid_has_no_curve() -> 
 
 @pytest.mark.parametrize("values, said", [
     ([5, 5, 5], "5 ns throughout"), ([5, 9, 6], "5 ns to 6 ns (+20%), at most 9 ns"), ([5, 6, 50], "5 ns to 50 ns (10.0×)"),
-    ([10, 6, 5], "10 ns to 5 ns (−50%)"), ([5, 9, 5], "5 ns to 5 ns, at most 9 ns"), ([0, 0, 5], "0 ns to 5 ns"),
+    ([10, 6, 4], "10 ns to 4 ns (÷2.50)"), ([1000, 7, 998], "1,000 ns to 998 ns (−0.2%)"), ([5, 6, 0], "5 ns to 0 ns (to nothing), at most 6 ns"), ([5, 9, 5], "5 ns to 5 ns, at most 9 ns"), ([0, 0, 5], "0 ns to 5 ns"),
 ])  # fmt: skip
 def test_a_line_in_words(view: View, values: list[int], said: str) -> None:
     points = tuple(Point(x, value, value, value) for x, value in enumerate(values))
@@ -104,11 +104,22 @@ def test_the_words_of_a_curve_name_the_lowest_line_whichever_it_is(view: View) -
     ([row(10, 9, 11)], "Weft needs less in 1 of 1 comparison (by 10.0×).", "Linux needs less"),
     ([row(0.5, 0.4, 0.6)], "Weft needs less in 0 of 1 comparison; Linux needs less in 1: a (2.00×).", "agree"),
     ([row(1.1, 0.9, 1.3)], "the rounds do not agree on who does in a", "Linux needs less"),
+    ([row(9, 4, 11)], "the rounds differ by more than 2× in a, so that its ratio says little", "Linux needs less"),
     ([row(1.0, 1.0, 1.0)], "Weft needs less in 0 of 1 comparison.", "Linux needs less"),
 ])  # fmt: skip
 def test_the_verdict_follows_from_the_ratios(rows: list[dict[str, Any]], said: str, not_said: str) -> None:
     words = beside.verdict(rows)
     assert said in words and not_said not in words
+
+
+@pytest.mark.parametrize("mode, load, said", [("tcg", 2.5, True), ("tcg", 2.0, False), ("icount", 9.0, False)])
+def test_a_busy_host_is_told_where_it_is_in_the_figures(mode: str, load: float, said: bool) -> None:
+    results, details = copy.deepcopy(everything())
+    for run in details["runs"]:
+        run["loads"] = [0.1, load if run["accel"] == mode else 0.1]
+    details["environment"]["host CPUs"] = "2"
+    words = page.busy(view_of(results, details))
+    assert bool(words) == said and all("up to 2.5, with 2 CPUs" in sentence for sentence in words)
 
 
 def test_the_best_of_linuxs_ways_counts() -> None:

@@ -24,6 +24,7 @@ COMPARED = (
     "thread.switch",
     "syscall.null",
 )
+UNSTEADY = 2  # rounds whose ratios are further apart do not make a figure to cite
 SAME = 0.005  # ratios nearer to 1 than this are printed as 1.00
 
 
@@ -62,6 +63,9 @@ def verdict(rows: list[dict[str, Any]]) -> str:
     unsure = [row["weft"] for row in best if row["low"] <= 1 <= row["high"] and row["low"] != row["high"]]
     if unsure:
         parts.append(f"the rounds do not agree on who does in {', '.join(unsure)}")
+    unsteady = [row["weft"] for row in best if row["high"] > UNSTEADY * row["low"]]
+    if unsteady:
+        parts.append(f"the rounds differ by more than {UNSTEADY}× in {', '.join(unsteady)}, so that its ratio says little")
     return "; ".join(parts) + "."
 
 
@@ -88,11 +92,11 @@ def linux(view: View) -> Markup:
 
 
 def _ratio_table(rows: list[dict[str, Any]]) -> Markup:
-    heads = [("Weft", False), ("Linux", False), ("unit", False), ("Weft p50", True), ("Linux p50", True),
-             ("Linux / Weft", True), ("lowest", True), ("highest", True)]  # fmt: skip
+    heads = [("Weft", False), ("Linux", False), ("Linux / Weft", True), ("lowest", True), ("highest", True),
+             ("Weft p50", True), ("Linux p50", True), ("unit", False)]  # fmt: skip
     cells: list[list[str | Markup]] = [
-        [row["weft"], row["linux"], row["unit"], text.number(row["weft_p50"]), text.number(row["linux_p50"]),
-         tag("b", f"{row['ratio']:.2f}"), f"{row['low']:.2f}", f"{row['high']:.2f}"]
+        [row["weft"], row["linux"], tag("b", f"{row['ratio']:,.2f}"), f"{row['low']:,.2f}", f"{row['high']:,.2f}",
+         text.number(row["weft_p50"]), text.number(row["linux_p50"]), row["unit"]]
         for row in rows
     ]  # fmt: skip
     return plain(heads, cells)

@@ -103,5 +103,5 @@ def ratio_text(view: View, entry: Entry) -> str:
     if ratio is None:
         return "–"
     if ratio["low"] == ratio["high"]:
-        return f"{ratio['ratio']:.2f}"
-    return f"{ratio['ratio']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})"
+        return f"{ratio['ratio']:,.2f}"
+    return f"{ratio['ratio']:,.2f} ({ratio['low']:,.2f}–{ratio['high']:,.2f})"

@@ -77,7 +77,10 @@ def _course(one: plots.Series, unit: str) -> str:
 
 def _growth(ratio: float) -> str:
     """From one end to the other."""
-    return f"{text.factor(ratio)}×" if ratio >= 2 else f"{ratio - 1:+.0%}".replace("-", "−")
+    if not 0.5 < ratio < 2:
+        return f"{text.factor(ratio)}×" if ratio >= 2 else f"÷{text.factor(1 / ratio)}" if ratio else "to nothing"
+    digits = 0 if abs(ratio - 1) >= 0.01 else 1
+    return f"{ratio - 1:+.{digits}%}".replace("-", "−")
 
 
 # ---- variants ------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def _linux(view: View) -> list[str]:
         heads = ["Weft", "Linux", "Weft p50", "Linux p50", "Linux / Weft", "lowest", "highest"]
         cells = [
             [row["weft"], row["linux"], text.number(row["weft_p50"]), text.number(row["linux_p50"]),
-             f"{row['ratio']:.2f}", f"{row['low']:.2f}", f"{row['high']:.2f}"] for row in rows
+             f"{row['ratio']:,.2f}", f"{row['low']:,.2f}", f"{row['high']:,.2f}"] for row in rows
         ]  # fmt: skip
         blocks += [f"{_plain(title)}. {_plain(beside.verdict(rows))}", table(heads, cells)]
     return blocks

@@ -112,12 +112,23 @@ def summary(view: View) -> list[str]:
         found.append(beside.summary_of(view.details["reference"]))
     failures = view.details.get("failures") or []
     if failures:
-        found.append(f"{plural(len(failures), 'boot')} failed and {'is' if len(failures) == 1 else 'are'} not in here, "
-                     f"such as {failures[0]['reason']}")  # fmt: skip
+        such = "" if len(failures) == 1 else f"{len(failures)} configurations, such as "
+        found.append(f"Failed, and therefore not in here: {such}{failures[0]['reason']}")
+    found += busy(view)
     for part in view.details.get("parts", ()):
         if part.get("left_out"):
             found.append(f"{part['title']}: {plural(len(part['left_out']), 'point')} left out, such as {part['left_out'][0]}")
     return found
+
+
+def busy(view: View) -> list[str]:
+    """Whether the host had more to do than it has CPUs, where that is in the figures."""
+    loads = [load for run in view.details["runs"] if run["accel"] != "icount" for load in run.get("loads", ())]
+    cpus = str(view.details.get("environment", {}).get("host CPUs", ""))
+    if not loads or not cpus.isdigit() or max(loads) <= int(cpus):
+        return []
+    return [f"The host was busy: its load before a boot was up to {max(loads):.1f}, with {plural(int(cpus), 'CPU')}. Figures in "
+            "ns and ratios of them say as much about that as about the systems; icount figures do not depend on it."]  # fmt: skip
 
 
 def _cards(view: View) -> Markup:

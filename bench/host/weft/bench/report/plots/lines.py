@@ -27,7 +27,7 @@ from weft.bench.report.plots.frame import (
 from weft.bench.report.text import amount, number, with_unit
 
 DECADE = 20.0
-TOP, BASE, LEFT = 20, 176, 48.0
+TOP, BASE, LEFT = 20, 176, 50.0
 NAMES = 112  # room for the lines' names
 COLOURS = 8  # as in style.css
 
@@ -59,10 +59,12 @@ def lines(series: list[Series], unit: str, x_name: str, title: str) -> Markup:
     marks: list[Markup] = []
     biggest = max(point.value for point in every)
     for tick in ticks:
-        words = amount(tick, unit, like=biggest)[0]
+        # A logarithmic axis spans units: each number says its own.
+        words = amount(tick, unit, like=biggest)[0] if not scale or unit != "ns" else with_unit(tick, unit)
         marks.append(tag("line", x1=left, y1=y_of(tick), x2=WIDTH - _right(series), y2=y_of(tick), class_="grid"))
         marks.append(tag("text", words, x=left - 5, y=y_of(tick) + 3.5, class_="tick end"))
-    marks.append(tag("text", f"{amount(biggest, unit)[1]}{scale}", x=0, y=9, class_="tick start"))
+    name = scale if scale and unit == "ns" else ", ".join(filter(None, (amount(biggest, unit)[1], scale)))
+    marks.append(tag("text", name, x=0, y=9, class_="tick start"))
     values = sorted({point.x for point in every})
     # The ends first, so that they have their numbers whatever else fits.
     ordered = [values[-1], values[0], *values[1:-1]] if len(values) > 1 else values
@@ -99,7 +101,7 @@ def _upward(values: list[int]) -> tuple[Callable[[float], float], list[int], str
         def place(value: float) -> float:
             return BASE - (math.log(value) - bottom) / (top - bottom) * (BASE - TOP)
 
-        return place, ticks, ", logarithmic"
+        return place, ticks, "logarithmic"
     limit = max(high, 1) * 1.06
     return lambda value: BASE - value / limit * (BASE - TOP), linear_ticks(0, limit, 5), ""
 
