@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeLauncher, linux_console, record
 from weft.bench import linux
-from weft.bench.baseline import repeated, summary
-from weft.bench.catalogue import Catalogue, Suite
+from weft.bench.baseline import Rounds, ratios, repeated, summary
+from weft.bench.catalogue import Benchmark, Catalogue, Variant
 from weft.bench.command import BENCH_ROOT, main
 from weft.bench.errors import BenchError
 from weft.bench.launcher import BootOutcome, BootPlan, LineSink
+from weft.bench.plan import Point
 from weft.bench.results import check_results
 from weft.failure import Failure
 from weft.paths import ROOT
@@ -84,7 +85,7 @@ def test_linux_may_differ_between_icount_runs_and_boots_with_one_cpu(tmp_path: P
 
 def test_without_a_baseline_there_is_no_linux(tmp_path: Path) -> None:
     launcher = FakeLauncher()
-    assert main(["--out", str(tmp_path), "--suite", "linux-crosscore", "--runs", "1"], launcher) == 0
+    assert main(["--out", str(tmp_path), "--suite", "default", "--accel", "tcg"], launcher) == 0
     assert {plan.system for plan in launcher.plans} == {"weft"}
     assert "ratios" not in load(tmp_path)
 
@@ -149,6 +150,24 @@ def test_the_table_says_who_needs_less_and_what_linux_did(tmp_path: Path, capsys
     assert "-cpu max; an idle CPU halts (MWAIT is offered); mitigations in force: spectre_v2 (Retpolines)" in out
     best = next(row for row in load(tmp_path)["ratios"] if len(row["contenders"]) > 1)
     assert (best["contenders"], best["fastest"]) == (CROSS[:3], CROSS[2])
+
+
+def test_figures_for_several_numbers_of_cpus_stand_beside_those_of_the_same_number() -> None:
+    point = Point("icount", 4, Variant())
+    rows = [Benchmark("linux.b.all", "", against=("b",), contender=True),
+            Benchmark("linux.b.more", "", against=("b",), contender=True),
+            Benchmark("linux.b.alone", "", against=("b",)),
+            Benchmark("linux.b.three", "", against=("b",)),
+            Benchmark("linux.plain", "", against=("b", "c"))]  # fmt: skip
+    ours: Rounds = {("b", 1): [10], ("b", 4): [40], ("c", None): [100]}
+    theirs: Rounds = {("linux.b.all", 4): [800], ("linux.b.more", 4): [400], ("linux.b.alone", 1): [50],
+                      ("linux.b.three", 3): [1], ("linux.plain", None): [200]}  # fmt: skip
+    found = [(row["weft"], row["linux"], row["ratio"]) for row in ratios(point, "max", rows, ours, theirs)]
+    assert found == [
+        ("b", "linux.b.alone", 5.0), ("b", "linux.plain", 20.0),
+        ("b", "linux.b.all", 20.0), ("b", "linux.b.more", 10.0), ("b", "best of b, b", 10.0),
+        ("c", "linux.plain", 2.0),
+    ]  # fmt: skip
 
 
 def test_words_for_a_ratio_and_for_rounds_that_were_alike_or_not() -> None:

@@ -9,7 +9,8 @@ round ran one after the other, so its lowest and highest ratio say what the host
 comparison. Where several of Linux's ways compete (contenders in bench/linux/benchmarks.toml) there
 is one element more, for the best of them: in the ratio the one with the lowest median, in the spread
 the best of each round. `contenders` names them, and `fastest` the one that gave the figure; elsewhere both
-are of the one that stands there.
+are of the one that stands there. What both report for several numbers of CPUs (parameter `cpus`) is
+compared where the numbers are the same.
 
     summary(ratios)                         # the same in words: who needs less, by how much, and where Linux does
 """
@@ -23,21 +24,32 @@ from typing import Any
 from weft.bench.catalogue import Benchmark
 from weft.bench.plan import Point
 
-Rounds = dict[str, list[int]]  # name: the p50 of each round
+Rounds = dict[tuple[str, int | None], list[int]]  # name and parameter `cpus`: the p50 of each round
 
 
 def ratios(
     point: Point, cpu_model: str, benchmarks: Sequence[Benchmark], ours: Rounds, theirs: Rounds
 ) -> list[dict[str, Any]]:
     """All ratios of one point, ordered by our benchmark."""
+    contending = {row.name for row in benchmarks if row.contender}
     found = []
-    for weft in ours:
-        rows = [row for row in benchmarks if weft in row.against and row.name in theirs]
-        found += [_ratio(point, weft, row.name, ours[weft], theirs[row.name]) for row in rows]
-        contenders = [row.name for row in rows if row.contender]
+    for key, own in ours.items():
+        rows = {name: rounds for (name, cpus), rounds in theirs.items() if _beside(key, name, cpus, benchmarks, ours)}
+        found += [_ratio(point, key[0], name, own, rounds) for name, rounds in rows.items()]
+        contenders = [name for name in rows if name in contending]
         if len(contenders) > 1:
-            found.append(_best(point, weft, contenders, ours[weft], theirs))
+            found.append(_best(point, key[0], contenders, own, rows))
     return [{**ratio, "cpu_model": cpu_model} for ratio in found]
+
+
+def _beside(
+    key: tuple[str, int | None], name: str, cpus: int | None, benchmarks: Sequence[Benchmark], ours: Rounds
+) -> bool:
+    """Does this figure of Linux stand beside ours of that name and number of CPUs?"""
+    if not any(row.name == name and key[0] in row.against for row in benchmarks):
+        return False
+    numbers = [other for weft, other in ours if weft == key[0]]
+    return key[1] == (cpus if cpus in numbers else None if None in numbers else numbers[0] if cpus is None else -1)
 
 
 def _ratio(point: Point, weft: str, linux: str, ours: list[int], theirs: list[int]) -> dict[str, Any]:
@@ -61,7 +73,9 @@ def _ratio(point: Point, weft: str, linux: str, ours: list[int], theirs: list[in
     }
 
 
-def _best(point: Point, weft: str, names: list[str], ours: list[int], theirs: Rounds) -> dict[str, Any]:
+def _best(
+    point: Point, weft: str, names: list[str], ours: list[int], theirs: dict[str, list[int]]
+) -> dict[str, Any]:
     """The best of several: `best of pipe, futex, eventfd`."""
     fastest = min(names, key=lambda name: statistics.median_low(theirs[name]))
     of_round = [min(values) for values in zip(*(theirs[name] for name in names), strict=True)]

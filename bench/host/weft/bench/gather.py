@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from weft.bench.baseline import ratios
+from weft.bench.baseline import Rounds, ratios
 from weft.bench.errors import BenchError
 from weft.bench.figures import Figure, combine, differing, identity, pair_of, publish
 from weft.bench.launcher import BootOutcome
@@ -166,12 +166,16 @@ class Gather:
         return [ratio for point in self._points for ratio in self._ratios(point)]
 
     def _ratios(self, point: Point) -> list[dict[str, Any]]:
-        rounds: dict[str, dict[str, list[int]]] = {system: {} for system in self._plan.systems}
+        rounds: dict[str, Rounds] = {system: {} for system in self._plan.systems}
         for system, medians in rounds.items():
             for boot in self._boots.get((point, system), []):
+                first: dict[tuple[str, int | None], int] = {}  # of those that differ in something else
                 for name in self._plan.wanted(point, system):
-                    record = next(found for found in boot.collector.benchmarks if found.name == name)
-                    medians.setdefault(name, []).append(record.p50)
+                    for record in boot.collector.benchmarks:
+                        if record.name == name:
+                            first.setdefault((name, record.params.get("cpus")), record.p50)
+                for key, p50 in first.items():
+                    medians.setdefault(key, []).append(p50)
         cpu_model = self._plan.cpu_model(point)
         return ratios(point, cpu_model, self._plan.baseline(point), rounds["weft"], rounds["linux"])
 
