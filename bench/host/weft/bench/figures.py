@@ -21,7 +21,7 @@ from weft.bench.records import STATISTICS, BenchRecord
 PAIR_KEYS = (("client_cpu", "server_cpu"), ("from_cpu", "to_cpu"))
 
 # Parameters that a boot finds out: they do not tell one benchmark from another.
-FOUND_OUT = {"thread", "server_thread", "timestamp_cost"}
+FOUND_OUT = {"left_out", "thread", "server_thread", "timestamp_cost"}
 
 
 @dataclass(frozen=True)
