@@ -103,7 +103,7 @@ def test_the_schema_refuses_damaged_ratios(tmp_path: Path) -> None:
 
 def test_every_question_of_the_catalogue_is_one_of_the_program() -> None:
     catalogue = Catalogue.load(BENCH_ROOT)
-    known = {name for name, benchmark in catalogue.benchmarks.items() if benchmark.against}
+    known = {name for name, benchmark in catalogue.benchmarks.items() if benchmark.foreign}
     sources = "".join(path.read_text() for path in (ROOT / "bench" / "linux").glob("*.c"))
     assert known <= set(re.findall(r'"(linux\.[\w.]+)"', sources))
     for name in known:
@@ -113,7 +113,7 @@ def test_every_question_of_the_catalogue_is_one_of_the_program() -> None:
 
 def test_the_command_line_fits_with_every_question() -> None:
     catalogue = Catalogue.load(BENCH_ROOT)
-    every = [name for name, benchmark in catalogue.benchmarks.items() if not benchmark.against]
+    every = [name for name, benchmark in catalogue.benchmarks.items() if not benchmark.foreign]
     names = [benchmark.name for benchmark in catalogue.baseline(every, 4)]
     words = linux.command_line("icount", 4, names, 2000, 200, "mitigations=off idle=poll")
     assert len(words) <= 2047, "what Linux on x86 takes"

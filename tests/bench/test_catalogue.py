@@ -22,7 +22,7 @@ def registered() -> list[str]:
 
 def test_every_question_of_the_guest_is_described_and_the_other_way_round() -> None:
     catalogue = Catalogue.load(BENCH_ROOT)
-    ours = {name for name, benchmark in catalogue.benchmarks.items() if not benchmark.against}
+    ours = {name for name, benchmark in catalogue.benchmarks.items() if not benchmark.foreign}
     questions = registered()
     assert len(questions) == len(set(questions))
     assert [name for name in questions if not catalogue.selected(name)] == []

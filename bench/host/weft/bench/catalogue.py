@@ -52,7 +52,13 @@ class Benchmark:
     needs_cpus: int = 0  # how many there must be; 0: two where the scope is all CPUs
     needs_trace: bool = False  # is there with tracing compiled in only
     against: tuple[str, ...] = ()  # of another system: our benchmarks that it stands beside
+    beside: tuple[str, ...] = ()  # of another system: is measured with these of ours, and compared with none
     contender: bool = False  # one of those from which the best is taken
+
+    @property
+    def foreign(self) -> bool:
+        """Is it one of another system?"""
+        return bool(self.against or self.beside)
 
     def __post_init__(self) -> None:
         for key, otherwise in (
@@ -129,12 +135,12 @@ class Catalogue:
         return [
             benchmark
             for benchmark in self.benchmarks.values()
-            if set(benchmark.against) & set(wanted) and benchmark.needs_cpus <= cpus
+            if {*benchmark.against, *benchmark.beside} & set(wanted) and benchmark.needs_cpus <= cpus
         ]
 
     def _check_references(self, peers_file: Path) -> None:
         for benchmark in self.benchmarks.values():
-            for name in benchmark.against:
+            for name in (*benchmark.against, *benchmark.beside):
                 if name not in self.benchmarks:
                     raise BenchError(f"{benchmark.name} stands beside the unknown benchmark '{name}'")
             for key in benchmark.peers:
@@ -150,7 +156,7 @@ class Catalogue:
         return [
             benchmark
             for benchmark in self.benchmarks.values()
-            if not benchmark.against and f"{benchmark.name}.".startswith(f"{word}.")
+            if not benchmark.foreign and f"{benchmark.name}.".startswith(f"{word}.")
         ]
 
     def is_matrix(self, name: str) -> bool:
