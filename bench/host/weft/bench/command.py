@@ -197,7 +197,6 @@ def _bench(
     if suite.tools is not None:
         given = dict(pair.split("=", 1) for pair in options.set)
         return tools.run(suite, options.out, given, options.runs or suite.runs)
-    print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
     plans = plans_of(BENCH_ROOT, suite, options, catalogue, launcher, commit_of(ROOT))
     environment = describe_host(BUILD / "kvm-probe.json")
     several = bool(suite.parts or suite.grid)

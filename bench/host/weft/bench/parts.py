@@ -15,6 +15,7 @@ user asks for holds for all parts, with these exceptions:
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,7 @@ def plans_of(
     for part in parts:
         part.selected(catalogue)  # says so where one is unknown
     variants = [(variant.design, _traced(part, request) and variant.trace) for part in parts for variant in part.variants]
+    print("building the bench kernel, its boot image and the trace tool", file=sys.stderr, flush=True)
     for design, compiled_in in sorted(set(variants)):
         launcher.prepare(trace=compiled_in, design=design)
     compared = bool(request.baseline) or any(part.baseline for part in parts)
