@@ -132,18 +132,37 @@ def test_the_time_left_is_learned_from_the_boots_of_an_earlier_run(bench: Any, c
     [
         ('[suite]\ntitle = "x"\nparts = ["nobody"]\n', "no suite 'nobody'"),
         ('[suite]\ntitle = "x"\nparts = ["calls", "calls"]\n', "a part stands there twice"),
-        ('[suite]\ntitle = "x"\nparts = ["both"]\n', "both cannot be a part: it has parts"),
+        ('[suite]\ntitle = "x"\nparts = ["both"]\n', "suite both: it is a part of itself"),
+        ('[suite]\ntitle = "x"\nparts = ["tools"]\n', "tools cannot be a part: it boots nothing"),
         (HEAD + "[part.nobody]\nruns = 2\n", "[part.nobody] is none of its parts"),
         (HEAD + '[part.calls]\nruns = "many"\n', "[part.calls] cannot have runs = 'many'"),
         (HEAD + "[part.calls]\nflavour = 1\n", "[part.calls] cannot have flavour = 1"),
     ],
 )
 def test_absurd_compositions_are_one_line(bench: Any, capsys: Any, head: str, words: str) -> None:
-    code, launcher = bench(head=head)
+    code, launcher = bench(head=head, tools='[suite]\ntitle = "t"\n[tools]\nevents = 1\n')
     assert code == 1 and not launcher.plans
     assert words in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_part_that_has_parts_stands_for_these(bench: Any, tmp_path: Path) -> None:
+    whole = '[suite]\ntitle = "all"\nparts = ["inner", "last"]\n[part.calls]\nmodes = ["tcg"]\n'
+    inner = HEAD + "[part.sizes]\ncpus = 3\n[part.calls]\nruns = 2\n"
+    code, launcher = bench(head=whole, inner=inner, last=CALLS)
+    assert code == 0
+    labels = [step["part"] for step in load(tmp_path, "details.json")["runs"]]
+    assert labels == ["calls", "sizes", "sizes", "sizes", "last", "last"]
+    assert [(plan.mode, plan.cpus) for plan in launcher.plans] == [
+        ("tcg", 4), ("tcg", 4), ("icount", 2), ("icount", 8), ("icount", 3), ("icount", 4), ("tcg", 4)]  # fmt: skip
+
+
+def test_a_part_that_needs_more_cpus_is_left_out_and_told(bench: Any, tmp_path: Path, capsys: Any) -> None:
+    code, launcher = bench("--cpus", "1", sizes=suite('["ipc.call.cross_core"]'))
+    assert code == 0 and len(launcher.plans) == 2
+    assert "left out: suite sizes: there is nothing to measure with 1 CPU\n" in capsys.readouterr().err
+
+
 def test_the_full_suite_has_parts_that_exist() -> None:
     full = Suite.load(BENCH_ROOT, "full")
-    assert [part.name for part in parts_of(BENCH_ROOT, full)] == list(full.parts)
+    names = [part.name for part in parts_of(BENCH_ROOT, full)]
+    assert len(names) >= len(full.parts) and set(full.overrides) <= set(names)

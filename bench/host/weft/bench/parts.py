@@ -3,12 +3,13 @@
 
     plans = plans_of(suite, request, catalogue, launcher)
 
-A suite with `parts = ["ipc", "kernel", ...]` consists of other suites. Each keeps its own modes, variants,
-tracing and baseline; `[part.NAME]` may give it other `runs`, `modes`, `timeout_seconds` and parameters
-(`guest`), and fix its number of `cpus`, and `[trace] total` is the most that any part's rings may have, so that captures stay small. What the
-user asks for holds for all parts, with these exceptions:
+A suite with `parts = ["ipc", "kernel", ...]` consists of other suites; a part that has parts itself stands for
+these. Each keeps its own modes, variants, tracing and baseline. `[part.NAME]` may give it other `runs`,
+`modes`, `timeout_seconds` and parameters (`guest`), and fix its number of `cpus`; `[trace] total` is the most
+that any part's rings may have, so that captures stay small. What the user asks for holds for all parts, with
+these exceptions:
 
-- --cpus: a part's variants that have a number of CPUs of their own keep it.
+- --cpus: a part's variants that have a number of CPUs of their own keep it. Parts that need more are left out.
 - --accel: parts that are not made for the mode are left out; kvm stands in where a part has tcg.
 - --only: narrows each part, and those with nothing left are left out.
 """
@@ -25,29 +26,37 @@ from weft.bench import grid
 from weft.bench.catalogue import Catalogue, Suite
 from weft.bench.errors import BenchError
 from weft.bench.launcher import Launcher
-from weft.bench.plan import Options, Plan
+from weft.bench.plan import NothingToMeasure, Options, Plan
 from weft.machine_config import parse_size
 
 OVERRIDES = {"cpus": int, "runs": int, "modes": list, "timeout_seconds": int, "guest": dict}
 
 
-def parts_of(bench_root: Path, suite: Suite) -> list[Suite]:
-    """The suites that it consists of: itself, if it has no parts."""
+def parts_of(bench_root: Path, suite: Suite, above: tuple[str, ...] = ()) -> list[Suite]:
+    """The suites that it consists of: itself, if it has no parts; of a part that has parts, these."""
     if not suite.parts:
         return [suite]
     place = f"suite {suite.name}"
-    strange = sorted(set(suite.overrides) - set(suite.parts))
+    if suite.name in above:
+        raise BenchError(f"{place}: it is a part of itself")
+    found: list[Suite] = []
+    for name in suite.parts:
+        part = Suite.load(bench_root, name)
+        if part.tools is not None:
+            raise BenchError(f"{place}: {name} cannot be a part: it boots nothing")
+        found += parts_of(bench_root, part, (*above, suite.name))
+    names = [part.name for part in found]
+    strange = sorted(set(suite.overrides) - set(names))
     if strange:
         raise BenchError(f"{place}: [part.{strange[0]}] is none of its parts")
-    if len(set(suite.parts)) != len(suite.parts):
+    if len(set(names)) != len(names):
         raise BenchError(f"{place}: a part stands there twice")
-    return [_part(bench_root, suite, name) for name in suite.parts]
+    return [_settled(suite, part) for part in found]
 
 
-def _part(bench_root: Path, suite: Suite, name: str) -> Suite:
-    part = Suite.load(bench_root, name)
-    if part.parts or part.tools is not None:
-        raise BenchError(f"suite {suite.name}: {name} cannot be a part: it {'has parts' if part.parts else 'boots nothing'}")
+def _settled(suite: Suite, part: Suite) -> Suite:
+    """A part with what the whole says of it."""
+    name = part.name
     given = suite.overrides.get(name, {})
     for key, value in given.items():
         if not isinstance(value, OVERRIDES.get(key, ())):
@@ -91,22 +100,24 @@ def plans_of(
         out=request.out, modes=(), cpus=cpus, cpu_model=request.cpu, runs=1, trace=True, commit=commit, guest={},
         cpus_given=request.cpus is not None and not suite.parts,
     )  # fmt: skip
-    return [
-        Plan(
-            replace(
-                settled,
-                modes=part.modes if suite.parts or not mode else (mode,),
-                runs=request.runs or part.runs,
-                trace=_traced(part, request),
-                guest={**part.guest, **given},
-                baseline=package if request.baseline or part.baseline else "",
-                part=part.name if suite.parts else "",
-            ),
-            part,
-            catalogue,
+    plans = []
+    for part in parts:
+        own = replace(
+            settled,
+            modes=part.modes if suite.parts or not mode else (mode,),
+            runs=request.runs or part.runs,
+            trace=_traced(part, request),
+            guest={**part.guest, **given},
+            baseline=package if request.baseline or part.baseline else "",
+            part=part.name if suite.parts else "",
         )
-        for part in parts
-    ]
+        try:
+            plans.append(Plan(own, part, catalogue))
+        except NothingToMeasure as error:
+            if not suite.parts or (part is parts[-1] and not plans):
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+    return plans
 
 
 def _has(part: Suite, mode: str) -> bool:

@@ -31,6 +31,10 @@ SAMPLES, WARMUP = 2000, 200  # where the suite says nothing: what our own progra
 BOOTS = "boots"  # the folder for what each boot printed, where there are many
 
 
+class NothingToMeasure(BenchError):
+    """No boot of a suite could deliver anything."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked for, settled."""
@@ -96,15 +100,16 @@ class Plan:
             for variant in suite.variants
             if mode in variant.modes or not variant.modes
         )
-        self.points = [point for point in every if self.wanted(point, "weft")]
+        there = {point for point in every if self.wanted(point, "weft")}
+        self.points = [point for point in every if point in there]
         self.left_out = [
             f"{self.label(point, 'weft')}: nothing can be measured with {point.cpus} CPU{'s' * (point.cpus > 1)}"
             for point in every
-            if point not in self.points
+            if point not in there
         ]
         if not self.points:
             reason = f" with {options.cpus} CPU{'s' * (options.cpus > 1)}" if self.left_out else ""
-            raise BenchError(f"suite {suite.name}: there is nothing to measure{reason}", code=2)
+            raise NothingToMeasure(f"suite {suite.name}: there is nothing to measure{reason}", code=2)
 
     def _cpus(self, variant: Variant) -> int:
         return self.options.cpus if self.options.cpus_given or not variant.cpus else variant.cpus
@@ -201,13 +206,17 @@ class Plan:
         parts = ["trace", self.options.part, "" if point.mode == main else point.mode]
         return self.options.out / f"{'-'.join(part for part in parts if part)}.weft"
 
+    @cached_property
+    def _several(self) -> bool:
+        """Are there boots with different numbers of CPUs?"""
+        return len({self._cpus(variant) for variant in self.suite.variants}) > 1
+
     def label(self, point: Point, system: str) -> str:
         """What tells a boot from the others of the same repetition: `tcg`, `tcg-poll-linux`."""
-        several = len({self._cpus(variant) for variant in self.suite.variants}) > 1
         parts = [
             self.options.part,
             point.mode,
-            f"{point.cpus}cpus" if several else "",
+            f"{point.cpus}cpus" if self._several else "",
             point.variant.label,
             system if system != "weft" else "",
         ]
