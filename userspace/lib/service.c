@@ -30,14 +30,27 @@ static void map(uint64_t address, uint64_t first_page, uint64_t pages)
     }
 }
 
-void weft_service_open(struct weft_service *service, const char *name)
+static void open_page(struct weft_service *service)
 {
-    *service = (struct weft_service){.endpoint = needed(name)};
     map(WEFT_SERVICE_BASE, 0, 1);
     service->page = (struct weft_service_page *)WEFT_SERVICE_BASE;
     weft_annotate_name(NAME_READY, "ready");
     weft_annotate_name(NAME_ANSWERED, "first answer");
     weft_service_beat(service);
+}
+
+void weft_service_open(struct weft_service *service, const char *name)
+{
+    *service = (struct weft_service){.endpoint = needed(name)};
+    open_page(service);
+}
+
+void weft_service_join(struct weft_service *service)
+{
+    *service = (struct weft_service){0};
+    if (weft_capability(WEFT_SERVICE_MEMORY) != 0) {
+        open_page(service);
+    }
 }
 
 void *weft_service_state(struct weft_service *service, uint64_t bytes)
@@ -116,4 +129,19 @@ void weft_service_next(struct weft_service *service)
     service->operation = service->request.words[0];
     memset(&service->answer, 0, sizeof(service->answer));
     service->answer_data = NULL;
+}
+
+void weft_service_turn(struct weft_service *service, struct weft_ipc *ipc, _Bool answers)
+{
+    struct weft_service_page *page = service->page;
+    if (page == NULL) {
+        return;
+    }
+    if (page->ready_at == 0) {
+        become_ready(page);
+    } else if (page->answered_at == 0 && answers) {
+        note_first_answer(page);
+    }
+    weft_service_beat(service);
+    ipc->deadline = page->beat_interval != 0 ? weft_cycles() + page->beat_interval : 0;
 }

@@ -281,5 +281,5 @@ void virtio_acknowledge(struct virtio_queue *queue)
 
 _Bool virtio_failed(const struct virtio *device)
 {
-    return (device->common->status & DEVICE_NEEDS_RESET) != 0;
+    return (device->common->status & (DEVICE_NEEDS_RESET | DEVICE_READY)) != DEVICE_READY;
 }

@@ -20,6 +20,7 @@
 #include "bus.h"
 
 #include "weft/print.h"
+#include "weft/service.h"
 #include "weft/startup.h"
 #include "weft/syscalls.h"
 
@@ -143,12 +144,16 @@ static void answer(struct weft_message *message, struct weft_ipc *ipc, uint64_t 
     }
 }
 
+static struct weft_service service;
+
 int main(void)
 {
     uint64_t endpoint = weft_capability("pci"), physical = weft_capability("physical"), gone;
     struct weft_message message = {{0}};
     uint64_t badge;
+    _Bool answers = 0;
 
+    weft_service_join(&service);
     bus_open(weft_capability("ports"), physical);
     claim_open(weft_capability("interrupts"), physical);
     if (weft_notification_create(weft_startup()->cpu, &gone) != STATUS_OK) {
@@ -158,9 +163,14 @@ int main(void)
     bus_scan();
     struct weft_ipc ipc = {.notification = (uint32_t)gone, .receive_count = 1};
     for (;;) {
+        weft_service_turn(&service, &ipc, answers);
         status_t came = weft_ipc_reply_receive_with(endpoint, &message, &badge, &ipc);
         ipc.send_count = 0;
         ipc.send_bytes = 0;
+        answers = 0;
+        if (came == STATUS_TIMED_OUT) {
+            continue;
+        }
         if (came < 0) {
             weft_fail("the endpoint pci cannot be received from (status %ld)", came);
         }
@@ -168,6 +178,7 @@ int main(void)
             bury(badge);
         } else {
             answer(&message, &ipc, badge, came);
+            answers = 1;
         }
     }
 }

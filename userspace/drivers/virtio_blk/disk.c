@@ -256,8 +256,8 @@ _Bool disk_next_done(struct session **session, struct weft_block_done *done)
     uint32_t length;
     int32_t taken = virtqueue_take(&queue.ring, &head, &length);
 
-    if (taken < 0 || virtio_failed(&device)) {
-        weft_fail("the disk is broken");
+    if (taken < 0) {
+        weft_fail("the disk breaks the rules of its queue");
     }
     if (taken == 0) {
         return 0;

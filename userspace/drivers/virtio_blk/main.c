@@ -16,9 +16,11 @@
  */
 #include "disk.h"
 
+#include "weft/service.h"
 #include "weft/startup.h"
 #include "weft/syscalls.h"
 
+static struct weft_service service;
 static uint64_t endpoint, notification;
 
 static void tell_info(struct weft_message *message)
@@ -113,7 +115,9 @@ int main(void)
 {
     struct weft_message message = {{0}};
     uint64_t badge;
+    _Bool answers = 0;
 
+    weft_service_join(&service);
     endpoint = weft_capability("block");
     if (weft_notification_create(weft_startup()->cpu, &notification) != STATUS_OK) {
         weft_fail("no notification can be made");
@@ -122,7 +126,15 @@ int main(void)
     struct weft_ipc ipc = {.notification = (uint32_t)notification, .receive_count = 1};
     for (;;) {
         catch_up();
+        weft_service_turn(&service, &ipc, answers);
         status_t came = weft_ipc_reply_receive_with(endpoint, &message, &badge, &ipc);
+        answers = 0;
+        if (came == STATUS_TIMED_OUT) {
+            if (virtio_failed(&device)) {
+                weft_fail("the disk has stopped");
+            }
+            continue;
+        }
         if (came < 0) {
             weft_fail(
                 "the endpoint block cannot be received from here, is it on this CPU? (status %ld)",
@@ -136,6 +148,7 @@ int main(void)
             ipc.receive_handles[0] = 0;
         }
         serve(badge, &message, &ipc);
+        answers = 1;
         if (WEFT_IPC_HANDLES(came) != 0 && ipc.receive_handles[0] != 0) {
             (void)weft_cap_delete(ipc.receive_handles[0]); /* what was sent and is not kept */
         }

@@ -12,13 +12,17 @@
  */
 #include "weft/entropy.h"
 #include "weft/print.h"
+#include "weft/service.h"
 #include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
+#include "weft/time.h"
 #include "weft/virtio.h"
 
 #define QUEUE_SIZE 8
 #define INTERRUPT_BIT 1ull
+#define PATIENCE                                                                                   \
+    20000 /* microseconds after which it is worth a look whether the device still runs */
 
 static struct virtio device = {.place = WEFT_FREE_BASE};
 static struct virtio_queue queue;
@@ -57,15 +61,17 @@ static uint32_t wait_done(void)
 
     for (;;) {
         int32_t taken = virtqueue_take(&queue.ring, &head, &length);
-        if (taken < 0 || virtio_failed(&device)) {
-            weft_fail("the device is broken");
+        if (taken < 0) {
+            weft_fail("the device breaks the rules of its queue");
         }
         if (taken > 0) {
             return length;
         }
         if (virtqueue_sleep(&queue.ring)) {
-            if (weft_notification_wait(device.notification, 0, &bits) != STATUS_OK) {
-                weft_fail("the notification cannot be waited for");
+            status_t status =
+                weft_notification_wait(device.notification, weft_deadline(PATIENCE), &bits);
+            if (status == STATUS_TIMED_OUT ? virtio_failed(&device) : status != STATUS_OK) {
+                weft_fail("the device has stopped");
             }
             virtio_acknowledge(&queue);
         }
@@ -88,15 +94,25 @@ static uint32_t fill(uint32_t wanted)
     return length;
 }
 
+static struct weft_service service;
+
 int main(void)
 {
     uint64_t endpoint = weft_capability("entropy"), badge;
     struct weft_message message = {{0}};
     struct weft_ipc ipc = {0};
+    _Bool answers = 0;
 
+    weft_service_join(&service);
     open_device();
     for (;;) {
+        weft_service_turn(&service, &ipc, answers);
         status_t came = weft_ipc_reply_receive_with(endpoint, &message, &badge, &ipc);
+        if (came == STATUS_TIMED_OUT) {
+            answers = 0;
+            continue;
+        }
+        answers = 1;
         if (came < 0) {
             weft_fail("the endpoint entropy cannot be received from (status %ld)", came);
         }

@@ -73,6 +73,13 @@ void weft_service_next(struct weft_service *service);
 /* Says that a long turn is not a hang. */
 void weft_service_beat(struct weft_service *service);
 
+/* For a loop of one's own, whose messages hold capabilities or whose answers wait; and for programs that may
+ * be started as plain processes too, for which both do nothing. The turn is made before each wait; it sets the
+ * deadline of `ipc`, so that STATUS_TIMED_OUT means no more than the next turn. `answers`: the wait begins with
+ * an answer to somebody. */
+void weft_service_join(struct weft_service *service);
+void weft_service_turn(struct weft_service *service, struct weft_ipc *ipc, _Bool answers);
+
 static inline const void *weft_request_words(const struct weft_service *service)
 {
     return service->request.words;

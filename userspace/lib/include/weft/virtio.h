@@ -83,7 +83,8 @@ void virtio_publish(struct virtio_queue *queue);
 /* Lets the queue's interrupt come again. */
 void virtio_acknowledge(struct virtio_queue *queue);
 
-/* The device has given up, and wants to be reset: its driver ends. */
+/* The device wants to be reset, or was, by a new instance of the bus server: its driver ends. Looks at a register,
+ * which is slow: for the moments when nothing happens. */
 _Bool virtio_failed(const struct virtio *device);
 
 /* Bytes of the device's own registers: `bytes` of them, read until they hold together. False: there are not as
