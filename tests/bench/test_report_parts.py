@@ -62,6 +62,16 @@ def test_a_parameter_that_follows_from_the_cpus_is_no_axis_and_no_facet() -> Non
     assert over_parameters(found) == []
 
 
+@pytest.mark.parametrize("key", ["variant", "design"])
+def test_a_card_says_of_which_design_its_figure_is(key: str) -> None:
+    results, details = copy.deepcopy(everything())
+    for run in details["runs"]:
+        for figure in run["figures"] if run["part"] == "designs" else ():
+            figure["params"][key] = figure["params"].pop("variant")
+    html = page.render(results, details, Catalogue.load(BENCH_ROOT))
+    assert "median, round trip, mailbox, 1 CPU; 960 instructions with 64" in html
+
+
 def test_lines_that_lie_on_each_other_are_one_and_a_flat_grid_has_no_curve() -> None:
     results, details = copy.deepcopy(everything())
     for run in details["runs"]:

@@ -147,7 +147,7 @@ def _comparison_panel(view: View, name: str) -> Markup | None:
     bars = [plots.Bar("Weft", benchmark.short, entry.p50, ours=True)]
     bars += [plots.Bar(peer.system, peer.operation, peer.value) for peer in peers]
     scope = f"{benchmark.shape}, {benchmark.scope} counted; {plural(entry.cpus, 'CPU')}"
-    scope += f", {entry.variant}" if entry.variant else ""
+    scope += f", {entry.design}" if entry.design else ""
     return panel(benchmark.title, scope, plots.comparison(bars, entry.unit, benchmark.title))
 
 

@@ -140,7 +140,7 @@ def _card(view: View, name: str) -> Markup:
     entry = next(found for mode in view.modes if (found := view.first(mode, name)))
     value, unit = text.amount(entry.p50, entry.unit)
     benchmark = view.benchmark(name)
-    about = ", ".join(filter(None, ["median", benchmark.shape if benchmark else "", entry.variant, *also(view, entry)]))
+    about = ", ".join(filter(None, ["median", benchmark.shape if benchmark else "", entry.design, *also(view, entry)]))
     lines = [
         tag("div", view.title(name), class_="what"),
         tag("div", [escape(value + " "), tag("small", unit)], class_="big"),
