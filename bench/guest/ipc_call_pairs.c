@@ -13,7 +13,7 @@
  * ipc.call.busy: how long is a client away when every CPU has a pair of its own?
  * ipc.call.busy.share: the same divided by the number of CPUs: time per call of the whole machine.
  *
- * Timed: as ipc.call.same_core, on every CPU (56 at most) at once. No message leaves its CPU, so what is more than on one
+ * Timed: as ipc.call.same_core, on every CPU (32 at most) at once. No message leaves its CPU, so what is more than on one
  * CPU is what CPUs cost each other inside the kernel: nothing, unless they share something.
  */
 #include "ipc_call.h"
@@ -25,7 +25,7 @@
 #include "weft/thread.h"
 
 #define PAIRS_MAX 127
-#define BUSY_MAX 56 /* servers for whose handles there is room beside all others */
+#define BUSY_MAX 32 /* servers for whose handles there is room beside all others */
 #define ROOM_BASE (WEFT_FREE_BASE + (WEFT_FREE_TOP - WEFT_FREE_BASE) / 2)
 
 struct pair {
