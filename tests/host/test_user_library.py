@@ -14,7 +14,7 @@ INPUTS = 100_000
 SECONDS = 300
 
 
-@pytest.mark.parametrize("program", ["user_library_asan", "manifest_asan"])
+@pytest.mark.parametrize("program", ["user_library_asan", "manifest_asan", "heap_asan"])
 def test_library_agrees_with_the_hosts(tree: Tree, program: str) -> None:
     argv = [tree.host_test(program)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS)

@@ -83,6 +83,15 @@ static uint64_t stack_base(const struct weft_thread *thread)
     return WEFT_STACKS_BASE + (uint64_t)(thread - threads) * STACK_SPACING + WEFT_PAGE_SIZE;
 }
 
+uint32_t weft_thread_number(void)
+{
+    char here; /* on its stack, which tells who it is */
+    uint64_t address = (uint64_t)&here;
+    return address >= WEFT_STACKS_BASE && address < WEFT_STACKS_TOP
+               ? (uint32_t)((address - WEFT_STACKS_BASE) / STACK_SPACING)
+               : WEFT_THREADS_MAX;
+}
+
 /* Fresh stack memory; the mapping keeps it alive, the handle is not needed any more. */
 static status_t stack_map(uint64_t address)
 {

@@ -54,6 +54,10 @@ static inline status_t weft_thread_start(struct weft_group *group, const char *n
     return weft_thread_start_id(group, name, cpu, priority, function, argument, NULL);
 }
 
+/* A number for the calling thread among those that live: below WEFT_THREADS_MAX for threads started here,
+ * WEFT_THREADS_MAX for the first one. A later thread may get it again. */
+uint32_t weft_thread_number(void);
+
 /* The two words that a 16-character name travels in. */
 struct weft_name {
     uint64_t words[2];
