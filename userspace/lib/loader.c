@@ -194,7 +194,7 @@ static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t
         child->thread_id = spawn->named ? 0 : (uint32_t)thread;
         return STATUS_OK;
     }
-    struct weft_thread_status about;
+    struct weft_thread_status about = {0};
     status = weft_thread_status(thread, (uint64_t)&about);
     child->thread_id = about.id;
     (void)weft_cap_delete(thread);
