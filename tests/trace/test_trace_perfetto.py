@@ -415,3 +415,21 @@ def test_a_thread_that_was_described_last_and_ended_stays_one_thread(convert, tr
     story.at(0, "switch", state="exited", previous=13, next=Capture.idle(0))
     story.at(0, "doorbell_elide", to=1)  # a later event of the same packet sequence
     assert trace_problems(convert(story), trace_processor) == []
+
+
+def test_a_crossing_is_a_slice_up_to_when_it_was_told(convert, trace_processor):
+    """What a design with a lock or a handshake held a CPU up for; two in a row stand side by side."""
+    story = Story()
+    story.at(0, "crossing", after=5_000, what="lock", ticks=3_000, cpu=0)
+    story.at(0, "crossing", after=1_000, what="remote", ticks=1_000, cpu=1)
+    story.at(1, "crossing", after=2_000, what="acknowledge", ticks=500, cpu=0)
+    trace = convert(story)
+    assert trace_problems(trace, trace_processor) == []
+    rows, = trace_processor(trace, [
+        "select t.name, s.name, s.dur, s.depth from slice s join track t on t.id = s.track_id"
+        " where t.name like '%crossings' order by s.ts"])
+    assert rows == [
+        ("cpu 0 crossings", "waits for the lock", 3_000, 0),
+        ("cpu 0 crossings", "works for cpu 1", 1_000, 0),
+        ("cpu 1 crossings", "waits for cpu 0", 500, 0),
+    ]
