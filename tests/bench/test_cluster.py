@@ -78,6 +78,7 @@ def test_a_cluster_that_is_there_is_used_and_left(foreign: str, grid: Any, tmp_p
     assert launcher.plans == []  # nothing was booted in this process
     said = capsys.readouterr().err
     assert said.count("booted by ") == 12 and "2 workers: " in said
+    assert load(tmp_path / "out", "details.json")["environment"]["workers"].startswith(f"2 of Dask at {foreign}: ")
     assert main(["--suite", "g", "--out", str(tmp_path / "alone")], FakeLauncher()) == 0
     assert load(tmp_path / "out") == load(tmp_path / "alone")
     with distributed.Client(foreign, timeout=10) as client:

@@ -62,6 +62,7 @@ class Cluster:
         self._address = address
         self._known: set[str] = set()
         self.workers = 1
+        self.environment = {"workers": f"of Dask at {address}"}
 
     @staticmethod
     def connect(address: str, launcher: Launcher, commit: str) -> Cluster:
@@ -132,6 +133,7 @@ class Cluster:
                 )
         names = ", ".join(f"{worker['host']} {worker['pid']}" for worker in found.values())
         print(f"{self.workers} workers: {names}", file=sys.stderr, flush=True)
+        self.environment = {"workers": f"{self.workers} of Dask at {self._address}: {names}"}
 
     def _machines(self) -> list[list[str] | None]:
         """The addresses of the workers of each machine."""

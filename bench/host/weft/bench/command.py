@@ -205,7 +205,7 @@ def _bench(
         runner = Runner(plans, launcher, store, engine, _progress, goes_on=several)
         runner.run()
     results, details = evaluate(runner, suite, launcher, options.out, catalogue)
-    environment |= after_run()
+    environment |= after_run() | engine.environment
     if "baseline" in details:
         environment |= linux_mitigations(list(details["baseline"]["command_lines"].values()))
     details |= {

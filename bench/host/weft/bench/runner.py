@@ -59,6 +59,7 @@ class Engine(Protocol):
     """Who makes the boots: this process (`Here`), or others (weft.bench.cluster)."""
 
     workers: int
+    environment: dict[str, str]  # what the report shall say of them
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> Iterator[Done]:
         """Each task once, in any order, as they end."""
@@ -67,10 +68,10 @@ class Engine(Protocol):
 class Here:
     """One boot after the other, on this machine."""
 
-    workers = 1
-
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
+        self.workers = 1
+        self.environment: dict[str, str] = {}
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> Iterator[Done]:
         for task in tasks:
