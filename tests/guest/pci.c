@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The bus server: who may have which function of the bus, what it gets, and how all of it ends. With QEMU's
- * `edu` device, which nothing can reset, and a virtio-rng device, which has a reset and messages.
+ * `edu` device, which nothing can reset, a virtio-rng device, which has a reset and messages, and an NVMe disk, which
+ * has PCI Express's reset.
  *
- * weft-test: cpus=4 device=edu+virtio-rng-pci-non-transitional
- * weft-test: cpus=1,4 accel=icount device=edu+virtio-rng-pci-non-transitional
+ * weft-test: cpus=4 device=edu+virtio-rng-pci-non-transitional+nvme:serial=a
+ * weft-test: cpus=1,4 accel=icount device=edu+virtio-rng-pci-non-transitional+nvme:serial=a
  */
 #define PROGRAM "test_pci"
 #include "bus.h"
@@ -17,6 +18,10 @@
 #define RNG_ID 0x1af41044u
 #define RNG_MESSAGES 1u /* the region with its table */
 #define RNG_REGISTERS 4u
+#define PCI_COMMAND 0x04u
+#define PCI_BASE 0x10u
+#define PCI_MEMORY 2u
+#define PCI_MASTER 4u
 #define PLACE WEFT_FREE_BASE
 #define READ_WRITE (RIGHT_READ | RIGHT_WRITE)
 #define ALIVE 77u /* what a child signals */
@@ -142,6 +147,30 @@ TEST(memory_is_shared_by_who_may_write_it, "addresses of its pages; not of what 
     weft_pci_release(&pci);
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(memory));
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(rng));
+}
+
+TEST(a_function_is_reset,
+     "a device without virtio's reset is no bus master after its claim, and is as it was")
+{
+    struct weft_pci pci;
+    uint64_t memory, address, disk = bus_badge(WEFT_PCI_BY_CLASS(0x0108, 0));
+    uint32_t share, first = 0, command, base;
+    REQUIRE_STATUS(STATUS_OK, weft_memory_create(1, &memory));
+    for (unsigned turn = 0; turn < 3; turn++) {
+        REQUIRE_STATUS(STATUS_OK, weft_pci_claim(&pci, disk));
+        REQUIRE_STATUS(STATUS_OK, weft_pci_config(&pci, PCI_COMMAND, 2, &command));
+        EXPECT_EQUAL(PCI_MEMORY, command & (PCI_MEMORY | PCI_MASTER));
+        REQUIRE_STATUS(STATUS_OK, weft_pci_config(&pci, PCI_BASE, 4, &base));
+        first = turn == 0 ? base : first;
+        EXPECT_EQUAL(first, base); /* the reset forgets it, and the server puts it back */
+        EXPECT(base != 0);
+        EXPECT_STATUS(STATUS_OK, weft_pci_share(&pci, memory, 0, 1, &address, &share));
+        REQUIRE_STATUS(STATUS_OK, weft_pci_config(&pci, PCI_COMMAND, 2, &command));
+        EXPECT_EQUAL(PCI_MEMORY | PCI_MASTER, command & (PCI_MEMORY | PCI_MASTER));
+    }
+    weft_pci_release(&pci);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(memory));
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(disk));
 }
 
 /* ---- ends ----------------------------------------------------------------------------------------- */

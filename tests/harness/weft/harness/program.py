@@ -63,11 +63,15 @@ class Configuration:
             parts.append(f"seed{self.seed}")
         return "-".join(parts)
 
+    def _devices(self) -> tuple[str, ...]:
+        """A comma separates configurations, so a colon stands for the one before a device's option."""
+        return tuple(self.device.replace(":", ",").split("+")) if self.device else ()
+
     def machine(self, kernel: Path, image: Path, disk: Path | None = None) -> MachineConfig:
         return MachineConfig(
             kernel=kernel, image=image, cpus=self.cpus, memory=self.memory, accel=self.accel,
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
-            devices=tuple(self.device.split("+")) if self.device else (), disk=disk, disk_iops=self.disk_iops,
+            devices=self._devices(), disk=disk, disk_iops=self.disk_iops,
         )  # fmt: skip
 
 
