@@ -121,8 +121,8 @@ def test_a_guest_that_cannot_do_it_is_one_line_with_its_log(weft: Weft, tmp_path
 
 
 def test_tracing_costs_no_more_than_promised(build: Any, weft: Weft, tmp_path: Path) -> None:
-    """The whole suite with fewer samples; its page says what docs/trace-cost.md says."""
-    bench(weft, tmp_path, "--suite", "trace", "--set", "samples=200")
+    """The whole suite; its page says what docs/trace-cost.md says."""
+    bench(weft, tmp_path, "--suite", "trace")
     (run,) = json.loads((tmp_path / "details.json").read_text())["runs"]
     rows = {row["variant"]: row for row in run["cost"]}
     call = {name: row["p50"]["ipc.call.same_core"] for name, row in rows.items()}
