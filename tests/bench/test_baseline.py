@@ -206,7 +206,7 @@ def test_a_real_linux_brings_its_cpus_up_and_answers_in_instructions(tmp_path: P
         pytest.skip(f"Debian's kernel cannot be fetched here: {failure}")
     asked = "syscall.null,thread,ipc.call.same_core,ipc.call.cross_core,ipc.notify,memory"
     arguments = ["--accel", "icount", "--cpus", "4", "--baseline", "linux", "--no-trace", "--only", asked]
-    few = ["--set", "samples=20", "--set", "warmup=20", "--suite", "quick"]
+    few = ["--set", "samples=100", "--set", "warmup=200", "--suite", "quick"]  # at first idle CPUs poll, which counts
     assert main(["--out", str(tmp_path), *arguments, *few]) == 0
     rows = {(row["weft"], row["linux"]): row for row in load(tmp_path)["ratios"]}
     assert rows["ipc.call.same_core", "best of pipe, futex, eventfd"]["ratio"] >= 30
