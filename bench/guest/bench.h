@@ -91,6 +91,9 @@ void bench_partner_start(struct bench_partner *partner, const char *role, uint32
                          const struct weft_grant *grants, uint32_t count);
 void bench_partner_end(struct bench_partner *partner);
 
+/* The same with all that a spawn can say: its cpu, home, fault_endpoint, grants. */
+void bench_partner_spawn(struct bench_partner *partner, const char *role, struct weft_spawn *spawn);
+
 /* Runs `function` in a thread called `name` on `cpu` and waits for it; ends the program where a
  * system call failed in the loop. */
 void bench_measure(struct bench_loop *loop, const char *name, uint32_t cpu, uint64_t samples,
@@ -117,6 +120,9 @@ void bench_report_calls(const char *name, const struct bench_loop *loop, uint32_
  * the capability `shared`. */
 struct bench_shared *bench_shared(void);
 uint64_t bench_shared_handle(void);
+
+/* Of 1, 2, 4, 8, ... and the number of CPUs, the one that comes after this; 0 at the end. */
+uint32_t bench_cpus_after(uint32_t cpus);
 
 /* Objects; these end the program where there is none to be had. */
 uint64_t bench_endpoint(uint32_t cpu);

@@ -33,38 +33,41 @@ static const struct weft_archive *archive(void)
     return &opened;
 }
 
-void bench_partner_start(struct bench_partner *partner, const char *role, uint32_t cpu,
-                         const struct weft_grant *grants, uint32_t count)
+void bench_partner_spawn(struct bench_partner *partner, const char *role, struct weft_spawn *spawn)
 {
     char arguments[40];
     struct weft_grant all[PARTNER_GRANTS_MAX] = {
         {"console", weft_capability("console"), RIGHT_WRITE, 0},
     };
     struct weft_child child;
-    if (count > PARTNER_GRANTS_MAX - 1) {
+    if (spawn->grant_count > PARTNER_GRANTS_MAX - 1) {
         weft_fail("too many capabilities for the partner %s", role);
     }
-    memcpy(all + 1, grants, count * sizeof(grants[0]));
+    memcpy(all + 1, spawn->grants, spawn->grant_count * sizeof(all[0]));
     weft_format(arguments, sizeof(arguments), "role=%s", role);
     partner->ended = bench_notification(weft_startup()->cpu);
-    struct weft_spawn spawn = {
-        .name = role,
-        .program = "bench",
-        .arguments = arguments,
-        .cpu = cpu,
-        .priority = WEFT_PRIORITY_DEFAULT,
-        .pages = PARTNER_PAGES,
-        .notification = partner->ended,
-        .bits = 1,
-        .grants = all,
-        .grant_count = count + 1,
-    };
-    status_t status = weft_spawn(archive(), &spawn, &child);
+    spawn->name = role;
+    spawn->program = "bench";
+    spawn->arguments = arguments;
+    spawn->priority = WEFT_PRIORITY_DEFAULT;
+    spawn->pages = PARTNER_PAGES;
+    spawn->notification = partner->ended;
+    spawn->bits = 1;
+    spawn->grants = all;
+    spawn->grant_count++;
+    status_t status = weft_spawn(archive(), spawn, &child);
     if (status != STATUS_OK) {
-        weft_fail("partner %s: %s: status %ld", role, spawn.reason, status);
+        weft_fail("partner %s: %s: status %ld", role, spawn->reason, status);
     }
     partner->process = child.process;
     partner->thread_id = child.thread_id;
+}
+
+void bench_partner_start(struct bench_partner *partner, const char *role, uint32_t cpu,
+                         const struct weft_grant *grants, uint32_t count)
+{
+    struct weft_spawn spawn = {.cpu = cpu, .grants = grants, .grant_count = count};
+    bench_partner_spawn(partner, role, &spawn);
 }
 
 void bench_partner_end(struct bench_partner *partner)
@@ -146,6 +149,14 @@ struct bench_shared *bench_shared(void)
         mapped = 1;
     }
     return (struct bench_shared *)WEFT_FREE_BASE;
+}
+
+uint32_t bench_cpus_after(uint32_t cpus)
+{
+    if (cpus == bench_options.cpu_count) {
+        return 0;
+    }
+    return 2 * cpus < bench_options.cpu_count ? 2 * cpus : bench_options.cpu_count;
 }
 
 uint64_t bench_endpoint(uint32_t cpu)
