@@ -204,7 +204,8 @@ def test_a_real_linux_brings_its_cpus_up_and_answers_in_instructions(tmp_path: P
         linux.prepare()
     except Failure as failure:
         pytest.skip(f"Debian's kernel cannot be fetched here: {failure}")
-    asked = "syscall.null,thread,ipc.call.same_core,ipc.call.cross_core,ipc.notify,memory"
+    asked = "syscall.null,syscall.yield,thread,wake.timer,wake.notify,memory,ipc.notify.cross_core"
+    asked += ",ipc.call.same_core,ipc.call.cross_core"
     arguments = ["--accel", "icount", "--cpus", "4", "--baseline", "linux", "--no-trace", "--only", asked]
     few = ["--set", "samples=100", "--set", "warmup=200", "--suite", "quick"]  # at first idle CPUs poll, which counts
     assert main(["--out", str(tmp_path), *arguments, *few]) == 0
