@@ -104,8 +104,9 @@ def table_of(run: dict[str, Any]) -> str:
         "",
         *aligned([["categories on", *names], *rows], words=1),
         "",
-        f"  one event: {_event(run, EVENT_ON)} when it is on, {_event(run, EVENT_OFF)} when it is off",
     ]
+    if _event(run, EVENT_ON) is not None:  # a run may have been narrowed to other benchmarks
+        lines.append(f"  one event: {_event(run, EVENT_ON)} when it is on, {_event(run, EVENT_OFF)} when it is off")
     for row in run["cost"]:
         for name, events in row["leaves"].items():
             total = sum(events.values())
@@ -129,9 +130,12 @@ def _section(run: dict[str, Any]) -> str:
     for row in run["cost"]:
         cells = [_cell(row["p50"][name], base[name]) for name in names]
         lines.append(f"| {row['variant']} | " + " | ".join(cells) + " |")
+    if _event(run, EVENT_ON) is not None:
+        lines.append(
+            f"\nOne event (`{EVENT_ON}`, `{EVENT_OFF}`) takes {_event(run, EVENT_ON)} instructions when it is on and"
+            f" {_event(run, EVENT_OFF)} when it is off. It is {RECORD} bytes in the ring."
+        )
     lines += [
-        f"\nOne event (`{EVENT_ON}`, `{EVENT_OFF}`) takes {_event(run, EVENT_ON)} instructions when it is on and"
-        f" {_event(run, EVENT_OFF)} when it is off. It is {RECORD} bytes in the ring.",
         "\n## What a round trip leaves in the rings\n",
         "| call | categories on | records | bytes | events |",
         "| --- | --- | ---: | ---: | --- |",
