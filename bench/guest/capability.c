@@ -8,13 +8,22 @@
  *
  * capability.revoke: what does it cost to take back what was handed out widely?
  *
- * Timed: cap_revoke of a capability with BREADTH copies in the caller's own table, from before its stub to
- * after it. Making the copies is not in it. On CPU 0; with several CPUs the revocation visits all of them,
- * since copies could be anywhere. The figure is for all copies together.
+ * Timed: cap_revoke of a capability with 1 to 4096 copies, from before its stub to after it. The copies lie in
+ * the tables of as many processes as they need, COPIES_PER_HOLDER in each, which have no threads and whose homes
+ * are spread over all CPUs. With `depth` above 1 the copies are copies of copies. Making them is not in it. On
+ * CPU 0; the revocation visits all CPUs and looks at all tables. The figure is for all copies together.
  */
 #include "bench.h"
 
-#define BREADTH 64
+#include "weft/print.h"
+#include "weft/startup.h"
+
+#define COPIES_PER_HOLDER 64u
+#define HOLDERS_MAX 64u
+#define HOLDER_PAGES 8
+#define DEPTH_MOST 6
+#define FEW 64 /* copies of which there are all samples */
+#define SAMPLES_OF_MANY 20u
 
 static uint64_t copy_of(struct bench_loop *loop, uint64_t badge)
 {
@@ -36,12 +45,33 @@ static void loop_copy_delete(struct bench_loop *loop)
     }
 }
 
+/* Processes without threads, whose tables hold the copies; their homes are spread over all CPUs. */
+static uint64_t holders[HOLDERS_MAX];
+static uint32_t copies, depth;
+
+static uint64_t must_copy(struct bench_loop *loop, uint64_t process, uint64_t handle)
+{
+    uint64_t copy = 0;
+    loop->failed |= (uint64_t)weft_cap_copy(process, handle, RIGHT_WRITE | RIGHT_COPY, 0, &copy);
+    return copy;
+}
+
+/* A chain of depth - 1 copies of copies in the own table; all others are copies of its end. */
+static void hand_out(struct bench_loop *loop)
+{
+    uint64_t last = loop->handles[0];
+    for (uint32_t level = 1; level < depth; level++) {
+        last = must_copy(loop, HANDLE_SELF, last);
+    }
+    for (uint32_t i = 0; i < copies; i++) {
+        (void)must_copy(loop, holders[i / COPIES_PER_HOLDER], last);
+    }
+}
+
 static void loop_revoke(struct bench_loop *loop)
 {
     for (uint64_t i = 0; i < loop->total; i++) {
-        for (uint64_t copy = 0; copy < BREADTH; copy++) {
-            (void)copy_of(loop, copy + 1);
-        }
+        hand_out(loop);
         uint64_t before = weft_timestamp();
         status_t status = weft_cap_revoke(loop->handles[0]);
         uint64_t after = weft_timestamp();
@@ -59,11 +89,42 @@ static void capability_copy_delete(void)
 }
 BENCHMARK("capability.copy_delete", capability_copy_delete);
 
+static void measure_revoke(uint32_t wanted, uint32_t wanted_depth)
+{
+    char params[64];
+    struct bench_loop loop = {.handles = {bench_endpoint(0)}};
+    uint32_t count = (wanted + COPIES_PER_HOLDER - 1) / COPIES_PER_HOLDER;
+    uint64_t warmup = bench_options.warmup, samples = bench_options.samples;
+    for (uint32_t i = 0; i < count; i++) {
+        if (weft_process_create(HOLDER_PAGES, 0, 0, 0, 0, i % bench_options.cpu_count,
+                                &holders[i]) != STATUS_OK) {
+            weft_fail("capability.revoke: no process is left for the copies");
+        }
+    }
+    copies = wanted;
+    depth = wanted_depth;
+    if (copies > FEW) { /* fewer samples of what takes long */
+        bench_options.warmup = warmup < SAMPLES_OF_MANY ? warmup : SAMPLES_OF_MANY;
+        samples = samples < SAMPLES_OF_MANY ? samples : SAMPLES_OF_MANY;
+    }
+    bench_measure(&loop, "cap.revoke", 0, samples, loop_revoke);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)weft_process_kill(holders[i]);
+        (void)weft_cap_delete(holders[i]);
+    }
+    (void)weft_cap_delete(loop.handles[0]);
+    bench_correct(&loop, 1);
+    weft_format(params, sizeof(params), "\"cpu\":0,\"copies\":%u,\"depth\":%u", copies, depth);
+    bench_report("capability.revoke", &loop, params);
+    bench_options.warmup = warmup;
+}
+
 static void capability_revoke(void)
 {
-    struct bench_loop loop = {.handles = {bench_endpoint(0)}};
-    bench_measure(&loop, "cap.revoke", 0, bench_options.samples, loop_revoke);
-    bench_correct(&loop, 1);
-    bench_report("capability.revoke", &loop, "\"cpu\":0,\"copies\":64");
+    measure_revoke(1, 1);
+    measure_revoke(16, 1);
+    measure_revoke(16, DEPTH_MOST);
+    measure_revoke(256, 1);
+    measure_revoke(4096, 1);
 }
 BENCHMARK("capability.revoke", capability_revoke);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The suites `kernel`, `scheduling`, `policies` with the real kernel: every figure is there, and what is
+"""The suites `kernel`, `scheduling`, `policies`, `parallel` with the real kernel: every figure is there, and what is
 promised of budgets, urgency and wake-ups holds in instructions."""
 
 from __future__ import annotations
@@ -134,3 +134,28 @@ def test_a_shootdown_costs_more_the_more_cpus_use_the_space(kernel: Figures) -> 
     assert list(costs.values()) == sorted(costs.values())
     one, many = (kernel.p50("memory.map_unmap", pages=pages) for pages in (1, 64))
     assert one < many < 64 * one / 2, "more than half of the cost is saved by mapping many at once"
+
+
+def test_a_process_costs_more_than_its_parts(kernel: Figures) -> None:
+    create, start, end = (kernel.p50(f"process.{part}") for part in ("create", "start", "end"))
+    assert kernel.p50("thread.create") < end < start < create
+    assert 0.8 * create < start + end < 1.2 * create, "the two parts are the whole but for the run itself"
+    assert kernel.p50("thread.create") < kernel.p50("process.kill")
+
+
+def test_a_revocation_costs_by_the_copies_and_not_by_the_depth(kernel: Figures) -> None:
+    costs = [kernel.p50("capability.revoke", copies=copies, depth=1) for copies in (1, 16, 256, 4096)]
+    assert costs == sorted(costs)
+    assert (costs[3] - costs[2]) / (4096 - 256) < 100, "instructions for one copy more"
+    assert abs(kernel.p50("capability.revoke", copies=16, depth=6) - costs[1]) < 1000
+
+
+def test_cpus_do_not_disturb_each_other(build: Any, weft: Weft, tmp_path: Path) -> None:
+    """The work for an operation is the same on 1 and on 16 CPUs."""
+    figures = Figures(weft, tmp_path, "parallel", 16)
+    for name in ("scaling.syscall", "scaling.call"):
+        costs = {result["params"]["cpus"]: result["p50"] for result in figures.all(name)}
+        shares = {result["params"]["cpus"]: result["p50"] for result in figures.all(f"{name}.share")}
+        assert sorted(costs) == sorted(shares) == [1, 2, 4, 8, 16]
+        assert len(set(costs.values())) == 1
+        assert max(shares.values()) <= 1.1 * shares[1]
