@@ -168,7 +168,7 @@ one of A. A figure counts as changed when the interval leaves out 1.
     ./weft bench gate --update                           # for a change that is worth what it costs
 
 `bench/reference.json` holds what the suite `quick` gave in icount mode, without and with tracing. The gate
-runs it again; where p50 or (without tracing) p99 of a figure is larger it fails and names the stages of calls and the
+runs it again; where the median of a figure is larger it fails and names the stages of calls and the
 functions of the kernel that grew. It takes seconds.
 
     ./weft bench --reference out/before --out out/after  # the report has a section on the differences
