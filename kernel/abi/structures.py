@@ -18,6 +18,8 @@ struct weft_startup {
     uint64_t clock_hz;    /* ticks of the time stamp counter per second */
     uint32_t cpu_count;   /* of the machine */
     uint32_t cpu;         /* where the first thread starts */
+    uint64_t kernel_entered; /* time stamp of CPU 0's first instruction of C */
+    uint64_t user_entered;   /* and of the first program's, `init`; 0 in its own page */
     uint64_t initrd_size; /* bytes of the boot image, where a capability to it is given; else 0 */
     char name[16];        /* of the process, NUL-terminated if shorter */
     char arguments[WEFT_ARGUMENTS_MAX]; /* one line, NUL-terminated */

@@ -135,6 +135,7 @@ static void startup_place(struct process *process)
 
     startup.clock_hz = arch_clock_hz;
     startup.cpu_count = boot_info.cpu_count;
+    startup.kernel_entered = boot_info.entered;
     startup.initrd_size = boot_info.initrd_size;
     __builtin_memcpy(startup.arguments, boot_info.command_line, BOOT_COMMAND_LINE_MAX);
     map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));

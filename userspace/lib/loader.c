@@ -131,6 +131,8 @@ static status_t place_startup(uint64_t process, const struct weft_spawn *spawn)
     page.version = WEFT_STARTUP_VERSION;
     page.clock_hz = own->clock_hz;
     page.cpu_count = own->cpu_count;
+    page.kernel_entered = own->kernel_entered;
+    page.user_entered = own->user_entered != 0 ? own->user_entered : weft_entered;
     page.cpu = spawn->cpu;
     (void)weft_string_copy(page.name, spawn->name, sizeof(page.name));
     if (spawn->arguments != NULL) {

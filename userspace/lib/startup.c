@@ -78,8 +78,11 @@ _Noreturn void weft_fail(const char *format, ...)
 /* Called by _start with the address of the startup page. */
 _Noreturn void weft_start(const struct weft_startup *startup);
 
+uint64_t weft_entered;
+
 _Noreturn void weft_start(const struct weft_startup *startup)
 {
+    weft_entered = weft_timestamp();
     if (startup != weft_startup() || startup->magic != WEFT_STARTUP_MAGIC ||
         startup->version != WEFT_STARTUP_VERSION) {
         weft_exit(99); /* started by something that speaks another ABI: nothing can be trusted */

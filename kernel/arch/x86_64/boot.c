@@ -119,6 +119,7 @@ _Noreturn void x86_start(paddr_t start_info)
 {
     const struct pvh_start_info *info = arch_to_virtual(start_info);
 
+    boot_info.entered = arch_cycles();
     cpu_start_first();
     if (info->magic != PVH_MAGIC || info->version < 1) {
         panic("not started by a PVH loader");

@@ -24,6 +24,7 @@ struct boot_region {
 struct boot_info {
     uint32_t cpu_count; /* 1 .. CPU_MAX */
     uint32_t region_count;
+    cycles_t entered; /* when CPU 0 came to x86_start() or its like */
     /* Usable RAM, ascending, without the kernel and the initrd. */
     struct boot_region regions[BOOT_REGIONS_MAX];
     paddr_t initrd_start; /* 0 size: there is none */

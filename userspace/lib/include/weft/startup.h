@@ -15,6 +15,9 @@ static inline const struct weft_startup *weft_startup(void)
     return (const struct weft_startup *)STARTUP_ADDRESS;
 }
 
+/* The time stamp of this program's first instruction of C. */
+extern uint64_t weft_entered;
+
 /* The handle that was given under this name, or 0. */
 uint64_t weft_capability(const char *name);
 
