@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from weft import interrupt
 from weft.failure import Failure
 from weft.machine_config import UsageError
 from weft.paths import PYTHON_ROOTS, ROOT, VENV, VENV_PYTHON
@@ -352,6 +353,7 @@ def dispatch(arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
+    interrupt.watch()
     try:
         return dispatch(arguments)
     except Failure as failure:

@@ -22,6 +22,8 @@ import threading
 from collections.abc import Iterator
 from typing import Generic, Self, TypeVar
 
+from weft import interrupt
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -75,5 +77,6 @@ class Workers(Generic[Item, Result]):
             self._results.put(error)
 
     def _next(self) -> Item | None:
+        interrupt.check()
         with self._lock:
             return None if self._stopping else next(self._plan, None)

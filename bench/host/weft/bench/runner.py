@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from weft import interrupt
 from weft.bench.errors import BenchError
 from weft.bench.gather import Boot, Boots
 from weft.bench.launcher import BootOutcome, BootPlan, Launcher
@@ -75,6 +76,7 @@ class Here:
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> Iterator[Done]:
         for task in tasks:
+            interrupt.check()
             load = os.getloadavg()[0]
             progress.begin(task.number, "booting")
             outcome = self._launcher.boot(task.boot, _ticks(progress, task.number))
