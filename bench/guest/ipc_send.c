@@ -28,7 +28,7 @@ static _Noreturn void receive(void)
     struct bench_shared *shared = bench_shared();
     uint64_t endpoint = weft_capability("endpoint");
     for (;;) {
-        struct weft_message message;
+        struct weft_message message = {{0}};
         uint64_t badge;
         status_t status = weft_ipc_receive(endpoint, &message, &badge, NULL);
         uint64_t after = weft_timestamp();

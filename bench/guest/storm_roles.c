@@ -92,7 +92,7 @@ static _Noreturn void receive_messages(void)
     uint64_t next[STORM_SIDE] = {0};
     for (;;) {
         for (unsigned count = 0; count < ROUND; count++) {
-            struct weft_message message;
+            struct weft_message message = {{0}};
             uint64_t badge;
             if (weft_ipc_receive(endpoint, &message, &badge, NULL) != STATUS_OK) {
                 weft_fail("the receiver cannot receive");

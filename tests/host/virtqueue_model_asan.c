@@ -70,10 +70,12 @@ static void open_queue(void)
     free(world.memory);
     memset(&world, 0, sizeof(world));
     world.random = random;
-    if (posix_memalign(&world.memory, VIRTQUEUE_ALIGNMENT, virtqueue_bytes(size)) != 0) {
+    size_t bytes = (virtqueue_bytes(size) + VIRTQUEUE_ALIGNMENT - 1) & -(size_t)VIRTQUEUE_ALIGNMENT;
+    world.memory = aligned_alloc(VIRTQUEUE_ALIGNMENT, bytes);
+    if (world.memory == NULL) {
         disagree("no memory");
     }
-    memset(world.memory, 0, virtqueue_bytes(size));
+    memset(world.memory, 0, bytes);
     virtqueue_init(&world.queue, world.memory, size, features);
     uint16_t start = (uint16_t)random_below(1u << 16); /* so that indices come round */
     world.queue.next = world.queue.told = world.queue.seen = start;
