@@ -146,6 +146,6 @@ def test_a_file_that_is_no_timeline_is_one_line(tmp_path):
     assert done.returncode == 2 and "is no timeline" in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_what_is_for_pictures_is_refused_without_one(shown):
-    done = weft_view(shown.trace, "--tracks", "CPU ?")
-    assert done.returncode == 2 and "--screenshot" in done.stderr and done.stderr.count("\n") == 1
+def test_half_a_range_is_refused(shown):
+    done = weft_view(shown.trace, "--from", "1")
+    assert done.returncode == 2 and "--to" in done.stderr and done.stderr.count("\n") == 1
