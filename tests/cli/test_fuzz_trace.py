@@ -91,14 +91,14 @@ def weft(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_campaign_tells_its_inputs_and_what_they_reached(tree, tmp_path):
-    done = weft("--inputs", 4000, "--jobs", 2, "--out", tmp_path)
+    done = weft("--inputs", 24_000, "--jobs", 2, "--out", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     reader = re.search(r"^trace_reader_fuzz +([\d,]+) inputs, +([\d,]+) kept", done.stdout, re.MULTILINE)
     guest = re.search(r"^trace_guest_fuzz +([\d,]+) inputs", done.stdout, re.MULTILINE)
     assert reader and guest, done.stdout
-    assert int(reader[1].replace(",", "")) + int(guest[1].replace(",", "")) >= 4000
+    assert int(reader[1].replace(",", "")) + int(guest[1].replace(",", "")) >= 24_000
     functions = re.search(r"reaches (\d+) of (\d+) functions", done.stdout)
-    assert functions and int(functions[1]) > 0.85 * int(functions[2])  # seldom more than 0.92 with so few inputs
+    assert functions and int(functions[1]) > 0.9 * int(functions[2])
     assert "no crash, no leak, none took too long" in done.stdout
     # One of the corpus again, as one would give it a failure.
     name = next((tmp_path / "corpus" / "trace_guest_fuzz").iterdir())
