@@ -52,13 +52,12 @@ class Benchmark:
     needs_cpus: int = 0  # how many there must be; 0: two where the scope is all CPUs
     needs_trace: bool = False  # is there with tracing compiled in only
     against: tuple[str, ...] = ()  # of another system: our benchmarks that it stands beside
-    beside: tuple[str, ...] = ()  # of another system: is measured with these of ours, and compared with none
     contender: bool = False  # one of those from which the best is taken
 
     @property
     def foreign(self) -> bool:
         """Is it one of another system?"""
-        return bool(self.against or self.beside)
+        return bool(self.against)
 
     def __post_init__(self) -> None:
         for key, otherwise in (
@@ -135,12 +134,12 @@ class Catalogue:
         return [
             benchmark
             for benchmark in self.benchmarks.values()
-            if {*benchmark.against, *benchmark.beside} & set(wanted) and benchmark.needs_cpus <= cpus
+            if set(benchmark.against) & set(wanted) and benchmark.needs_cpus <= cpus
         ]
 
     def _check_references(self, peers_file: Path) -> None:
         for benchmark in self.benchmarks.values():
-            for name in (*benchmark.against, *benchmark.beside):
+            for name in benchmark.against:
                 if name not in self.benchmarks:
                     raise BenchError(f"{benchmark.name} stands beside the unknown benchmark '{name}'")
             for key in benchmark.peers:

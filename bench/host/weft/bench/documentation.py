@@ -93,7 +93,8 @@ What the figures do not mean:
 - A cross-core figure in icount mode is the work of all CPUs, not the critical path.
 - Linux does more: it accounts, checks for signals, schedules fairly, balances load. Weft's call is the
   mechanism that all its services are built on; a pipe buffers, and has many readers and writers.
-- `linux.fork_exit` copies an address space, which making a process in Weft does not do.
+- `linux.fork_exit` copies a small process and loads nothing; `process.create` loads a program each time, which is
+  more work. Linux is ahead there.
 - A futex round trip across cores in which the partner answers before the client sleeps counts.
 - Clearing a page or copying a message is one instruction for each 8 bytes here, and much less on hardware.
 - The figures of the parallel modes depend on the host. The line below the table tells its load before the
