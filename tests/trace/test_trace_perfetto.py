@@ -385,6 +385,16 @@ def test_categories_that_were_off_leave_no_error(convert, trace_processor):
     assert trace_problems(convert(story), trace_processor) == []
 
 
+def test_an_interrupt_lasts_no_longer_than_its_category(convert, trace_processor):
+    story = Story()
+    story.at(0, "irq_entry", vector=0x21)
+    story.at(0, "mask", mask=0xF7, after=200)
+    story.at(0, "mask", mask=0xFF, after=100_000)
+    stories.timer(story)
+    rows, = trace_processor(convert(story), ["select dur from slice where name like 'IRQ %'"])
+    assert rows == [(200,), (300,)]
+
+
 @pytest.mark.parametrize("accel, program", [
     ("tcg", "test_ipc"), ("icount", "selftest"), ("icount", "test_ipc_forms"),
     ("icount", "test_trace_events")])

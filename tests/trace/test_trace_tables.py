@@ -90,6 +90,19 @@ def test_interrupts_slices_and_marks_are_rows(capture):
         stories.COUNTER_NAME, 1, 99, 3)
 
 
+def test_an_interrupt_that_ends_unseen_takes_no_time_of_later_ones(capture, tool, tmp_path):
+    """Its category goes off in the middle of it: neither it nor what comes later lasts until the end."""
+    story = Story()
+    story.at(0, "irq_entry", vector=0x21)
+    story.at(0, "mask", mask=0xF7)
+    story.at(0, "mask", mask=0xFF, after=100_000)
+    stories.timer(story)
+    (irq,) = capture(story).table("interrupts")
+    assert (irq["vector"], irq["end"] - irq["start"]) == (0x20, 300)
+    cpu = tool.json("stat", tmp_path / "a.weft")["cpus"][0]
+    assert (cpu["interrupt_count"], cpu["interrupts"]) == (2, 300)
+
+
 def test_memory_is_told_of_each_process(capture):
     story = Story()
     for free in (100, 96, 100):

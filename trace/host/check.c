@@ -65,8 +65,6 @@ static void forget(struct check *check)
     for (uint32_t i = 0; i < CAPTURE_CPUS_MAX; i++) {
         check->cpus[i].current = ID_NONE;
         check->cpus[i].left = ID_NONE;
-        check->cpus[i].irq_known = false;
-        check->cpus[i].irq_depth = 0;
         check->cpus[i].owed = 0;
     }
     ready_forget(check);
@@ -92,6 +90,24 @@ static void sight_update(struct check *check)
     check->sighted = sighted;
 }
 
+/* Interrupts of the CPU may have begun or ended unseen. Other CPUs' are their own affair: an interrupt
+ * is looked at whatever they have lost, and whatever they do not record. */
+static void irqs_forget(struct check_cpu *cpu)
+{
+    cpu->irq_known = false;
+    cpu->irq_depth = 0;
+}
+
+/* A CPU may follow a new mask in the middle of an interrupt, before the others do. */
+static void check_mask(struct check *check, const struct trace_event *event)
+{
+    struct check_cpu *cpu = &check->cpus[event->cpu];
+
+    irqs_forget(cpu);
+    cpu->mask = event->small;
+    sight_update(check);
+}
+
 static void check_gap(struct check *check, const struct trace_event *event)
 {
     struct check_cpu *cpu = &check->cpus[event->cpu];
@@ -99,10 +115,8 @@ static void check_gap(struct check *check, const struct trace_event *event)
     check->lost += event->payload;
     cpu->lost += event->payload;
     if (!event->life) {
-        /* Interrupts and system calls are looked at whatever the other CPUs have lost. */
         check->incomplete = true;
-        cpu->irq_known = false;
-        cpu->irq_depth = 0;
+        irqs_forget(cpu);
         cpu->blind = event->small == GAP_BEGIN;
         sight_update(check);
     }
@@ -137,8 +151,7 @@ static void check_event(struct check *check, const struct trace_event *event)
     }
     switch (event->id) {
     case TRACE_EVENT_MASK:
-        check->cpus[event->cpu].mask = event->small;
-        sight_update(check);
+        check_mask(check, event);
         break;
     case TRACE_EVENT_SWITCH:
     case TRACE_EVENT_WAKEUP:
@@ -164,10 +177,14 @@ static void check_event(struct check *check, const struct trace_event *event)
             check_smp(check, event);
         }
         break;
-    case TRACE_EVENT_IRQ_ENTRY:
-    case TRACE_EVENT_IRQ_EXIT:
     case TRACE_EVENT_SYSCALL_ENTRY:
     case TRACE_EVENT_SYSCALL_EXIT:
+        if (check->sighted & TRACE_CATEGORY_SYSCALL) {
+            check_smp(check, event);
+        }
+        break;
+    case TRACE_EVENT_IRQ_ENTRY:
+    case TRACE_EVENT_IRQ_EXIT:
         check_smp(check, event);
         break;
     default:
@@ -198,6 +215,7 @@ static void check_start(struct check *check, const struct trace_file *file)
         check->cpus[i].current = ID_NONE;
         check->cpus[i].left = ID_NONE;
         check->cpus[i].mask = TRACE_CATEGORIES_ALL;
+        check->cpus[i].irq_known = true; /* until something is lost: none is open at the start */
     }
     ready_forget(check);
     check->fixed = policy_is_fixed(file);

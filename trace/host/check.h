@@ -50,7 +50,7 @@ struct check_cpu {
     uint32_t owed; /* CPU + 1 to which a push still owes a doorbell, or the reason for none; or 0 */
     uint8_t irqs[IRQ_DEPTH_MAX];
     unsigned irq_depth;
-    bool irq_known;
+    bool irq_known;    /* nothing that `irqs` lacks can be open */
     uint64_t last;     /* time */
     int64_t doorbells; /* sent to it and not yet received; several may arrive as one */
     bool

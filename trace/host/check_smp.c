@@ -110,7 +110,7 @@ static void check_irq(struct check *check, const struct trace_event *event)
             violation(check, event, "interrupt %u ends inside interrupt %u", event->small,
                       cpu->irqs[cpu->irq_depth]);
         }
-    } else if (cpu->irq_known || !check->incomplete) {
+    } else if (cpu->irq_known) {
         violation(check, event, "interrupt %u ends without having begun", event->small);
     }
 }

@@ -287,13 +287,19 @@ void sched_interrupt(struct convert *convert, const struct trace_event *event)
     }
 }
 
+/* Ends all that are open. */
+static void irqs_end(struct convert *convert, uint32_t cpu, uint64_t time)
+{
+    while (convert->bundles[cpu].irq_depth) {
+        irq_end(convert, cpu, time);
+    }
+}
+
 /* Ends open interrupts and writes what is left in the bundles. */
 void sched_finish(struct convert *convert)
 {
     for (uint32_t cpu = 0; cpu < CAPTURE_CPUS_MAX; cpu++) {
-        while (convert->bundles[cpu].irq_depth) {
-            irq_end(convert, cpu, convert->end);
-        }
+        irqs_end(convert, cpu, convert->end);
         bundle_flush(convert, cpu);
     }
 }
@@ -315,9 +321,7 @@ static void sched_pause(struct convert *convert, uint32_t cpu, uint64_t time)
 {
     uint32_t running = convert->bundles[cpu].running;
 
-    while (convert->bundles[cpu].irq_depth) {
-        irq_end(convert, cpu, time);
-    }
+    irqs_end(convert, cpu, time);
     if (running != ID_NONE) {
         sched_switch(convert, cpu, time, running, ID_NONE, TRACE_THREAD_STATE_SLEEPING);
     }
@@ -351,6 +355,9 @@ void sched_gap(struct convert *convert, const struct trace_event *event)
     if (event->id == READER_GAP && event->small == GAP_END) {
         bundle_flush(convert, event->cpu);
         convert->bundles[event->cpu].lost = true;
+    }
+    if (event->id == TRACE_EVENT_MASK && !(event->small & TRACE_CATEGORY_IRQ)) {
+        irqs_end(convert, event->cpu, event->time); /* nobody will tell of their end */
     }
     if (convert->model.cpus[event->cpu].current == ID_NONE) {
         sched_pause(convert, event->cpu, event->time);

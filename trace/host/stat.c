@@ -184,6 +184,11 @@ static void count_event(struct statistics *stat, const struct trace_event *event
     case TRACE_EVENT_IRQ_EXIT:
         count_irq(stat, event, change->thread);
         break;
+    case TRACE_EVENT_MASK:
+        if (!(event->small & TRACE_CATEGORY_IRQ)) {
+            cpu->irq_depth = 0; /* nobody will tell of their end */
+        }
+        break;
     case TRACE_EVENT_IPC_CALL ... TRACE_EVENT_IPC_SAVE:
         count_message(stat, event, change);
         break;

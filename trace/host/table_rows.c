@@ -194,9 +194,10 @@ static void interrupts_event(struct table *table, const struct trace_event *even
                              const struct model_change *change)
 {
     unsigned *depth = &table->cpus[event->cpu].irq_depth;
+    bool off = event->id == TRACE_EVENT_MASK && !(event->small & TRACE_CATEGORY_IRQ);
     struct interrupt_row *row;
 
-    if (event->id == READER_GAP) {
+    if (event->id == READER_GAP || off) {
         *depth = 0;
     } else if (event->id == TRACE_EVENT_IRQ_ENTRY && *depth < TABLE_IRQ_DEPTH) {
         table->cpus[event->cpu].irqs[(*depth)++] =
