@@ -11,6 +11,7 @@ import pytest
 import stories
 from stories import INTRUDER, NOTIFICATION, PANG, PING, PONG, PONG_ENDPOINT, Story
 from synthetic import Capture
+from verdict import check
 
 FIXED = '{"command_line": "trace_ring=65536"}'
 FAIR = '{"command_line": "policy=fair"}'
@@ -36,12 +37,6 @@ class Stage(Story):
     def interrupt(self) -> None:
         self.at(0, "irq_entry", vector=0x20)
         self.at(0, "irq_exit", vector=0x20)
-
-
-def check(tool, tmp_path, story: Story) -> tuple[int, str]:
-    done = tool("check", story.capture.write(tmp_path / "a.weft"))
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode, done.stdout
 
 
 def starts_elsewhere(stage: Stage) -> None:
