@@ -14,6 +14,7 @@ What comes out, below build/:
     gen/                         headers and Python modules from kernel/abi and trace/schema
     <arch>/<variant>/kernel.elf  variant = test, bench, test-notrace, bench-notrace, and
                                  with another design test-lock, bench-lock-notrace, ...
+    <arch>/ports/lib<name>.a     code of others, where set-up has fetched it (userspace/ports)
     <arch>/user/<program>.elf    init, bench, one per userspace/apps/*.c, test_<x> per guest test
     <arch>/images/<name>.cpio    boot images, one per manifest
     host/weft-trace[-asan]       the trace tool; host/tests/<name> the tests that run on the host
@@ -38,6 +39,7 @@ sys.path.insert(0, str(ROOT / "cli"))
 
 from weft.image import ImageError, default_manifest, programs_of  # noqa: E402 (path set first)
 from weft.ninja import Ninja, write_atomically, write_if_new  # noqa: E402
+from weft.ports import PortError, Ports  # noqa: E402
 from weft.variants import DESIGN, DESIGNS, PROFILES, Variant, designs, is_of  # noqa: E402
 
 BUILD = "build"
@@ -65,7 +67,7 @@ GENERATORS = {
 GENERATORS_READ_TOO = {"trace/schema/generate.py": ("kernel/abi/abi.toml",)}
 OFFSETS_TOOL = "kernel/arch/offsets.py"
 IMAGE_TOOL = "cli/weft/image.py"
-OWN_MODULES = (IMAGE_TOOL, "cli/weft/ninja.py", "cli/weft/variants.py")
+OWN_MODULES = (IMAGE_TOOL, "cli/weft/ninja.py", "cli/weft/ports.py", "cli/weft/variants.py")
 
 # Rooms: where each kind of source lives. `**` also takes the folders below. A path that goes
 # through `arch/<name>/` belongs to that architecture alone.
@@ -118,7 +120,7 @@ TARGETS = {
 
 # User code that is compiled without vector registers, so that it leaves the lazily kept FPU state
 # of its callers alone and its instruction counts stay comparable.
-GENERAL_REGISTER_ROOMS = ("userspace/lib/", "userspace/drivers/", "bench/guest/")
+GENERAL_REGISTER_ROOMS = ("userspace/lib/", "userspace/drivers/", "userspace/servers/", "bench/guest/")
 
 HOST_INCLUDES = f"-I. -Itrace/host -Ikernel/include -Iuserspace/lib/include -I{GEN}"
 HOST = f"{COMMON} -D_GNU_SOURCE {HOST_INCLUDES}"
@@ -256,12 +258,13 @@ def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
         return {}
     folder = f"{BUILD}/{arch}/user"
     target = TARGETS[arch]
+    common = f"{target.target} {FREESTANDING} {target.user} -ffunction-sections -fdata-sections"
+    common += f" -Iuserspace/lib/include -Iuserspace -I{GEN}"
+    ports = Ports(ROOT, ninja)
+    ports.write(f"{BUILD}/{arch}/ports", f"{common} {target.user_general_registers}")
 
-    def compile_one(source: str) -> str:
-        flags = (
-            f"{target.target} {FREESTANDING} {target.user} -ffunction-sections -fdata-sections"
-            f" -Iuserspace/lib/include -Iuserspace -I{GEN}"
-        )
+    def compile_one(source: str, more: str = "") -> str:
+        flags = common + more
         if source.startswith(GENERAL_REGISTER_ROOMS):
             flags += f" {target.user_general_registers}"
         return ninja.compile(source, f"{folder}/obj", flags)
@@ -270,9 +273,13 @@ def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
     link = f"{LINK} --gc-sections -T {script}"
     elfs = {}
     for name, sources in found.items():
-        objects = [compile_one(source) for source in sources]
+        use = ports.use(Path(sources[0]).parent.as_posix())
+        if use.absent:
+            print(f"configure: no program {name}: there is no library {', '.join(use.absent)}")
+            continue
+        objects = [compile_one(source, use.flags) for source in sources]
         elfs[name] = f"{folder}/{name}.elf"
-        ninja.build([elfs[name]], "link", objects + library_objects, [script], flags=link)
+        ninja.build([elfs[name]], "link", objects + library_objects + use.archives, [script], flags=link)
     ninja.products["all"] += elfs.values()
     return elfs
 
@@ -308,9 +315,7 @@ def write_images(ninja: Ninja, arch: str, elfs: dict[str, str]) -> None:
         output = f"{BUILD}/{arch}/images/{image}.cpio"
         inputs = [manifest, *(stripped[name] for name in needed)]
         entries = " ".join(f"{name}={stripped[name]}" for name in needed)
-        ninja.build(
-            [output], "image", inputs, [IMAGE_TOOL], entries=f"{entries} manifest={manifest}"
-        )
+        ninja.build([output], "image", inputs, [IMAGE_TOOL], entries=f"{entries} manifest={manifest}")
         ninja.products["all"].append(output)
 
 
@@ -422,7 +427,11 @@ def main(arguments: list[str]) -> None:
     write_generated(ninja)
     for profile, trace, design in itertools.product(profiles, traces, designs(ROOT, options.design)):
         write_kernel(ninja, options.arch, Variant(profile, trace, design))
-    write_images(ninja, options.arch, write_user(ninja, options.arch))
+    try:
+        elfs = write_user(ninja, options.arch)
+    except PortError as error:
+        sys.exit(f"configure: {error}")
+    write_images(ninja, options.arch, elfs)
     write_host(ninja)
     write_linux_baseline(ninja)
     write_tail(ninja, arguments, python)

@@ -4,8 +4,11 @@
     setup("test")           make everything for a level of `weft.needs` present, or raise Failure
     missing("test")         what is not there, without touching anything
 
+Sources of others (`weft.ports`) are fetched too. Where they cannot be had, only the programs that are made of them
+are not built: `weft setup` fails, and every other command goes on.
+
 Set-up never asks a question: as root it runs apt-get, otherwise `sudo -n`, and where that is not
-allowed it prints the one line to run and fails. Python and npm packages go below the tree, with
+allowed it prints the one line to run and fails. Python and npm packages and sources go below the tree, with
 exact versions; a stamp in each folder names the content that it was installed from.
 
 Invariants: presence is verified every time (programs on PATH, packages in their folders), only
@@ -15,11 +18,12 @@ do takes a fraction of a second. A set-up that was interrupted is finished by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from weft import debian, node, python_environment, tools
+from weft import debian, node, python_environment, sources, tools
 from weft.failure import Failure
 from weft.needs import IN_LEVEL, REQUIREMENTS, TOOLS
+from weft.ports import SOURCES, Port
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,11 @@ class Missing:
     packages: list[str] = field(default_factory=list)
     requirements: list[str] = field(default_factory=list)
     npm: list[str] = field(default_factory=list)
+    ports: list[Port] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.packages or self.requirements or self.npm)
+        return bool(self.packages or self.requirements or self.npm or self.ports)
 
 
 def missing(level: str) -> Missing:
@@ -54,12 +59,17 @@ def missing(level: str) -> Missing:
     npm = node.missing() if "node" in parts else []
     if npm:
         reports.append(f"npm packages in {node.relative_folder()}: {', '.join(npm)}")
-    return Missing(sorted(set(packages)), requirements, npm, reports)
+    ports = sources.missing() if "run" in parts else []
+    reports += [f"{port.name} {port.version}: its source (in {SOURCES})" for port in ports]
+    return Missing(sorted(set(packages)), requirements, npm, ports, reports)
 
 
 def setup(level: str, quiet: bool = True) -> None:
-    """Make everything for a level present. With `quiet` nothing is said when nothing is missing."""
+    """Make everything for a level present. With `quiet` nothing is said when nothing is missing, and sources that
+    cannot be fetched are no failure."""
     todo = missing(level)
+    if quiet and todo.ports and sources.failed_lately():
+        todo = _without_ports(todo)
     if not todo:
         if not quiet:
             print("set-up: nothing is missing")
@@ -75,10 +85,19 @@ def setup(level: str, quiet: bool = True) -> None:
         python_environment.install([path for part, path in REQUIREMENTS.items() if part in parts])
     if todo.npm:
         node.install()
-    left = missing(level)
+    failures = sources.fetch(todo.ports)
+    left = _without_ports(missing(level))
     if left:
         raise Failure(f"set-up: still missing after the installation: {'; '.join(left.reports)}")
+    if failures and not quiet:
+        raise Failure(f"set-up: {'; '.join(failures)}")
+    for line in failures:
+        print(f"set-up: {line}\n  what is made of it is not built")
     print("set-up: done")
+
+
+def _without_ports(todo: Missing) -> Missing:
+    return replace(todo, ports=[], reports=todo.reports[: len(todo.reports) - len(todo.ports)])
 
 
 def check(level: str) -> int:
@@ -87,7 +106,8 @@ def check(level: str) -> int:
     for name, state in tools.report([tool for tool in TOOLS if tool.part in parts]):
         print(f"  {name:20} {state}")
     todo = missing(level)
-    for name, absent in ((".venv", todo.requirements), (node.relative_folder(), todo.npm)):
+    ports = [f"{port.name} {port.version}" for port in todo.ports]
+    for name, absent in ((".venv", todo.requirements), (node.relative_folder(), todo.npm), (SOURCES, ports)):
         print(f"  {name:20} {'not found: ' + ', '.join(absent) if absent else 'ok'}")
     print(f"set-up: {'something is missing' if todo else 'nothing is missing'}")
     return 1 if todo else 0

@@ -33,8 +33,8 @@ PROGRAM_C = "int main(void);\nint main(void) { return 0; }\n"
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A tree with the build's own files and nothing else."""
-    for path in ("configure.py", "cli/weft/image.py", "cli/weft/ninja.py", "cli/weft/variants.py",
-                 "kernel/arch/offsets.py"):
+    for path in ("configure.py", "cli/weft/image.py", "cli/weft/ninja.py", "cli/weft/ports.py",
+                 "cli/weft/variants.py", "kernel/arch/offsets.py"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path
