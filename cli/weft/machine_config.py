@@ -33,6 +33,7 @@ SECTOR = 512
 IOPS_MAX = 1_000_000
 COMMAND_LINE_MAX = 1023  # the kernel keeps 1024 bytes, terminator included
 ACCELERATORS = ("icount", "tcg", "kvm")
+DISPLAYS = ("none", "vnc", "gtk", "sdl")
 
 _SIZE = re.compile(r"^(\d+)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
 _SIZE_FACTOR = {"": 1, "k": 1 << 10, "m": MIB, "g": GIB, "t": 1 << 40}
@@ -96,6 +97,7 @@ class MachineConfig:
     devices: tuple[str, ...] = ()  # more of them, as QEMU's -device takes each
     disk: Path | None = None  # a file of raw sectors, behind a virtio-blk device
     disk_iops: int = 0  # how many requests a second the disk takes; 0: as many as it can
+    display: str = ""  # a virtio-gpu device, and how people see it (DISPLAYS); "": there is none
     qemu: str = "qemu-system-x86_64"
 
     @property
@@ -129,6 +131,8 @@ class MachineConfig:
             if not _DEVICE.match(device):
                 raise UsageError(f"not a device: {device!r}")
         self._validate_disk()
+        if self.display not in ("", *DISPLAYS):
+            raise UsageError(f"unknown display {self.display!r} (have: {', '.join(DISPLAYS)})")
         if not self.timeout > 0:
             raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
         if self.gdb is not None and not 1 <= self.gdb <= 65535:
@@ -194,7 +198,7 @@ class MachineConfig:
 
     def _machine_argv(self, memory_path: str | None) -> list[str]:
         machine = "pc,smm=off,vmport=off,usb=off"
-        argv = [self.qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
+        argv = [self.qemu, "-nodefaults", "-no-user-config", "-no-reboot", *self._display_argv()]
         if self.reboots:  # a reset stops it, with its memory as it is; Machine starts it, now and then again
             argv += ["-no-shutdown", "-S"]
         if memory_path is not None:
@@ -208,6 +212,8 @@ class MachineConfig:
             argv += ["-device", device]
         if self.disk is not None:
             argv += self._disk_argv(self.disk)
+        if self.display:
+            argv += ["-device", "virtio-gpu-pci"]
         argv += ["-kernel", str(self.kernel)]
         if self.image is not None:
             argv += ["-initrd", str(self.image)]
@@ -216,6 +222,12 @@ class MachineConfig:
         if self.gdb is not None:
             argv += ["-gdb", f"tcp:127.0.0.1:{self.gdb}", "-S"]
         return argv
+
+    def _display_argv(self) -> list[str]:
+        """Where QEMU shows what the device has. For VNC the first free port counts, on this host only."""
+        if self.display == "vnc":
+            return ["-display", "none", "-vnc", "127.0.0.1:0,to=99"]
+        return ["-display", self.display or "none"]
 
     def _disk_argv(self, disk: Path) -> list[str]:
         """One modern virtio-blk device; what it has written is in the file when QEMU has ended."""

@@ -19,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weft import build
+from weft import build, display
 from weft.accel import resolve_accel
 from weft.bench.environment import commit_of
+from weft.display import Picture, read_picture
 from weft.failure import Failure
 from weft.flight import Recorder, Triggers, read_triggers
 from weft.image import ImageError, programs_of, write_image
@@ -50,6 +51,7 @@ class Request:
     design: str
     stream: bool
     triggers: Triggers | None
+    picture: Picture | None
     out: Path
     config: MachineConfig
 
@@ -68,6 +70,9 @@ def check(arguments: argparse.Namespace) -> Request:
     triggers = read_triggers(arguments.trigger, arguments.trigger_limit, arguments.trigger_stop)
     if triggers and (arguments.no_trace or arguments.capture != "flight"):
         raise UsageError("a --trigger needs --capture flight and a kernel with tracing")
+    picture = read_picture(arguments.screenshot, arguments.after)
+    if picture and arguments.reboots != "0":
+        raise UsageError("--screenshot ends the run, so --reboots has no meaning with it")
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
         cpus=whole_number("cpus", arguments.cpus),
@@ -82,6 +87,7 @@ def check(arguments: argparse.Namespace) -> Request:
         disk=Path(arguments.disk) if arguments.disk else None,
         disk_iops=whole_number("disk-iops", arguments.disk_iops),
         reboots=whole_number("reboots", arguments.reboots),
+        display=arguments.display or ("none" if picture else ""),
     )
     config.validate()
     program = arguments.program or SELF_TEST
@@ -89,7 +95,7 @@ def check(arguments: argparse.Namespace) -> Request:
         raise UsageError(f"no file {program}")
     out = _prepare(Path(arguments.out))
     return Request(program, accel, arguments.profile, not arguments.no_trace, arguments.design,
-                   arguments.capture == "stream", triggers, out, config)
+                   arguments.capture == "stream", triggers, picture, out, config)
 
 
 def run(request: Request) -> int:
@@ -102,6 +108,7 @@ def run(request: Request) -> int:
         accel=resolve_accel(request.accel, BUILD / "accel.json", request.config.cpu_model),
     )
     config.validate()
+    display.check(config)
     if config.gdb:
         print(f"weft: waiting for: gdb {config.kernel} -ex 'target remote localhost:{config.gdb}'")
     with (out / "console.log").open("w", encoding="utf-8") as log:
@@ -114,7 +121,10 @@ def run(request: Request) -> int:
             triggers, extra = request.triggers, {"commit": commit_of(ROOT)}
             recorder = Recorder(machine, build.host_tool(), out / CAPTURE, triggers, extra) if triggers else None
             keeper = Keeper(machine, out, request.stream, recorder) if request.trace else None
+            display.announce(machine)
             try:
+                if request.picture:
+                    request.picture.take(machine)
                 outcome = machine.wait(on_reset=keeper.reset if keeper else None)
             except KeyboardInterrupt:
                 machine.stop("interrupted")
@@ -122,7 +132,7 @@ def run(request: Request) -> int:
                     keeper.finish()
                 raise
             kept = keeper is not None and keeper.finish()
-    if recorder and recorder.stopped:
+    if recorder and recorder.stopped or request.picture and request.picture.taken:
         outcome = replace(outcome, kind="ok")
     return _report(config, outcome, out, kept)
 

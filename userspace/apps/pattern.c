@@ -39,7 +39,8 @@ int main(void)
     }
     struct weft_rectangle all = {0, 0, display.width, display.height};
     status = weft_display_show(&display, &all);
-    weft_print("pattern: %u x %u pixels shown: status %ld\n", display.width, display.height, status);
+    weft_print("pattern: %u x %u pixels shown: status %ld\n", display.width, display.height,
+               status);
     for (;;) {
         (void)weft_sleep(UINT64_MAX);
     }

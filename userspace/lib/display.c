@@ -54,8 +54,8 @@ status_t weft_display_open(struct weft_display *display, uint64_t service, uint6
     if (status != STATUS_OK) {
         return status;
     }
-    status = weft_memory_map(HANDLE_SELF, display->memory, place, 0, pages,
-                             RIGHT_READ | RIGHT_WRITE);
+    status =
+        weft_memory_map(HANDLE_SELF, display->memory, place, 0, pages, RIGHT_READ | RIGHT_WRITE);
     if (status == STATUS_OK) {
         status = attach(display);
         if (status != STATUS_OK) {

@@ -304,8 +304,7 @@ void gpu_show(const struct frame *frame, const struct weft_rectangle *changed)
     struct request *request = prepare(COMMAND_TRANSFER);
 
     request->transfer.area = area;
-    request->transfer.offset =
-        ((uint64_t)area.y * frame->width + area.x) * sizeof(weft_pixel_t);
+    request->transfer.offset = ((uint64_t)area.y * frame->width + area.x) * sizeof(weft_pixel_t);
     request->transfer.resource = frame->resource;
     must(REQUEST_BYTES(transfer), "take pixels");
     request = prepare(COMMAND_FLUSH);

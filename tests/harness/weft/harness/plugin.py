@@ -145,6 +145,7 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
         seed: int | None = None,
         disk: Path | None = None,
         disk_iops: int = 0,
+        display: str = "",
         timeout: float = 60.0,
     ) -> Guest:
         config = MachineConfig(
@@ -158,6 +159,7 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
             seed=seed,
             disk=disk,
             disk_iops=disk_iops,
+            display=display,
             timeout=timeout,
         )
         guest = Guest(tree, config, request.node.name)

@@ -42,6 +42,7 @@ class Configuration:
     device: str = ""
     disk: int = 0  # bytes of a fresh disk; 0: none
     disk_iops: int = 0
+    display: str = ""  # none: a virtio-gpu device that nobody looks at; "": there is none
 
     @property
     def name(self) -> str:
@@ -59,6 +60,8 @@ class Configuration:
             parts.append(f"disk{format_size(self.disk)}")
         if self.disk_iops:
             parts.append(f"iops{self.disk_iops}")
+        if self.display:
+            parts.append("display")
         if self.seed is not None:
             parts.append(f"seed{self.seed}")
         return "-".join(parts)
@@ -71,7 +74,7 @@ class Configuration:
         return MachineConfig(
             kernel=kernel, image=image, cpus=self.cpus, memory=self.memory, accel=self.accel,
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
-            devices=self._devices(), disk=disk, disk_iops=self.disk_iops,
+            devices=self._devices(), disk=disk, disk_iops=self.disk_iops, display=self.display,
         )  # fmt: skip
 
 
@@ -134,7 +137,7 @@ def _values(key: str, text: str) -> list[object]:
             return [parse_size(part) for part in parts]
         case "timeout":
             return [float(text)]
-        case "accel" | "cpu" | "profile" | "device":
+        case "accel" | "cpu" | "profile" | "device" | "display":
             return list(parts)
         case "append":
             return [text]
