@@ -98,6 +98,7 @@ class MachineConfig:
     disk: Path | None = None  # a file of raw sectors, behind a virtio-blk device
     disk_iops: int = 0  # how many requests a second the disk takes; 0: as many as it can
     display: str = ""  # a virtio-gpu device, and how people see it (DISPLAYS); "": there is none
+    iommu: bool = False  # a machine with Intel's IOMMU, and all virtio devices behind it
     qemu: str = "qemu-system-x86_64"
 
     @property
@@ -197,7 +198,8 @@ class MachineConfig:
         return shlex.join(self.standalone_argv())
 
     def _machine_argv(self, memory_path: str | None) -> list[str]:
-        machine = "pc,smm=off,vmport=off,usb=off"
+        machine = "q35,sata=off,smbus=off" if self.iommu else "pc"
+        machine += ",smm=off,vmport=off,usb=off"
         argv = [self.qemu, "-nodefaults", "-no-user-config", "-no-reboot", *self._display_argv()]
         if self.reboots:  # a reset stops it, with its memory as it is; Machine starts it, now and then again
             argv += ["-no-shutdown", "-S"]
@@ -208,12 +210,14 @@ class MachineConfig:
         argv += ["-machine", machine, "-m", f"{self.memory // MIB}M"]
         argv += ["-smp", str(self.cpus), "-cpu", self.cpu_model, *self._accel_argv()]
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        if self.iommu:  # before the devices that are behind it
+            argv += ["-device", "intel-iommu,intremap=off"]
         for device in self.devices:
-            argv += ["-device", device]
+            argv += ["-device", self._device(device)]
         if self.disk is not None:
             argv += self._disk_argv(self.disk)
         if self.display:
-            argv += ["-device", "virtio-gpu-pci"]
+            argv += ["-device", self._device("virtio-gpu-pci")]
         argv += ["-kernel", str(self.kernel)]
         if self.image is not None:
             argv += ["-initrd", str(self.image)]
@@ -234,7 +238,11 @@ class MachineConfig:
         drive = f"if=none,id=disk,format=raw,discard=unmap,file={str(disk).replace(',', ',,')}"
         if self.disk_iops:
             drive += f",throttling.iops-total={self.disk_iops}"
-        return ["-drive", drive, "-device", "virtio-blk-pci-non-transitional,drive=disk"]
+        return ["-drive", drive, "-device", self._device("virtio-blk-pci-non-transitional,drive=disk")]
+
+    def _device(self, device: str) -> str:
+        """The device as it has to be said: QEMU's virtio devices go around an IOMMU unless told otherwise."""
+        return f"{device},iommu_platform=on" if self.iommu and device.startswith("virtio-") else device
 
     def _accel_argv(self) -> list[str]:
         if self.accel == "icount":

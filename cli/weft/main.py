@@ -224,6 +224,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
                      help="a virtio-gpu display, seen by way of none, vnc, gtk or sdl (default: there is none)")
     run.add_argument("--screenshot", metavar="FILE", help="end the run with a picture of the display, a PNG file")
     run.add_argument("--after", default="5", metavar="SECONDS", help="when --screenshot is taken (default: 5)")
+    run.add_argument("--iommu", action="store_true", help="a machine with Intel's IOMMU (QEMU's q35 and intel-iommu)")
     run.add_argument("--out", default="out/run", metavar="DIR", help="folder for the results (default: out/run)")
     run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
     run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this (default: 60)")

@@ -86,6 +86,7 @@ def check(arguments: argparse.Namespace) -> Request:
         devices=tuple(arguments.device),
         disk=Path(arguments.disk) if arguments.disk else None,
         disk_iops=whole_number("disk-iops", arguments.disk_iops),
+        iommu=arguments.iommu,
         reboots=whole_number("reboots", arguments.reboots),
         display=arguments.display or ("none" if picture else ""),
     )

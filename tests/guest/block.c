@@ -6,6 +6,9 @@
  *
  * weft-test: cpus=4 disk=4M
  * weft-test: cpus=1,4 accel=icount disk=4M
+ * Behind an IOMMU.
+ * weft-test: cpus=4 disk=4M iommu=1
+ * weft-test: cpus=4 accel=icount disk=4M iommu=1
  * A slow disk has much under way when its driver dies.
  * weft-test: cpus=4 disk=4M disk_iops=400
  */

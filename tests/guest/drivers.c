@@ -4,6 +4,7 @@
  *
  * weft-test: cpus=4 disk=4M device=virtio-rng-pci-non-transitional
  * weft-test: cpus=1,4 accel=icount disk=4M device=virtio-rng-pci-non-transitional
+ * weft-test: cpus=4 disk=4M iommu=1 device=virtio-rng-pci-non-transitional
  */
 #include "weft/atomic.h"
 #include "weft/block.h"

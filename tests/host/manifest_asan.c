@@ -69,6 +69,7 @@ static void test_manifest_services(struct manifest *manifest)
         "service kv program=kv cpu=2 restart=failure backoff=0..50\n"
         "  provide kv\n"
         "  state 5000\n"
+        "  vault 64\n"
         "  use log badge=9 as=out\n"
         "service log program=log give_up=3/10 heartbeat=250 budget=100/5000\n"
         "  provide log\n"
@@ -85,6 +86,7 @@ static void test_manifest_services(struct manifest *manifest)
     CHECK(shell->grants[0].rights == RIGHT_WRITE && strcmp(shell->grants[0].name, "kv") == 0);
     CHECK(manifest->objects[shell->grants[1].object].kind == KIND_SUPERVISOR);
     CHECK(kv->is_service && kv->service.restart == RESTART_FAILURE && kv->service.state == 5000);
+    CHECK(kv->service.vault == 64 && log->service.vault == 0);
     CHECK(kv->service.backoff_first == 0 && kv->service.backoff_most == 50);
     CHECK(kv->service.give_up_count == 0 && kv->service.heartbeat == 0 && kv->needs == 0);
     CHECK(kv->grant_count == 2 && kv->grants[0].rights == RIGHT_READ);
@@ -150,6 +152,13 @@ static void test_manifest_bad_services(struct manifest *manifest)
         {"provide door\n", 1},
         {"use door\n", 1},
         {"state 5\n", 1},
+        {"vault 5\n", 1},
+        {"process a program=x\nvault 5\n", 2},
+        {"service a program=x\nvault\n", 2},
+        {"service a program=x\nvault 0\n", 2},
+        {"service a program=x\nvault 5 6\n", 2},
+        {"service a program=x\nvault 5\nvault 6\n", 3},
+        {"service a program=x\nvault 99999999999\n", 2},
         {"process a program=x\nprovide door\n", 2},
         {"process a program=x\nstate 5\n", 2},
         {"service a program=x\nprovide\n", 2},

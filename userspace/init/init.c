@@ -53,6 +53,9 @@
  *     provide NAME                        an endpoint on the service's CPU, which it receives from. It
  *                                         outlives the service: calls wait for the next instance
  *     state BYTES                         memory that outlives the service
+ *     vault PAGES                         a process without threads that outlives it, found as
+ *                                         `vault` (right m): memory that is mapped there is kept.
+ *                                         Its page tables take so many pages at most
  *
  *     include FILE                        another file for the boot image; init ignores the line
  *

@@ -256,7 +256,8 @@ static const char *read_line(struct reader *reader, char *line)
     if (strcmp(kind, "process") == 0 || strcmp(kind, "service") == 0) {
         return read_process(reader, &words, kind[0] == 's');
     }
-    if (strcmp(kind, "provide") == 0 || strcmp(kind, "use") == 0 || strcmp(kind, "state") == 0) {
+    if (strcmp(kind, "provide") == 0 || strcmp(kind, "use") == 0 || strcmp(kind, "state") == 0 ||
+        strcmp(kind, "vault") == 0) {
         return manifest_service_line(reader->manifest, reader->process, reader->line, kind, &words);
     }
     if (strcmp(kind, "give") == 0) {

@@ -55,6 +55,7 @@ struct manifest_service {
     uint32_t give_up_seconds;
     uint32_t heartbeat; /* milliseconds, 0: none */
     uint64_t state;     /* bytes that outlive an instance */
+    uint64_t vault;     /* pages of the empty process that outlives it, 0: none */
 };
 
 struct manifest_process {

@@ -11,6 +11,7 @@
 #define MILLISECONDS_MAX 3600000u
 #define SECONDS_MAX 86400u
 #define MICROSECONDS_MAX 10000000u
+#define VAULT_PAGES_MAX 65536u
 #define BUDGET_LEAST 20u /* microseconds: thread_schedule takes no less */
 
 const struct manifest_service manifest_service_default = {
@@ -174,18 +175,34 @@ static const char *read_state(struct manifest_process *process, struct words *wo
     return problem == NULL && next_word(words) != NULL ? "a word is not understood" : problem;
 }
 
+/* `vault PAGES`: an empty process that init keeps from one instance to the next. */
+static const char *read_vault(struct manifest_process *process, struct words *words)
+{
+    if (process->service.vault != 0) {
+        return "a service has one vault";
+    }
+    const char *problem = read_number(next_word(words), VAULT_PAGES_MAX, &process->service.vault);
+    if (problem == NULL && process->service.vault == 0) {
+        problem = "a vault of 0 pages is none";
+    }
+    return problem == NULL && next_word(words) != NULL ? "a word is not understood" : problem;
+}
+
 const char *manifest_service_line(struct manifest *manifest, struct manifest_process *process,
                                   unsigned line, const char *kind, struct words *words)
 {
     _Bool uses = strcmp(kind, "use") == 0;
     if (process == NULL) {
-        return "use, provide and state stand below a service";
+        return "use, provide, state and vault stand below a service";
     }
     if (!uses && !process->is_service) {
-        return "only a service can provide and have a state";
+        return "only a service can provide, and have a state and a vault";
     }
     if (strcmp(kind, "state") == 0) {
         return read_state(process, words);
+    }
+    if (strcmp(kind, "vault") == 0) {
+        return read_vault(process, words);
     }
     if (process->grant_count == MANIFEST_GRANTS_MAX) {
         return "there are too many capabilities";

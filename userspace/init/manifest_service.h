@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a manifest says of services: further words of `service` lines, the lines `provide`, `use` and
- * `state`, and what can be checked only when all is read: names that stand for something declared
+ * What a manifest says of services: further words of `service` lines, the lines `provide`, `use`,
+ * `state` and `vault`, and what can be checked only when all is read: names that stand for something declared
  * later, and the order of the starts. Used by manifest.c alone; problems are told as in
  * manifest_words.h.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Starting the processes and services of the manifest. A service is given, beside what its lines say,
- * the memory that it shares with init (weft/service_page.h and its state) and the notification by
- * which it says that it is ready.
+ * the memory that it shares with init (weft/service_page.h and its state), the notification by
+ * which it says that it is ready, and its vault.
  */
 #include "system.h"
 
@@ -10,6 +10,7 @@
 #include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
+#include "weft/thread.h"
 #include "weft/time.h"
 
 #define BEATS 4 /* turns that an idle service makes per heartbeat */
@@ -33,6 +34,14 @@ void task_prepare(struct task *task)
         init_fail("service", task->process->name, "its state cannot be made", status);
     }
     task->page = (struct weft_service_page *)address;
+    if (service->vault != 0) {
+        struct weft_name name = weft_name_pack(WEFT_SERVICE_VAULT);
+        status = weft_process_create(service->vault, name.words[0], name.words[1], 0, 0,
+                                     task->process->home, &task->vault);
+    }
+    if (status != STATUS_OK) {
+        init_fail("service", task->process->name, "its vault cannot be made", status);
+    }
 }
 
 /* What the instance to come shall read. An older one, which is dead, may have left anything there. */
@@ -65,13 +74,16 @@ static uint32_t collect_grants(const struct task *task, struct weft_grant *grant
         grants[count++] = (struct weft_grant){WEFT_SERVICE_READY, init.notification, RIGHT_WRITE,
                                               1ull << READY_BIT};
     }
+    if (task->vault != 0) {
+        grants[count++] = (struct weft_grant){WEFT_SERVICE_VAULT, task->vault, RIGHT_MANAGE, 0};
+    }
     return count;
 }
 
 status_t task_spawn(struct task *task, const char **reason)
 {
     const struct manifest_process *process = task->process;
-    struct weft_grant grants[MANIFEST_GRANTS_MAX + 2];
+    struct weft_grant grants[MANIFEST_GRANTS_MAX + 3];
     struct weft_spawn spawn = {
         .name = process->name,
         .program = process->program,

@@ -40,6 +40,7 @@ struct task {
     /* Services only. */
     uint64_t memory; /* the page and the state, from one instance to the next */
     struct weft_service_page *page;
+    uint64_t vault;    /* a process of no threads, if the manifest wants one */
     uint64_t turns;    /* seen at the last check of the heartbeat */
     uint64_t check_at; /* the next one */
     uint32_t row;      /* failures in a row */

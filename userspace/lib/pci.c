@@ -111,7 +111,7 @@ status_t weft_pci_share(const struct weft_pci *pci, uint64_t memory, uint64_t fi
     struct weft_message message = {{WEFT_PCI_SHARE, first_page, pages}};
     struct weft_ipc ipc = {.send_count = 1,
                            .send_handles = {(uint32_t)memory},
-                           .send_rights = {RIGHT_READ | RIGHT_WRITE},
+                           .send_rights = {RIGHT_READ | RIGHT_WRITE | RIGHT_COPY},
                            .receive_address = (uint64_t)addresses,
                            .receive_bytes = pages * (uint32_t)sizeof(addresses[0])};
     if (pages > WEFT_PCI_SHARE_PAGES) {

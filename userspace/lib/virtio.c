@@ -144,8 +144,8 @@ static status_t agree(struct virtio *device, uint64_t wanted)
     if ((offered & VIRTIO_VERSION_1) == 0) {
         return fail(device, "the device is older than virtio 1.0", STATUS_BAD_ARGUMENT);
     }
-    device->features =
-        offered & (wanted | VIRTIO_VERSION_1 | VIRTQUEUE_EVENT_INDEX | VIRTQUEUE_INDIRECT);
+    device->features = offered & (wanted | VIRTIO_VERSION_1 | VIRTIO_ACCESS_PLATFORM |
+                                  VIRTQUEUE_EVENT_INDEX | VIRTQUEUE_INDIRECT);
     common->driver_feature_select = 0;
     common->driver_feature = (uint32_t)device->features;
     common->driver_feature_select = 1;
@@ -181,10 +181,31 @@ status_t virtio_open(struct virtio *device, uint64_t bus, uint64_t wanted, uint6
     return agree(device, wanted);
 }
 
+/* Shares all of it, as many pages at once as go, and sees whether the device finds it in one piece too. */
+static status_t share_pages(struct virtio *device, uint64_t memory, uint64_t pages,
+                            uint64_t *address)
+{
+    static uint64_t addresses[WEFT_PCI_SHARE_PAGES];
+    uint32_t share;
+
+    for (uint64_t first = 0; first < pages; first += WEFT_PCI_SHARE_PAGES) {
+        uint64_t left = pages - first;
+        uint32_t count = (uint32_t)(left < WEFT_PCI_SHARE_PAGES ? left : WEFT_PCI_SHARE_PAGES);
+        status_t status = weft_pci_share(&device->pci, memory, first, count, addresses, &share);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        *address = first == 0 ? addresses[0] : *address;
+        if (addresses[0] != *address + first * WEFT_PAGE_SIZE) {
+            return STATUS_NO_MEMORY;
+        }
+    }
+    return STATUS_OK;
+}
+
 status_t virtio_memory(struct virtio *device, uint64_t pages, struct virtio_memory *out)
 {
-    uint32_t share;
-    uint64_t address;
+    uint64_t address = 0;
 
     *out = (struct virtio_memory){.here = (void *)device->place, .pages = pages};
     status_t status = weft_memory_create(MEMORY_CONTIGUOUS | pages, &out->handle);
@@ -193,7 +214,7 @@ status_t virtio_memory(struct virtio *device, uint64_t pages, struct virtio_memo
     }
     status = weft_memory_map(HANDLE_SELF, out->handle, device->place, 0, pages, READ_WRITE);
     if (status == STATUS_OK) {
-        status = weft_pci_share(&device->pci, out->handle, 0, 1, &address, &share);
+        status = share_pages(device, out->handle, pages, &address);
     }
     if (status != STATUS_OK) {
         return fail(device, "memory cannot be shared with the device", status);

@@ -65,6 +65,7 @@ struct function {
     uint32_t express;         /* where that capability lies */
     volatile uint8_t *status; /* virtio's device status, mapped here */
     _Bool stuck;              /* did not come out of a reset: it keeps what it had, for ever */
+    _Bool bypasses;           /* a virtio device that is not behind an IOMMU, if there is one */
 
     uint64_t badge; /* of who has it; 0: nobody */
     uint32_t watch; /* who watches its driver's life, or NOBODY */
@@ -114,6 +115,28 @@ status_t claim_unshare(struct function *function, struct weft_message *message);
 
 /* Takes everything back from whoever has the function. */
 void claim_end(struct function *function);
+
+/* ---- guard.c: what keeps a device from memory that is not its driver's ----------------------------------- */
+
+/* After all devices have been reset: takes what the instance before this one had granted. `gone` is signalled
+ * with GUARD_FAULT when a device was refused. */
+void guard_open(uint64_t physical, uint64_t gone);
+#define GUARD_FAULT (1ull << 62)
+
+/* Does an IOMMU hold devices to what they were granted? */
+_Bool guard_translates(void);
+
+/* Lets a device reach pages of memory; `addresses` gets what it is to be told. `share`: which of the function's
+ * shares this is. The memory is kept until guard_take() or guard_block(), whoever dies. */
+status_t guard_grant(const struct function *function, uint32_t share, uint64_t memory,
+                     uint64_t first, uint64_t pages, uint64_t *addresses);
+void guard_take(const struct function *function, uint32_t share);
+
+/* All of the function's shares, when it has been reset, or (where there is an IOMMU) even if not. */
+void guard_block(const struct function *function);
+
+/* GUARD_FAULT: the function whose device was refused; NULL: it is none that we know, or nothing has happened. */
+struct function *guard_fault(void);
 
 /* ---- watch.c: drivers' lives ------------------------------------------------------------------------ */
 

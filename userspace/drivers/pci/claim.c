@@ -183,22 +183,22 @@ status_t claim_share(struct function *function, struct weft_message *message, st
     if (memory == 0 || pages == 0 || pages > WEFT_PCI_SHARE_PAGES || !may_share(memory)) {
         return STATUS_BAD_ARGUMENT;
     }
-    if (function->reset == RESET_UNKNOWN) {
+    if (guard_translates() ? function->bypasses : function->reset == RESET_UNKNOWN) {
         return STATUS_NO_RIGHT;
     }
     if (place == NULL) {
         return STATUS_NO_SLOT;
     }
-    for (uint64_t page = 0; page < pages; page++) {
-        status_t status = weft_memory_physical(memory, first + page, physical, &addresses[page]);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    uint32_t share = (uint32_t)(place - function->shares);
+    status_t status = guard_grant(function, share, memory, first, pages, addresses);
+    if (status != STATUS_OK) {
+        guard_take(function, share);
+        return status;
     }
     *place = memory;
     ipc->receive_handles[0] = 0; /* it stays */
     become_master(function);
-    message->words[1] = (uint64_t)(place - function->shares) + 1;
+    message->words[1] = share + 1;
     ipc->send_address = (uint64_t)addresses;
     ipc->send_bytes = (uint32_t)(pages * sizeof(addresses[0]));
     return STATUS_OK;
@@ -211,6 +211,7 @@ status_t claim_unshare(struct function *function, struct weft_message *message)
     if (share == 0 || share > SHARES_MAX || function->shares[share - 1] == 0) {
         return STATUS_BAD_ARGUMENT;
     }
+    guard_take(function, (uint32_t)share - 1);
     (void)weft_cap_delete(function->shares[share - 1]);
     function->shares[share - 1] = 0;
     return STATUS_OK;
@@ -228,7 +229,7 @@ static void take_back(uint64_t *handle)
 }
 
 /* The order is the point. No new accesses; then nobody can tell the device anything any more; then the device
- * forgets what it was told; only then is the memory let go that it was told of. */
+ * forgets what it was told, and an IOMMU where it may go; only then is the memory let go that it was told of. */
 void claim_end(struct function *function)
 {
     config_write(function->address, CONFIG_COMMAND, 2,
@@ -241,7 +242,11 @@ void claim_end(struct function *function)
     for (uint32_t i = 0; i < INTERRUPTS_MAX; i++) {
         take_back(&function->interrupts[i]);
     }
-    for (uint32_t i = 0; i < SHARES_MAX && !function->stuck; i++) {
+    _Bool harmless = !function->stuck || guard_translates();
+    if (harmless) {
+        guard_block(function);
+    }
+    for (uint32_t i = 0; i < SHARES_MAX && harmless; i++) {
         if (function->shares[i] != 0) {
             (void)weft_cap_delete(function->shares[i]);
             function->shares[i] = 0;

@@ -9,6 +9,8 @@
  *     ports         range 0xcf8-0xcff
  *     interrupts    range 256: messages
  *     physical      the pages where devices lie; read lets it tell drivers addresses of memory
+ *     iommu         optional: who has the machine's IOMMU (weft/iommu.h). Then the right write on `physical` is enough
+ *     vault         optional: an empty process that outlives it, where it keeps what devices reach
  *
  * and holds what no driver may hold: the configuration (which could move a device over another one's
  * registers), the tables of messages (which could interrupt any CPU with anything), bus mastering, and the
@@ -127,6 +129,17 @@ static void bury(uint64_t bits)
     }
 }
 
+/* A device was told of an address that its driver may not use: so the driver loses it. */
+static void punish(struct function *function)
+{
+    if (function != NULL && function->badge != 0) {
+        weft_print("pci: %02x:%02x.%u is taken from its driver (badge 0x%lx)\n",
+                   function->address >> 8u, function->address >> 3u & 31u, function->address & 7u,
+                   function->badge);
+        claim_end(function);
+    }
+}
+
 static void answer(struct weft_message *message, struct weft_ipc *ipc, uint64_t badge,
                    status_t came)
 {
@@ -161,6 +174,7 @@ int main(void)
     }
     watch_open(gone);
     bus_scan();
+    guard_open(physical, gone);
     struct weft_ipc ipc = {.notification = (uint32_t)gone, .receive_count = 1};
     for (;;) {
         weft_service_turn(&service, &ipc, answers);
@@ -175,7 +189,10 @@ int main(void)
             weft_fail("the endpoint pci cannot be received from (status %ld)", came);
         }
         if (came == WEFT_IPC_NOTIFIED) {
-            bury(badge);
+            bury(badge & ~GUARD_FAULT);
+            if ((badge & GUARD_FAULT) != 0) {
+                punish(guard_fault());
+            }
         } else {
             answer(&message, &ipc, badge, came);
             answers = 1;

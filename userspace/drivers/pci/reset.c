@@ -9,9 +9,10 @@
  *    may still end in memory. (QEMU 7.2 happens to wait for a disk's requests there.)
  * 2. So the function is reset as well, and this waits until the reset is over. PCI Express has a reset of one
  *    function for this. A virtio device is reset by 0 in its device status, and has stopped when 0 is read back.
- * 3. A function that knows neither is never allowed to be bus master: it has registers and nothing else.
+ * 3. A function that knows neither is never allowed to be bus master: it has registers and nothing else. Behind an
+ *    IOMMU it may: there it is stopped by taking its memory out of the tables (guard.c).
  * 4. A device that does not come out of its reset stays as it is, without mastering, and what it had is kept
- *    for ever: lost memory rather than damaged memory.
+ *    for ever, unless an IOMMU keeps it away: lost memory rather than damaged memory.
  */
 #include "bus.h"
 
@@ -24,6 +25,9 @@
 #define VIRTIO_COMMON 1u    /* type of the structure with the device status */
 #define VIRTIO_STATUS 0x14u /* where in it */
 #define VIRTIO_COMMON_BYTES 0x38u
+#define VIRTIO_FEATURE_SELECT 0u
+#define VIRTIO_FEATURE 4u
+#define VIRTIO_ACCESS_PLATFORM 33u
 
 #define EXPRESS_DEVICE_CAPABILITIES 4u
 #define EXPRESS_DEVICE_CONTROL 8u
@@ -35,6 +39,14 @@
 #define MESSAGES_ENABLE 0x8000u
 
 #define LOOKS 1000000u /* at a status that does not become 0 */
+
+/* A virtio device that does not offer this feature reaches memory as if there were no IOMMU. */
+static _Bool offers_platform(volatile uint8_t *common)
+{
+    *(volatile uint32_t *)(common + VIRTIO_FEATURE_SELECT) = VIRTIO_ACCESS_PLATFORM / 32;
+    return (*(volatile uint32_t *)(common + VIRTIO_FEATURE) >> VIRTIO_ACCESS_PLATFORM % 32 & 1) !=
+           0;
+}
 
 static void find_virtio_status(struct function *function)
 {
@@ -52,6 +64,7 @@ static void find_virtio_status(struct function *function)
                 volatile uint8_t *common =
                     registers_map(region->base + offset, VIRTIO_COMMON_BYTES);
                 function->status = common != NULL ? common + VIRTIO_STATUS : NULL;
+                function->bypasses = common != NULL && !offers_platform(common);
             }
             return;
         }

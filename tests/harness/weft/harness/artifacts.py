@@ -97,5 +97,6 @@ def _weft_run(config: MachineConfig) -> str:
     words += ["--disk", str(config.disk)] if config.disk else []
     words += ["--disk-iops", str(config.disk_iops)] if config.disk_iops else []
     words += ["--display", config.display] if config.display else []
+    words += ["--iommu"] if config.iommu else []
     words += ["--seed", str(config.seed)] if config.seed is not None else []
     return shlex.join(words)

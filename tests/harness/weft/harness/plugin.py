@@ -146,6 +146,8 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
         disk: Path | None = None,
         disk_iops: int = 0,
         display: str = "",
+        devices: tuple[str, ...] = (),
+        iommu: bool = False,
         timeout: float = 60.0,
     ) -> Guest:
         config = MachineConfig(
@@ -160,6 +162,8 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
             disk=disk,
             disk_iops=disk_iops,
             display=display,
+            devices=devices,
+            iommu=iommu,
             timeout=timeout,
         )
         guest = Guest(tree, config, request.node.name)

@@ -43,6 +43,7 @@ class Configuration:
     disk: int = 0  # bytes of a fresh disk; 0: none
     disk_iops: int = 0
     display: str = ""  # none: a virtio-gpu device that nobody looks at; "": there is none
+    iommu: int = 0  # 1: a machine with an IOMMU
 
     @property
     def name(self) -> str:
@@ -62,6 +63,8 @@ class Configuration:
             parts.append(f"iops{self.disk_iops}")
         if self.display:
             parts.append("display")
+        if self.iommu:
+            parts.append("iommu")
         if self.seed is not None:
             parts.append(f"seed{self.seed}")
         return "-".join(parts)
@@ -75,6 +78,7 @@ class Configuration:
             kernel=kernel, image=image, cpus=self.cpus, memory=self.memory, accel=self.accel,
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
             devices=self._devices(), disk=disk, disk_iops=self.disk_iops, display=self.display,
+            iommu=bool(self.iommu),
         )  # fmt: skip
 
 
@@ -131,7 +135,7 @@ def parse_configurations(header: str) -> list[Configuration]:
 def _values(key: str, text: str) -> list[object]:
     parts = text.split(",")
     match key:
-        case "cpus" | "seed" | "disk_iops":
+        case "cpus" | "seed" | "disk_iops" | "iommu":
             return [int(part) for part in parts]
         case "memory" | "disk":
             return [parse_size(part) for part in parts]

@@ -21,7 +21,8 @@ struct weft_service_page {
     uint64_t answered_at; /* clock, when it gave its first answer; 0: not yet */
 };
 
-/* The name under which a service finds that memory, and the notification by which it says that it is
- * ready. */
+/* The names under which a service finds that memory, the notification by which it says that it is
+ * ready, and the empty process where it maps what shall be kept if it dies. */
 #define WEFT_SERVICE_MEMORY "service"
 #define WEFT_SERVICE_READY "ready"
+#define WEFT_SERVICE_VAULT "vault"

@@ -26,6 +26,7 @@
 #include "weft/virtqueue.h"
 
 #define VIRTIO_VERSION_1 (1ull << 32)
+#define VIRTIO_ACCESS_PLATFORM (1ull << 33) /* it is behind the IOMMU, if there is one */
 #define VIRTIO_QUEUES_MAX 4
 
 struct virtio_common; /* registers */
@@ -63,7 +64,7 @@ struct virtio {
 };
 
 /* Claims the device, resets it, and agrees on the features in `wanted` that it has, with VIRTIO_VERSION_1 and
- * those of the rings. `notification`: where its interrupts go, rights read, write and copy. */
+ * those of the rings and of the IOMMU. `notification`: where its interrupts go, rights read, write and copy. */
 status_t virtio_open(struct virtio *device, uint64_t bus, uint64_t wanted, uint64_t notification);
 
 /* Memory for what the device reads and writes; zeroed. */

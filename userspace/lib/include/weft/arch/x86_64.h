@@ -266,6 +266,16 @@ static inline void weft_pause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
+/* Writes what the CPUs' caches hold of these bytes to memory, for a device that does not look into them. */
+static inline void weft_cache_clean(const void *bytes, uint64_t length)
+{
+    uint64_t line = (uint64_t)bytes & ~63ull, end = (uint64_t)bytes + length;
+    for (; line < end; line += 64) {
+        __asm__ volatile("clflush (%0)" : : "r"(line) : "memory");
+    }
+    __asm__ volatile("mfence" : : : "memory");
+}
+
 /* One asm statement: from the store on, another thread may be running on this stack. */
 static _Noreturn inline void weft_thread_finish(uint32_t *flag, uint64_t number, uint64_t status)
 {
