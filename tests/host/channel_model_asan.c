@@ -15,11 +15,7 @@
  * Exit code 0: all well; 1: not, the operation's number and kind are printed; 2: usage. The same seed
  * does the same operations.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "tests/host/model.h"
 #include "weft/channel_ring.h"
 
 #define CAPACITY_MAX 16
@@ -35,25 +31,9 @@ static struct {
     size_t size;
     uint64_t sent, taken; /* the model: message n holds bytes made of n */
     bool sleeps[2], closed[2];
-    uint64_t random;
 } world;
 
-static unsigned long operation;
 static unsigned long sends, takes, partial, wakes, sleeps, refusals, ends, wraps, corrupt;
-
-static void disagree(const char *what)
-{
-    printf("operation %lu: %s\n", operation, what);
-    exit(1);
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-    world.random ^= world.random << 13;
-    world.random ^= world.random >> 7;
-    world.random ^= world.random << 17;
-    return (world.random >> 20) % limit;
-}
 
 static uint64_t smaller(uint64_t left, uint64_t right)
 {
@@ -255,7 +235,7 @@ static void disturb(const struct weft_ring *ring)
 
     switch (random_below(7)) {
     case 0:
-        *word = world.random;
+        *word = random_state;
         break;
     case 1:
         *word ^= 1ull << random_below(64);
@@ -335,21 +315,12 @@ static void hostile_step(void)
 
 int main(int count, char **arguments)
 {
-    unsigned long operations = count == 4 ? strtoul(arguments[2], NULL, 10) : 0;
-    bool hostile = count == 4 && strcmp(arguments[3], "hostile") == 0;
+    static const struct model_sides sides = {"channel_model_asan", open_ends, honest_step,
+                                             hostile_step};
+    bool hostile;
 
-    if (operations == 0 || (!hostile && strcmp(arguments[3], "honest") != 0)) {
-        fprintf(stderr, "usage: channel_model_asan SEED OPERATIONS honest|hostile\n");
+    if (!model_run(&sides, count, arguments, &hostile)) {
         return 2;
-    }
-    world.random = strtoull(arguments[1], NULL, 10) * 0x9e3779b97f4a7c15ull | 1;
-    open_ends();
-    for (operation = 0; operation < operations; operation++) {
-        if (hostile) {
-            hostile_step();
-        } else {
-            honest_step();
-        }
     }
     free(world.shared);
     if (hostile) {

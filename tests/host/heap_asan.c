@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/host/check.h"
 #include "userspace/lib/heap.c"
 
 #define PIECES 200
@@ -17,16 +18,6 @@
 #define HEAP_BYTES (128u << 10)
 #define ROUNDS 60
 #define STEPS 4000
-
-static unsigned failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            failures++;                                                                            \
-            printf("%d: %s\n", __LINE__, #condition);                                              \
-        }                                                                                          \
-    } while (0)
 
 struct piece {
     unsigned char *bytes;

@@ -8,10 +8,7 @@
  * Exit code 0: they agree; 1: they do not, the operation's number and kind are printed; 2: usage.
  * The same seed does the same operations.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "tests/host/model.h"
 #include "smp/mailbox_queue.h"
 
 #define NODES 64
@@ -26,25 +23,8 @@ static struct {
     unsigned waiting_count;
     unsigned spare[NODES]; /* not pushed */
     unsigned spare_count;
-    uint64_t random;
     unsigned long done[6]; /* how often each operation found the state that makes it interesting */
 } world;
-
-static unsigned long operation;
-
-static void disagree(const char *what)
-{
-    printf("operation %lu: %s\n", operation, what);
-    exit(1);
-}
-
-static unsigned random_below(unsigned limit)
-{
-    world.random ^= world.random << 13;
-    world.random ^= world.random >> 7;
-    world.random ^= world.random << 17;
-    return (unsigned)(world.random >> 33) % limit;
-}
 
 static void push(void)
 {
@@ -137,7 +117,7 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: mailbox_model SEED OPERATIONS\n");
         return 2;
     }
-    world.random = strtoull(arguments[1], NULL, 10) * 0x9e3779b97f4a7c15ull | 1;
+    random_seed(arguments[1]);
     for (unsigned i = 0; i < NODES; i++) {
         world.spare[world.spare_count++] = i;
     }

@@ -5,17 +5,8 @@
  *
  * manifest_asan: 0 when everything holds, else 1 and a line for each thing that does not.
  */
+#include "tests/host/check.h"
 #include "tests/host/user_library.h"
-
-static unsigned failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            failures++;                                                                            \
-            printf("%d: %s\n", __LINE__, #condition);                                              \
-        }                                                                                          \
-    } while (0)
 
 static const char *read_text(const char *text, struct manifest *manifest, unsigned *line)
 {

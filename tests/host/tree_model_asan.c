@@ -10,10 +10,7 @@
  *
  * Exit code 0: they agree; 1: they do not, the operation's number is printed; 2: usage.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "tests/host/model.h"
 #include "kernel/core/tree.c"
 
 #define NODES 700
@@ -26,27 +23,10 @@ static struct {
     struct tree_node *sorted[NODES];
     unsigned count;
     bool in[NODES];
-    uint64_t random;
     bool filling; /* more insertions than removals, or the other way round */
     unsigned long inserted, removed_inner, removed_first, full, empty;
     uint32_t highest;
 } world;
-
-static unsigned long operation;
-
-static void disagree(const char *what)
-{
-    printf("operation %lu: %s\n", operation, what);
-    exit(1);
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-    world.random ^= world.random << 13;
-    world.random ^= world.random >> 7;
-    world.random ^= world.random << 17;
-    return (world.random >> 20) % limit;
-}
 
 static void insert(struct tree_node *node, uint64_t key)
 {
@@ -165,7 +145,7 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: tree_model_asan SEED OPERATIONS KEYS [forget-balance]\n");
         return 2;
     }
-    world.random = strtoull(arguments[1], NULL, 10) * 0x9e3779b97f4a7c15ull | 1;
+    random_seed(arguments[1]);
     for (operation = 0; operation < operations; operation++) {
         step(keys);
         if (plant && operation > operations / 2 && world.tree.root != NULL) {

@@ -6,17 +6,8 @@
  *
  * user_library_asan: 0 when everything holds, else 1 and a line for each thing that does not.
  */
+#include "tests/host/check.h"
 #include "tests/host/user_library.h"
-
-static unsigned failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            failures++;                                                                            \
-            printf("%d: %s\n", __LINE__, #condition);                                              \
-        }                                                                                          \
-    } while (0)
 
 /* ---- formatting ------------------------------------------------------------------------------ */
 

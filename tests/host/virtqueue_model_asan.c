@@ -14,11 +14,7 @@
  *
  * Exit code 0: all well; 1: not, the operation's number is printed; 2: usage.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "tests/host/model.h"
 #include "weft/virtqueue.h"
 
 #define SIZE_MAX_HERE 16u
@@ -42,34 +38,17 @@ static struct {
     uint16_t order[SIZE_MAX_HERE]; /* heads in the order in which they were done */
     uint16_t order_first, order_count;
     bool device_sleeps, driver_sleeps;
-    uint64_t random;
 } world;
 
-static unsigned long operation;
 static unsigned long adds, tables, fulls, notifies, quiets, interrupts, sleeps, backs, broken;
-
-static void disagree(const char *what)
-{
-    printf("operation %lu: %s\n", operation, what);
-    exit(1);
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-    world.random ^= world.random << 13;
-    world.random ^= world.random >> 7;
-    world.random ^= world.random << 17;
-    return (world.random >> 20) % limit;
-}
 
 static void open_queue(void)
 {
     uint16_t size = (uint16_t)(1u << random_below(5));
-    uint64_t features = random_below(2) ? VIRTQUEUE_EVENT_INDEX : 0, random = world.random;
+    uint64_t features = random_below(2) ? VIRTQUEUE_EVENT_INDEX : 0;
 
     free(world.memory);
     memset(&world, 0, sizeof(world));
-    world.random = random;
     size_t bytes = (virtqueue_bytes(size) + VIRTQUEUE_ALIGNMENT - 1) & -(size_t)VIRTQUEUE_ALIGNMENT;
     world.memory = aligned_alloc(VIRTQUEUE_ALIGNMENT, bytes);
     if (world.memory == NULL) {
@@ -321,21 +300,12 @@ static void hostile_step(void)
 
 int main(int count, char **arguments)
 {
-    unsigned long operations = count == 4 ? strtoul(arguments[2], NULL, 10) : 0;
-    bool hostile = count == 4 && strcmp(arguments[3], "hostile") == 0;
+    static const struct model_sides sides = {"virtqueue_model_asan", open_queue, honest_step,
+                                             hostile_step};
+    bool hostile;
 
-    if (operations == 0 || (!hostile && strcmp(arguments[3], "honest") != 0)) {
-        fprintf(stderr, "usage: virtqueue_model_asan SEED OPERATIONS honest|hostile\n");
+    if (!model_run(&sides, count, arguments, &hostile)) {
         return 2;
-    }
-    world.random = strtoull(arguments[1], NULL, 10) * 0x9e3779b97f4a7c15ull | 1;
-    open_queue();
-    for (operation = 0; operation < operations; operation++) {
-        if (hostile) {
-            hostile_step();
-        } else {
-            honest_step();
-        }
     }
     free(world.memory);
     if (hostile) {
