@@ -5,11 +5,33 @@
 #include "weft/block.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
+#include "weft/time.h"
+
+#define BUSY_TIME 100u /* microseconds until it is asked again */
+
+/* Calls the server, however long it takes: where there is a limit to patience, in pieces, each of which asks anew. */
+static status_t call(const struct weft_block *block, struct weft_message *message,
+                     const struct weft_ipc *how)
+{
+    const struct weft_message request = *message;
+    status_t status;
+
+    for (;;) {
+        struct weft_ipc ipc = how != NULL ? *how : (struct weft_ipc){0};
+        ipc.deadline = block->patience != 0 ? weft_cycles() + block->patience : 0;
+        *message = request;
+        status = weft_ipc_call_with(block->service, message, &ipc);
+        if (status != STATUS_TIMED_OUT) {
+            return status;
+        }
+        block->waiting();
+    }
+}
 
 static status_t ask(const struct weft_block *block, struct weft_message *message,
-                    struct weft_ipc *ipc)
+                    const struct weft_ipc *ipc)
 {
-    status_t status = weft_ipc_call_with(block->service, message, ipc);
+    status_t status = call(block, message, ipc);
     return status < 0 ? status : (status_t)message->words[0];
 }
 
@@ -42,12 +64,18 @@ static status_t attach(struct weft_block *block)
     return status;
 }
 
-/* Attaching can meet a server that dies just then. Asks on while there are others. */
+/* Attaching can meet a server that dies just then. Asks on while there are others. And it can meet requests of who
+ * had the badge before, an instance of this client that died: these are waited for, however long the disk takes. */
 static status_t attach_to_any(struct weft_block *block)
 {
     status_t status = STATUS_DEAD;
     for (unsigned turn = 0; turn < WEFT_BLOCK_ATTEMPTS && status == STATUS_DEAD; turn++) {
-        status = attach(block);
+        while ((status = attach(block)) == STATUS_BUSY) {
+            weft_sleep_for(BUSY_TIME);
+            if (block->patience != 0) {
+                block->waiting();
+            }
+        }
     }
     return status;
 }
@@ -121,7 +149,7 @@ uint64_t weft_block_submit(struct weft_block *block, enum weft_block_operation o
 status_t weft_block_wait(struct weft_block *block, uint32_t wanted)
 {
     struct weft_message message = {{WEFT_BLOCK_ENTER, wanted}};
-    status_t status = weft_ipc_call(block->service, &message);
+    status_t status = call(block, &message, NULL);
     if (status == STATUS_OK && (status_t)message.words[0] != STATUS_OK) {
         return STATUS_DEAD; /* another instance, which does not know the session */
     }

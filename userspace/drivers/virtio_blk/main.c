@@ -37,8 +37,9 @@ static status_t enter(uint64_t badge, struct weft_message *message)
     if (session == NULL) {
         return STATUS_DEAD; /* of an instance before this one, or closed */
     }
-    if (session->waiter != 0) {
-        return STATUS_BUSY;
+    if (session->waiter != 0) { /* of a call that its client has given up: it has one thread */
+        (void)weft_cap_delete(session->waiter);
+        session->waiter = 0;
     }
     session->wanted =
         message->words[1] < WEFT_BLOCK_DEPTH ? (uint32_t)message->words[1] : WEFT_BLOCK_DEPTH;

@@ -70,6 +70,17 @@ static status_t open_rings(struct session *session)
     return STATUS_OK;
 }
 
+/* Whether the device still has requests of a client that has gone or begun anew. */
+static _Bool is_closing(uint64_t badge)
+{
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        if (sessions[i].state == SESSION_CLOSING && sessions[i].badge == badge) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 status_t session_attach(uint64_t badge, uint64_t memory, uint64_t pages)
 {
     struct session *session = session_find(badge);
@@ -80,6 +91,9 @@ status_t session_attach(uint64_t badge, uint64_t memory, uint64_t pages)
     }
     if (session != NULL) {
         session_detach(session);
+    }
+    if (is_closing(badge)) {
+        return STATUS_BUSY;
     }
     while (free < SESSIONS_MAX && sessions[free].state != SESSION_FREE) {
         free++;

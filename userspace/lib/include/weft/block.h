@@ -25,10 +25,13 @@
  *    where the endpoint outlives it), and submits them once more: weft_block_recover(). Reading and writing the
  *    same sectors twice is the same as once, as long as nothing else was written there in between; so do not
  *    have two requests for one sector under way, unless both read. What was reported as done stays done.
- * 4. A hostile client has its own session and nothing else: requests are copied out of the ring once and checked
+ * 4. The client's death. What it had under way may be written later, so a successor with the same badge that began at
+ *    once could have its own writes overwritten by those of the dead. The server answers STATUS_BUSY to who
+ *    attaches until the device has done with them; weft_block_open() waits.
+ * 5. A hostile client has its own session and nothing else: requests are copied out of the ring once and checked
  *    against the size of the disk and of its data. A server is trusted with the data, not with more: its
  *    results are believed only for requests that are under way.
- * 5. Limits: WEFT_BLOCK_DEPTH requests under way, WEFT_BLOCK_BYTES each, WEFT_BLOCK_PAGES of data. One thread.
+ * 6. Limits: WEFT_BLOCK_DEPTH requests under way, WEFT_BLOCK_BYTES each, WEFT_BLOCK_PAGES of data. One thread.
  */
 #pragma once
 
@@ -111,7 +114,11 @@ struct weft_block {
     uint64_t next_id;
     struct weft_block_request
         list[WEFT_BLOCK_DEPTH]; /* under way, at id modulo the depth; id 0: free */
-    uint32_t recoveries;        /* statistics: other instances of the server that were met */
+    /* For services with a heartbeat: `waiting` is called whenever that many cycles were waited for the server. 0, or
+     * set between weft_block_open() and the first request. Whether the server hangs is for who watches it. */
+    uint64_t patience;
+    void (*waiting)(void);
+    uint32_t recoveries; /* statistics: other instances of the server that were met */
 };
 
 /* Makes a session with `data_pages` of data, physically in one piece where that can be had, and maps it at
