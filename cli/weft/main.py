@@ -73,6 +73,14 @@ def command_fuzz(arguments: argparse.Namespace) -> int:
     return fuzz.fuzz(request)
 
 
+def command_faults(arguments: argparse.Namespace) -> int:
+    from weft import faults, setup
+
+    request = faults.check(arguments)
+    setup.setup("run")
+    return faults.faults(request)
+
+
 def command_fuzz_trace(arguments: argparse.Namespace) -> int:
     from weft import fuzz_trace, setup
 
@@ -162,6 +170,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_explore(commands)
     _add_fuzz(commands)
     _add_fuzz_trace(commands)
+    _add_faults(commands)
     _add_view(commands)
     _add_forwarding(commands)
     loc = commands.add_parser("loc", help="count the kernel's lines of code")
@@ -289,6 +298,32 @@ def _add_fuzz(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     fuzz.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/fuzz)")
     fuzz.set_defaults(function=command_fuzz)
+
+
+def _add_faults(commands: argparse._SubParsersAction[Parser]) -> None:
+    faults = commands.add_parser(
+        "faults",
+        help="put faults into running drivers and servers, and see the system go on",
+        epilog="example: ./weft faults --seeds 400 --faults 50; then, if seed 17 failed:"
+        " ./weft faults --seed 17 --faults 50",
+    )
+    faults.add_argument("--seeds", metavar="N", help="so many boots (default: 10)")
+    faults.add_argument("--first-seed", metavar="S", help="from this seed on (default: 1)")
+    faults.add_argument("--seed", metavar="S", help="this one only")
+    faults.add_argument("--faults", default="50", metavar="M", help="faults in each boot (default: 50)")
+    faults.add_argument("--cpus", default="4", metavar="N", help="CPUs of each machine (default: 4)")
+    faults.add_argument(
+        "--accel", default="icount", metavar="WAY", help="icount (default) or tcg"
+    )
+    faults.add_argument(
+        "--append", default="", metavar="TEXT", help="added to the kernel's command line, such as service=disk kind=code"
+    )
+    faults.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
+    faults.add_argument(
+        "--timeout", default="900", metavar="SECONDS", help="give a boot up after this (default: 900)"
+    )
+    faults.add_argument("--out", metavar="DIR", help="folder for the records and for what failed (default: out/faults)")
+    faults.set_defaults(function=command_faults)
 
 
 def _add_fuzz_trace(commands: argparse._SubParsersAction[Parser]) -> None:

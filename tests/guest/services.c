@@ -13,6 +13,14 @@
 #define STARTS_THAT_FAIL 6
 #define STARTS_ALLOWED 4 /* give_up of the stubborn service */
 
+static status_t ask(const char *service, uint64_t operation, struct keeper_answer *answer)
+{
+    struct keeper_request request = {.operation = operation};
+    struct weft_call call = {
+        .service = weft_capability(service), .request = &request, .answer = answer};
+    return weft_call(&call);
+}
+
 /* ---- the services ------------------------------------------------------------------------------- */
 
 /* Answers with the instance of the keeper that it found when it started. */
@@ -66,6 +74,33 @@ static int role_oneshot(uint64_t value)
     return (int)value;
 }
 
+/* Tells its instance; nothing else is wrong with it. */
+static int role_sick(uint64_t value)
+{
+    static struct weft_service service;
+    (void)value;
+    weft_service_open(&service, "sick");
+    for (;;) {
+        weft_service_next(&service);
+        weft_answer(&service, struct keeper_answer)->instance = service.page->instance;
+    }
+}
+
+/* Cannot begin with the first instance of the sick one. */
+static int role_needy(uint64_t value)
+{
+    static struct weft_service service;
+    struct keeper_answer answer = {0};
+    (void)value;
+    weft_service_open(&service, "needy");
+    if (ask("sick", 0, &answer) != STATUS_OK || answer.instance < 2) {
+        return 1;
+    }
+    for (;;) {
+        weft_service_next(&service);
+    }
+}
+
 /* Takes all that there is, and then goes on asking. */
 static int role_greedy(uint64_t value)
 {
@@ -95,14 +130,6 @@ static int role_busy(uint64_t value)
 }
 
 /* ---- names and order ------------------------------------------------------------------------------ */
-
-static status_t ask(const char *service, uint64_t operation, struct keeper_answer *answer)
-{
-    struct keeper_request request = {.operation = operation};
-    struct weft_call call = {
-        .service = weft_capability(service), .request = &request, .answer = answer};
-    return weft_call(&call);
-}
 
 TEST(a_service_starts_when_what_it_needs_is_ready,
      "a service that stands first in the manifest, and a process, start after what they need")
@@ -341,6 +368,17 @@ TEST(a_budget_leaves_time_for_others,
     EXPECT_STATUS(STATUS_OK, weft_supervisor_restart("busy"));
 }
 
+TEST(a_service_that_is_needed_is_started_anew,
+     "where a service fails four times before it is ready, those that it needs begin again, too")
+{
+    struct weft_service_info needy = service_wait("needy", WEFT_SERVICE_RUNNING, 5);
+    struct weft_service_info sick = service_info("sick");
+    EXPECT_EQUAL(2, sick.instance);
+    EXPECT_EQUAL(WEFT_CAUSE_BLAMED, sick.cause);
+    EXPECT_EQUAL(0, sick.failures);
+    EXPECT_EQUAL(needy.instance - 1, needy.failures);
+}
+
 TEST(commands_are_checked, "names and numbers that there are not are refused")
 {
     struct weft_service_info info;
@@ -359,6 +397,7 @@ TEST(commands_are_checked, "names and numbers that there are not are refused")
 static const struct role roles[] = {
     {"keeper", role_keeper},   {"late", role_late},       {"stubborn", role_stubborn},
     {"oneshot", role_oneshot}, {"greedy", role_greedy},   {"busy", role_busy},
-    {"sleepy", role_sleepy},   {"hopeful", role_hopeful},
+    {"sleepy", role_sleepy},   {"hopeful", role_hopeful}, {"sick", role_sick},
+    {"needy", role_needy},
 };
 ROLES_MAIN(roles)

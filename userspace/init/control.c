@@ -9,6 +9,13 @@
 #include "weft/string.h"
 #include "weft/syscalls.h"
 
+const uint32_t inside_rights[IPC_HANDLES_MAX] = {
+    [WEFT_INSIDE_PROCESS] = RIGHT_READ | RIGHT_MANAGE,
+    [WEFT_INSIDE_THREAD] = RIGHT_READ | RIGHT_MANAGE,
+    [WEFT_INSIDE_CODE] = RIGHT_READ | RIGHT_WRITE,
+    [WEFT_INSIDE_DATA] = RIGHT_READ | RIGHT_WRITE,
+};
+
 static void describe(const struct task *task, struct weft_service_info *info)
 {
     *info = (struct weft_service_info){
@@ -77,23 +84,73 @@ static status_t command(const struct supervisor_request *request)
     return request->operation == SUPERVISOR_KILL ? kill(task) : restart(task);
 }
 
-_Bool control(struct weft_message *message, struct weft_service_info *info)
+void drop_handles(struct attachment *attachment)
+{
+    while (attachment->handle_count > 0) {
+        (void)weft_cap_delete(attachment->handles[--attachment->handle_count]);
+    }
+}
+
+/* Copies of what init holds, for the desk to hand out. */
+static status_t open_inside(const struct supervisor_request *request, struct attachment *out)
+{
+    const struct task *task = find(request->name);
+    if (task == NULL) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    if (!task->process->service.opened) {
+        return STATUS_NO_RIGHT;
+    }
+    if (task->state != WEFT_SERVICE_STARTING && task->state != WEFT_SERVICE_RUNNING) {
+        return STATUS_WOULD_BLOCK;
+    }
+    const struct weft_child *child = &task->child;
+    const uint64_t held[] = {
+        [WEFT_INSIDE_PROCESS] = child->process,
+        [WEFT_INSIDE_THREAD] = child->thread,
+        [WEFT_INSIDE_CODE] = child->code.memory,
+        [WEFT_INSIDE_DATA] = child->data.memory,
+    };
+    out->inside = (struct weft_inside){
+        .instance = task->instance,
+        .priority = task->process->priority,
+        .code_address = child->code.address,
+        .code_pages = child->code.pages,
+        .data_address = child->data.address,
+        .data_pages = child->data.pages,
+    };
+    out->bytes = sizeof(out->inside);
+    for (out->handle_count = 0; out->handle_count < IPC_HANDLES_MAX; out->handle_count++) {
+        status_t status = weft_cap_copy(HANDLE_SELF, held[out->handle_count],
+                                        inside_rights[out->handle_count] | RIGHT_COPY, 0,
+                                        &out->handles[out->handle_count]);
+        if (status != STATUS_OK) {
+            drop_handles(out);
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+void control(struct weft_message *message, struct attachment *attachment)
 {
     struct supervisor_request request;
     struct supervisor_answer answer = {.status = STATUS_BAD_ARGUMENT,
                                        .count = init.manifest.process_count};
     struct weft_process_statistics statistics = {0};
-    _Bool lists = 0;
+    attachment->bytes = 0;
+    attachment->handle_count = 0;
     memcpy(&request, message, sizeof(request));
     if (request.operation == SUPERVISOR_KILL || request.operation == SUPERVISOR_RESTART) {
         answer.status = command(&request);
     } else if (request.operation == SUPERVISOR_LIST && request.number < answer.count) {
-        describe(&init.tasks[request.number], info);
+        describe(&init.tasks[request.number], &attachment->info);
         (void)weft_process_statistics(HANDLE_SELF, (uint64_t)&statistics);
         answer.free_pages = statistics.pages_free;
         answer.status = STATUS_OK;
-        lists = 1;
+        attachment->bytes = sizeof(attachment->info);
+    } else if (request.operation == SUPERVISOR_OPEN) {
+        answer.status = open_inside(&request, attachment);
     }
     memcpy(message, &answer, sizeof(answer));
-    return lists;
 }

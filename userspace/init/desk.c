@@ -20,21 +20,39 @@ static struct {
     uint64_t endpoint;
     uint64_t answered; /* notification */
     struct weft_message message;
-    struct weft_service_info info;
-    _Bool with_info;
+    struct attachment attachment;
 } desk;
+
+/* Answers at once where capabilities go with it, so that init keeps none longer than needed. A caller that
+ * cannot be given them gets the error. */
+static void send_handles(struct weft_ipc *ipc)
+{
+    struct attachment *attachment = &desk.attachment;
+    if (attachment->handle_count == 0) {
+        return;
+    }
+    ipc->send_count = attachment->handle_count;
+    for (uint32_t i = 0; i < attachment->handle_count; i++) {
+        ipc->send_handles[i] = (uint32_t)attachment->handles[i];
+        ipc->send_rights[i] = inside_rights[i];
+    }
+    (void)weft_ipc_reply(&desk.message, ipc);
+    drop_handles(attachment);
+    *ipc = (struct weft_ipc){0};
+}
 
 static void work(void *argument)
 {
     (void)argument;
     for (;;) {
-        struct weft_ipc ipc = {
-            .send_address = (uint64_t)&desk.info,
-            .send_bytes = desk.with_info ? sizeof(desk.info) : 0,
-        };
         uint64_t badge, bits;
+        struct weft_ipc ipc = {
+            .send_address = (uint64_t)&desk.attachment,
+            .send_bytes = desk.attachment.bytes,
+        };
+        send_handles(&ipc);
         status_t status = weft_ipc_reply_receive_with(desk.endpoint, &desk.message, &badge, &ipc);
-        desk.with_info = 0;
+        desk.attachment.bytes = 0;
         if (status >= 0) {
             (void)weft_notification_signal(init.notification, 1ull << DESK_BIT);
             (void)weft_notification_wait(desk.answered, 0, &bits);
@@ -58,6 +76,6 @@ status_t desk_open(uint64_t *endpoint)
 
 void desk_answer(void)
 {
-    desk.with_info = control(&desk.message, &desk.info);
+    control(&desk.message, &desk.attachment);
     (void)weft_notification_signal(desk.answered, 1);
 }

@@ -50,6 +50,8 @@
  *         [give_up=N/SECONDS]             after N failures (at most 32) in so many seconds
  *         [heartbeat=MS]                  a turn of its loop that takes longer is a failure
  *         [budget=US/US]                  runs for so many microseconds at most in each period
+ *         [opened]                        who may use the supervisor may have its inside: its process,
+ *                                         its thread, its code and its data (for faults on purpose)
  *     provide NAME                        an endpoint on the service's CPU, which it receives from. It
  *                                         outlives the service: calls wait for the next instance
  *     state BYTES                         memory that outlives the service

@@ -56,6 +56,7 @@ struct manifest_service {
     uint32_t heartbeat; /* milliseconds, 0: none */
     uint64_t state;     /* bytes that outlive an instance */
     uint64_t vault;     /* pages of the empty process that outlives it, 0: none */
+    _Bool opened;       /* its inside is handed out: see SUPERVISOR_OPEN */
 };
 
 struct manifest_process {

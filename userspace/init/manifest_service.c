@@ -78,6 +78,10 @@ const char *manifest_service_word(struct manifest_process *process, const char *
         return problem == NULL && process->service.heartbeat == 0 ? "a heartbeat of 0 is none"
                                                                   : problem;
     }
+    if (strcmp(key, "opened") == 0 && value == NULL) {
+        process->service.opened = 1;
+        return NULL;
+    }
     return strcmp(key, "budget") == 0 ? read_budget(value, process) : "a word is not understood";
 }
 

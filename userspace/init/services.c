@@ -28,6 +28,7 @@
 #define FAULT_STATUS 98
 #define STATUS_TOP 99 /* the machine's exit statuses end here */
 #define DOUBLINGS_MAX 24
+#define BLAME_AFTER 4 /* failures before being ready, in a row; then at 8, 16 and so on */
 
 /* Names of events in the trace: four numbers per task. */
 enum event { EVENT_FAILED, EVENT_RESTART, EVENTS };
@@ -122,9 +123,32 @@ static const char *describe(const struct verdict *verdict)
     static const char *const names[] = WEFT_SERVICE_CAUSE_NAMES;
     static char text[32];
     weft_format(text, sizeof(text), "%s %d", names[verdict->cause], verdict->detail);
-    return verdict->cause == WEFT_CAUSE_KILLED || verdict->cause == WEFT_CAUSE_HANG
+    return verdict->cause == WEFT_CAUSE_KILLED || verdict->cause == WEFT_CAUSE_HANG ||
+                   verdict->cause == WEFT_CAUSE_BLAMED
                ? names[verdict->cause]
                : text;
+}
+
+/* A service that cannot even begin, again and again, may be well itself: one that it needs may be sick and
+ * still have a heartbeat. So those are started anew, too: seldom, as it may not be their fault. */
+static void blame(struct task *task)
+{
+    /* [service.ready] acquire: nothing hangs on it here. */
+    _Bool was_ready = weft_load64_acquire(&task->page->ready_at) != 0;
+    if (task->last.cause == WEFT_CAUSE_START || task->last.on_demand) {
+        return;
+    }
+    task->unready = was_ready ? 0 : task->unready + 1;
+    if (task->unready < BLAME_AFTER || (task->unready & (task->unready - 1)) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < init.manifest.process_count; i++) {
+        if ((task->process->needs >> i & 1) != 0 && is_up(&init.tasks[i])) {
+            weft_print("init: service %s cannot begin: service %s is started anew\n",
+                       task->process->name, init.tasks[i].process->name);
+            task_end(&init.tasks[i], (struct verdict){.cause = WEFT_CAUSE_BLAMED, .on_demand = 1});
+        }
+    }
 }
 
 /* An instance has ended, or could not be started. */
@@ -133,6 +157,7 @@ static void failed(struct task *task)
     const struct manifest_service *service = &task->process->service;
     _Bool good = task->last.cause == WEFT_CAUSE_EXIT && task->last.detail == 0;
     uint64_t delay = 0;
+    blame(task);
     if (service->restart == RESTART_NEVER || (good && service->restart == RESTART_FAILURE)) {
         retire(task, WEFT_SERVICE_ENDED,
                good ? "has ended" : "has failed, and is not started again");
@@ -197,7 +222,7 @@ void task_look(struct task *task)
         }
         return;
     }
-    (void)weft_cap_delete(task->child.process);
+    task_close(task);
     task->last = task->verdict.cause != WEFT_CAUSE_NONE ? task->verdict : verdict_of(end);
     weft_annotate_instant(event_name(task, EVENT_FAILED), task->last.cause);
     failed(task);

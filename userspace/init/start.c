@@ -80,6 +80,24 @@ static uint32_t collect_grants(const struct task *task, struct weft_grant *grant
     return count;
 }
 
+/* Of a named thread the loader tells no id. */
+static void note_thread(struct weft_child *child)
+{
+    struct weft_thread_status about = {0};
+    if (child->thread != 0 && weft_thread_status(child->thread, (uint64_t)&about) == STATUS_OK) {
+        child->thread_id = about.id;
+    }
+}
+
+void task_close(struct task *task)
+{
+    (void)weft_cap_delete(task->child.process);
+    if (task->child.thread != 0) {
+        (void)weft_cap_delete(task->child.thread);
+    }
+    weft_parts_close(&task->child);
+}
+
 status_t task_spawn(struct task *task, const char **reason)
 {
     const struct manifest_process *process = task->process;
@@ -99,6 +117,8 @@ status_t task_spawn(struct task *task, const char **reason)
         .bits = 1ull << task_number(task),
         .grants = grants,
         .grant_count = collect_grants(task, grants),
+        .named = process->service.opened,
+        .opened = process->service.opened,
     };
     uint64_t inspected = 0;
     task->instance++;
@@ -112,6 +132,7 @@ status_t task_spawn(struct task *task, const char **reason)
     if (status == STATUS_OK) {
         (void)weft_cap_inspect(task->child.process, 0, &inspected);
         task->process_id = (uint32_t)(inspected >> 32);
+        note_thread(&task->child);
     }
     return status;
 }

@@ -44,6 +44,7 @@ struct task {
     uint64_t turns;    /* seen at the last check of the heartbeat */
     uint64_t check_at; /* the next one */
     uint32_t row;      /* failures in a row */
+    uint32_t unready;  /* of these, the last ones that came before it was ready */
     uint32_t failures;
     uint32_t forgiven;                         /* failures before somebody started it by hand */
     uint64_t failed_at[MANIFEST_FAILURES_MAX]; /* the last ones, a ring by number */
@@ -75,6 +76,9 @@ void task_prepare(struct task *task);
 /* Makes and starts the process. On failure *reason says which step failed. */
 status_t task_spawn(struct task *task, const char **reason);
 
+/* Lets go of an instance that has ended. */
+void task_close(struct task *task);
+
 /* ---- services.c ---- */
 
 /* Starts what waits and has what it needs; gives up what will not get it. */
@@ -100,9 +104,25 @@ uint64_t tasks_deadline(void);
 
 /* ---- control.c ---- */
 
-/* A call of the supervisor: the answer takes the place of the message. *info is what goes with it, if the
- * result is true. */
-_Bool control(struct weft_message *message, struct weft_service_info *info);
+/* Of the capabilities to a service's inside, by enum weft_inside_handle. */
+extern const uint32_t inside_rights[IPC_HANDLES_MAX];
+
+/* What goes with an answer. The handles are copies, which the desk deletes when they are sent. */
+struct attachment {
+    union {
+        struct weft_service_info info;
+        struct weft_inside inside;
+    };
+    uint32_t bytes;
+    uint32_t handle_count;
+    uint64_t handles[IPC_HANDLES_MAX];
+};
+
+/* A call of the supervisor: the answer takes the place of the message. */
+void control(struct weft_message *message, struct attachment *attachment);
+
+/* Deletes its copies. */
+void drop_handles(struct attachment *attachment);
 
 /* ---- desk.c ---- */
 

@@ -39,9 +39,10 @@ static status_t fill(uint64_t memory, uint64_t offset, const uint8_t *bytes, uin
     return STATUS_OK;
 }
 
-/* Makes memory with this content (from `offset` in its first page on) and maps it into `process`. */
-static status_t place(uint64_t process, uint64_t address, uint64_t size, unsigned access,
-                      const uint8_t *content, uint64_t content_size)
+/* Makes memory with this content (from `offset` in its first page on) and maps it into `process`. `part`
+ * (may be NULL) keeps the handle. */
+static status_t place_part(uint64_t process, uint64_t address, uint64_t size, unsigned access,
+                           const uint8_t *content, uint64_t content_size, struct weft_part *part)
 {
     uint64_t start = weft_page_down(address);
     uint64_t pages = (weft_page_up(address + size) - start) / WEFT_PAGE_SIZE;
@@ -54,17 +55,38 @@ static status_t place(uint64_t process, uint64_t address, uint64_t size, unsigne
     if (status == STATUS_OK) {
         status = weft_memory_map(process, memory, start, 0, pages, access);
     }
-    (void)weft_cap_delete(memory);
+    if (part != NULL && status == STATUS_OK) {
+        *part = (struct weft_part){memory, start, pages};
+    } else {
+        (void)weft_cap_delete(memory);
+    }
     return status;
 }
 
+static status_t place(uint64_t process, uint64_t address, uint64_t size, unsigned access,
+                      const uint8_t *content, uint64_t content_size)
+{
+    return place_part(process, address, size, access, content, content_size, NULL);
+}
+
+/* Which part of the child a segment is, if that is to be kept and has not been met yet. */
+static struct weft_part *part_of(struct weft_child *child, unsigned access)
+{
+    struct weft_part *part = (access & RIGHT_EXECUTE) != 0 ? &child->code
+                             : (access & RIGHT_WRITE) != 0 ? &child->data
+                                                           : NULL;
+    return part != NULL && part->memory == 0 ? part : NULL;
+}
+
 static status_t place_segments(uint64_t process, const struct weft_elf *elf,
-                               const struct weft_file *file)
+                               const struct weft_file *file, struct weft_child *opened)
 {
     for (unsigned i = 0; i < elf->segment_count; i++) {
         const struct weft_segment *segment = &elf->segments[i];
-        status_t status = place(process, segment->address, segment->memory_size, segment->access,
-                                file->bytes + segment->file_offset, segment->file_size);
+        struct weft_part *part = opened != NULL ? part_of(opened, segment->access) : NULL;
+        status_t status =
+            place_part(process, segment->address, segment->memory_size, segment->access,
+                       file->bytes + segment->file_offset, segment->file_size, part);
         if (status != STATUS_OK) {
             return status;
         }
@@ -190,7 +212,7 @@ static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t
     if (status != STATUS_OK) {
         return status;
     }
-    *child = (struct weft_child){.process = process};
+    child->process = process;
     if (spawn->named || spawn->budget == 0) {
         child->thread = spawn->named ? thread : 0;
         child->thread_id = spawn->named ? 0 : (uint32_t)thread;
@@ -209,7 +231,7 @@ static status_t build(uint64_t process, struct weft_spawn *spawn, const struct w
 {
     memset(&page, 0, sizeof(page));
     spawn->reason = "its segments cannot be loaded";
-    status_t status = place_segments(process, elf, file);
+    status_t status = place_segments(process, elf, file, spawn->opened ? child : NULL);
     if (status == STATUS_OK) {
         spawn->reason = "its capabilities cannot be given";
         status = grant(process, spawn);
@@ -252,12 +274,25 @@ status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn
     if (status != STATUS_OK) {
         return status;
     }
+    *child = (struct weft_child){0};
     status = build(process, spawn, &elf, &file, child);
     if (status != STATUS_OK) {
+        weft_parts_close(child);
         (void)weft_process_kill(process);
         (void)weft_cap_delete(process);
     }
     return status;
+}
+
+void weft_parts_close(struct weft_child *child)
+{
+    struct weft_part *const parts[] = {&child->code, &child->data};
+    for (unsigned i = 0; i < 2; i++) {
+        if (parts[i]->memory != 0) {
+            (void)weft_cap_delete(parts[i]->memory);
+        }
+        *parts[i] = (struct weft_part){0};
+    }
 }
 
 struct weft_end weft_process_end(uint64_t process)

@@ -6,6 +6,7 @@
 #include "weft/client.h"
 #include "weft/startup.h"
 #include "weft/string.h"
+#include "weft/syscalls.h"
 
 static status_t ask(struct supervisor_request *request, struct weft_service_info *info,
                     struct supervisor_answer *answer)
@@ -39,6 +40,25 @@ status_t weft_supervisor_find(const char *name, struct weft_service_info *info)
         if (status == STATUS_OK && info->is_service && strcmp(info->name, name) == 0) {
             break;
         }
+    }
+    return status;
+}
+
+status_t weft_supervisor_open(const char *name, struct weft_inside *inside)
+{
+    struct supervisor_request request = {.operation = SUPERVISOR_OPEN};
+    struct weft_message message;
+    struct weft_ipc ipc = {.receive_address = (uint64_t)inside,
+                           .receive_bytes = sizeof(*inside),
+                           .receive_count = IPC_HANDLES_MAX};
+    if (!weft_string_copy(request.name, name, sizeof(request.name))) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    memcpy(&message, &request, sizeof(message));
+    status_t status = weft_ipc_call_with(weft_capability("supervisor"), &message, &ipc);
+    if (status >= 0) {
+        memcpy(inside->handles, ipc.receive_handles, sizeof(inside->handles));
+        status = (status_t)message.words[0];
     }
     return status;
 }

@@ -52,18 +52,30 @@ struct weft_spawn {
     const struct weft_grant *grants;
     uint32_t grant_count;
     _Bool named;        /* its first thread shall be given to the caller as a capability */
+    _Bool opened;       /* and the memory of its code and of its data */
     const char *reason; /* out, where it fails: which step, for people */
 };
 
+/* Memory of a program that was started `opened`: what is written there, the program meets. */
+struct weft_part {
+    uint64_t memory; /* handle with all rights, for the caller to delete; 0: there is none */
+    uint64_t address;
+    uint64_t pages;
+};
+
 struct weft_child {
-    uint64_t process;   /* handle with all rights */
-    uint64_t thread;    /* handle to its first thread, where that was asked for */
-    uint32_t thread_id; /* of its first thread, as traces name it; 0 where it is named */
+    uint64_t process;            /* handle with all rights */
+    uint64_t thread;             /* handle to its first thread, where that was asked for */
+    uint32_t thread_id;          /* of its first thread, as traces name it; 0 where it is named */
+    struct weft_part code, data; /* where they are opened */
 };
 
 /* STATUS_OK, or an error after which nothing of the process is left. */
 status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn,
                     struct weft_child *child);
+
+/* Deletes the handles of its opened parts. */
+void weft_parts_close(struct weft_child *child);
 
 /* How a process stands; causes are the values of process_status. */
 enum weft_cause { WEFT_ALIVE = 0, WEFT_EXITED = 1, WEFT_FAULT = 2, WEFT_KILLED = 3 };

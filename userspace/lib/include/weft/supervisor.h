@@ -31,10 +31,11 @@ enum weft_service_cause {
     WEFT_CAUSE_HANG,   /* its heartbeat did not come */
     WEFT_CAUSE_START,  /* it could not be started: the status, negative */
     WEFT_CAUSE_NEEDS,  /* what it needs is given up */
+    WEFT_CAUSE_BLAMED, /* who needs it failed again and again before being ready; no failure of its own */
 };
 #define WEFT_SERVICE_CAUSE_NAMES                                                                   \
     {                                                                                              \
-        "none", "exit", "fault", "killed", "hang", "start", "needs"                                \
+        "none", "exit", "fault", "killed", "hang", "start", "needs", "blamed"                      \
     }
 
 struct weft_service_info {
@@ -54,10 +55,27 @@ struct weft_service_info {
     uint64_t answered_at;
 };
 
+/* The inside of a service whose manifest entry says `opened`, as it is now: who has it can do everything to
+ * the service. The next instance has another one. */
+struct weft_inside {
+    uint32_t instance;
+    uint32_t priority; /* of its first thread */
+    uint64_t code_address, code_pages;
+    uint64_t data_address, data_pages;
+    uint32_t handles[4]; /* by enum weft_inside_handle */
+};
+enum weft_inside_handle {
+    WEFT_INSIDE_PROCESS,
+    WEFT_INSIDE_THREAD,
+    WEFT_INSIDE_CODE,
+    WEFT_INSIDE_DATA
+};
+
 enum supervisor_operation {
     SUPERVISOR_LIST = 1, /* number: which one; comes with a struct weft_service_info */
     SUPERVISOR_KILL,     /* name: ends an instance; counts as a failure */
     SUPERVISOR_RESTART,  /* name: ends it if it runs, and starts it at once; does not count */
+    SUPERVISOR_OPEN,     /* name: comes with the capabilities of struct weft_inside */
 };
 
 struct supervisor_request {
@@ -86,3 +104,6 @@ status_t weft_supervisor_find(const char *name, struct weft_service_info *info);
 
 status_t weft_supervisor_kill(const char *name);
 status_t weft_supervisor_restart(const char *name);
+
+/* STATUS_NO_RIGHT: it is not `opened`; STATUS_WOULD_BLOCK: it is not up. The handles are the caller's to delete. */
+status_t weft_supervisor_open(const char *name, struct weft_inside *inside);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the programs of the fault campaign share (injection.c): a page that all of them map. Each client counts
+ * what it got from its service; only it writes its line, and the injector reads them all.
+ */
+#pragma once
+
+#include "child.h"
+
+#include "weft/atomic.h"
+
+#define INJECTION_BOARD WEFT_FREE_BASE
+#define INJECTION_CLIENTS 10
+
+/* Who counts. The first ones are clients of a service each, in the order of the targets. */
+enum injection_client {
+    CLIENT_BUS,
+    CLIENT_DISK,
+    CLIENT_RANDOM,
+    CLIENT_CLOCK,
+    CLIENT_STORE,
+    CLIENT_MEMORY, /* canaries: no service is asked */
+    CLIENT_PING,
+    CLIENTS
+};
+
+struct injection_line {
+    uint64_t good;    /* operations that went well and were checked */
+    uint64_t wrong;   /* answers that cannot be, or are not what was written */
+    uint64_t lost;    /* of those: values that were there before the service died */
+    uint64_t cut;     /* operations that had to be asked again, as the service had died */
+    uint64_t late;    /* the client's patience ended */
+    uint64_t good_at; /* clock: when the last one went well */
+    uint64_t unused[2];
+};
+
+struct injection_board {
+    struct injection_line lines[INJECTION_CLIENTS];
+};
+
+static inline struct injection_line *injection_line(enum injection_client client)
+{
+    return &((struct injection_board *)INJECTION_BOARD)->lines[client];
+}
+
+static unused_function _Bool injection_board_open(void)
+{
+    return weft_memory_map(HANDLE_SELF, weft_capability("board"), INJECTION_BOARD, 0, 1,
+                           RIGHT_READ | RIGHT_WRITE) == STATUS_OK;
+}
+
+/* Each figure has one writer and stands for itself. */
+static inline void injection_count(uint64_t *figure)
+{
+    weft_store64_release(figure, *figure + 1); /* [injection.line] release */
+}
+
+static inline uint64_t injection_read(const uint64_t *figure)
+{
+    return weft_load64_acquire(figure); /* [injection.line] acquire */
+}
+
+static inline void injection_good(enum injection_client client)
+{
+    struct injection_line *line = injection_line(client);
+    weft_store64_release(&line->good_at, weft_cycles()); /* [injection.line] release */
+    injection_count(&line->good);
+}
