@@ -24,6 +24,7 @@
 #define SECTORS 8192u
 #define CLIENTS 4u
 #define DATA_PAGES 64u
+#define DYING 48u
 #define SESSION_BYTES ((DATA_PAGES + 1) * WEFT_PAGE_SIZE)
 
 static struct child driver;
@@ -280,6 +281,34 @@ TEST(a_broken_ring_ends_one_session, "who scribbles into its rings is cut off; o
     EXPECT_EQUAL(0, weft_block_do(nasty, WEFT_BLOCK_READ, 0, 0, 512));
 }
 
+/* ---- clients that die ------------------------------------------------------------------------------ */
+
+/* Begins a session and ends in the middle of it, with a request under way. */
+static int role_dies(uint64_t number)
+{
+    static struct weft_block disk;
+    if (weft_block_open(&disk, weft_capability("block"), WEFT_FREE_BASE, 1) != STATUS_OK) {
+        return 1;
+    }
+    return weft_block_submit(&disk, WEFT_BLOCK_READ, number, 0, 512) != 0 ? 0 : 2;
+}
+
+TEST(the_dead_keep_no_session,
+     "four times as many clients as there are places, and none of them says goodbye")
+{
+    for (uint32_t i = 0; i < DYING; i++) {
+        struct weft_grant grants[] = {{"block", service, RIGHT_WRITE, 1000 + i}};
+        struct child child;
+        REQUIRE(child_start(&child, "dies", i % cpu_count(), grants, 1));
+        struct weft_end end = child_wait(&child);
+        EXPECT_EQUAL(WEFT_EXITED, end.cause);
+        EXPECT_EQUAL(0, end.status);
+        child_close(&child);
+    }
+    EXPECT_EQUAL(0,
+                 weft_block_do(&disks[0], WEFT_BLOCK_READ, 0, 0, 512)); /* the living have theirs */
+}
+
 /* ---- a driver that is killed -------------------------------------------------------------------- */
 
 TEST(a_killed_driver_loses_nothing,
@@ -356,5 +385,5 @@ TEST(the_whole_disk_is_known_in_the_end,
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(service));
 }
 
-static const struct role roles[] = {{0}};
+static const struct role roles[] = {{"dies", role_dies}};
 ROLES_MAIN(roles)

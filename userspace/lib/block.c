@@ -3,6 +3,7 @@
  * A client's side of a disk; the header is the manual.
  */
 #include "weft/block.h"
+#include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
 #include "weft/time.h"
@@ -42,9 +43,9 @@ static status_t attach(struct weft_block *block)
 {
     struct weft_message info = {{WEFT_BLOCK_INFO}};
     struct weft_message message = {{WEFT_BLOCK_ATTACH, block->data_pages}};
-    struct weft_ipc ipc = {.send_count = 1,
-                           .send_handles = {(uint32_t)block->memory},
-                           .send_rights = {RIGHT_READ | RIGHT_WRITE | RIGHT_COPY}};
+    struct weft_ipc ipc = {.send_count = 2,
+                           .send_handles = {(uint32_t)block->memory, (uint32_t)block->lifeline},
+                           .send_rights = {RIGHT_READ | RIGHT_WRITE | RIGHT_COPY, RIGHT_WRITE}};
 
     memset(block->here, 0, WEFT_PAGE_SIZE);
     if (weft_ring_open(&block->requests, block->here, WEFT_BLOCK_DONE_OFFSET, WEFT_BLOCK_DEPTH,
@@ -95,9 +96,13 @@ status_t weft_block_open(struct weft_block *block, uint64_t service, uint64_t pl
     if (status != STATUS_OK) {
         return status;
     }
-    status = weft_memory_map(HANDLE_SELF, block->memory, place, 0, data_pages + 1,
-                             RIGHT_READ | RIGHT_WRITE);
+    status = weft_endpoint_create(weft_startup()->cpu, &block->lifeline);
+    if (status == STATUS_OK) {
+        status = weft_memory_map(HANDLE_SELF, block->memory, place, 0, data_pages + 1,
+                                 RIGHT_READ | RIGHT_WRITE);
+    }
     if (status != STATUS_OK) {
+        (void)weft_cap_delete(block->lifeline);
         (void)weft_cap_delete(block->memory);
         return status;
     }
@@ -114,6 +119,7 @@ void weft_block_close(struct weft_block *block)
     (void)ask(block, &message, NULL); /* a server that is gone has nothing to let go */
     (void)weft_memory_unmap(HANDLE_SELF, (uint64_t)block->here, block->data_pages + 1);
     (void)weft_cap_delete(block->memory);
+    (void)weft_cap_delete(block->lifeline);
 }
 
 /* ---- requests --------------------------------------------------------------------------------------- */

@@ -20,8 +20,9 @@ struct session {
     uint64_t badge;
     enum { SESSION_FREE, SESSION_OPEN, SESSION_CLOSING } state;
     uint64_t memory;
-    uint32_t share; /* the bus server's name for what the device reaches */
-    uint8_t *here;  /* the page of the rings, mapped */
+    uint64_t lifeline; /* an endpoint of the client's that is dead when the client is */
+    uint32_t share;    /* the bus server's name for what the device reaches */
+    uint8_t *here;     /* the page of the rings, mapped */
     struct weft_ring requests, done;
     uint64_t pages;
     uint64_t addresses[WEFT_BLOCK_PAGES]; /* of the data's pages, for the device */
@@ -60,9 +61,12 @@ _Bool disk_next_done(struct session **session, struct weft_block_done *done);
 /* The open session of a badge; NULL: there is none. */
 struct session *session_find(uint64_t badge);
 
-/* Opens one on `memory` (which it keeps, unless this fails), in the place of one that is there. */
-status_t session_attach(uint64_t badge, uint64_t memory, uint64_t pages);
+/* Opens one on `memory` (which it keeps, as the lifeline, unless this fails), in the place of one that is there. */
+status_t session_attach(uint64_t badge, uint64_t memory, uint64_t lifeline, uint64_t pages);
 void session_detach(struct session *session);
+
+/* Closes the sessions of clients that have ended. */
+void sessions_bury(void);
 
 /* Takes what clients have submitted, as far as there is room. */
 void sessions_pump(void);

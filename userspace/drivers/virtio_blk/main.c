@@ -57,12 +57,14 @@ static status_t enter(uint64_t badge, struct weft_message *message)
 
 static status_t attach(uint64_t badge, const struct weft_message *message, struct weft_ipc *ipc)
 {
-    if (ipc->receive_handles[0] == 0) {
+    if (ipc->receive_handles[0] == 0 || ipc->receive_handles[1] == 0) {
         return STATUS_BAD_ARGUMENT;
     }
-    status_t status = session_attach(badge, ipc->receive_handles[0], message->words[1]);
+    status_t status =
+        session_attach(badge, ipc->receive_handles[0], ipc->receive_handles[1], message->words[1]);
     if (status == STATUS_OK) {
-        ipc->receive_handles[0] = 0; /* it stays */
+        ipc->receive_handles[0] = 0; /* they stay */
+        ipc->receive_handles[1] = 0;
     }
     return status;
 }
@@ -124,7 +126,7 @@ int main(void)
         weft_fail("no notification can be made");
     }
     disk_open(notification);
-    struct weft_ipc ipc = {.notification = (uint32_t)notification, .receive_count = 1};
+    struct weft_ipc ipc = {.notification = (uint32_t)notification, .receive_count = 2};
     for (;;) {
         catch_up();
         weft_service_turn(&service, &ipc, answers);
@@ -134,6 +136,7 @@ int main(void)
             if (virtio_failed(&device)) {
                 weft_fail("the disk has stopped");
             }
+            sessions_bury();
             continue;
         }
         if (came < 0) {
@@ -145,13 +148,15 @@ int main(void)
             virtio_acknowledge(&queue);
             continue;
         }
-        if (WEFT_IPC_HANDLES(came) == 0) {
-            ipc.receive_handles[0] = 0;
+        for (uint32_t i = WEFT_IPC_HANDLES(came); i < ipc.receive_count; i++) {
+            ipc.receive_handles[i] = 0;
         }
         serve(badge, &message, &ipc);
         answers = 1;
-        if (WEFT_IPC_HANDLES(came) != 0 && ipc.receive_handles[0] != 0) {
-            (void)weft_cap_delete(ipc.receive_handles[0]); /* what was sent and is not kept */
+        for (uint32_t i = 0; i < ipc.receive_count; i++) {
+            if (ipc.receive_handles[i] != 0) {
+                (void)weft_cap_delete(ipc.receive_handles[i]); /* what was sent and is not kept */
+            }
         }
     }
 }

@@ -14,6 +14,8 @@
 
 #define RINGS_PLACE (WEFT_FREE_BASE + 0x8000000ull) /* behind what the device's library maps */
 
+#define ANYBODY (~0ull)
+
 struct session sessions[SESSIONS_MAX];
 
 /* ---- beginning and end ------------------------------------------------------------------------------ */
@@ -47,6 +49,7 @@ static void close_if_idle(struct session *session)
         (void)weft_pci_unshare(&device.pci, session->share);
         (void)weft_memory_unmap(HANDLE_SELF, (uint64_t)session->here, 1);
         (void)weft_cap_delete(session->memory);
+        (void)weft_cap_delete(session->lifeline);
         session->state = SESSION_FREE;
     }
 }
@@ -56,6 +59,30 @@ void session_detach(struct session *session)
     answer(session, STATUS_DEAD, 0);
     session->state = SESSION_CLOSING;
     close_if_idle(session);
+}
+
+void sessions_bury(void)
+{
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        struct weft_message message = {{0}};
+        struct weft_ipc ipc = {.flags = WEFT_IPC_NO_WAIT};
+        if (sessions[i].state == SESSION_OPEN &&
+            weft_ipc_send(sessions[i].lifeline, &message, &ipc) != STATUS_WOULD_BLOCK) {
+            session_detach(
+                &sessions[i]); /* its client is dead, or revoked it, or receives there after all */
+        }
+    }
+}
+
+/* A free place, SESSIONS_MAX if there is none. */
+static uint32_t find_free(void)
+{
+    uint32_t free = 0;
+
+    while (free < SESSIONS_MAX && sessions[free].state != SESSION_FREE) {
+        free++;
+    }
+    return free;
 }
 
 static status_t open_rings(struct session *session)
@@ -70,21 +97,21 @@ static status_t open_rings(struct session *session)
     return STATUS_OK;
 }
 
-/* Whether the device still has requests of a client that has gone or begun anew. */
+/* Whether the device still has requests of a client that has gone or begun anew (ANYBODY: of any). */
 static _Bool is_closing(uint64_t badge)
 {
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (sessions[i].state == SESSION_CLOSING && sessions[i].badge == badge) {
+        if (sessions[i].state == SESSION_CLOSING &&
+            (sessions[i].badge == badge || badge == ANYBODY)) {
             return 1;
         }
     }
     return 0;
 }
 
-status_t session_attach(uint64_t badge, uint64_t memory, uint64_t pages)
+status_t session_attach(uint64_t badge, uint64_t memory, uint64_t lifeline, uint64_t pages)
 {
     struct session *session = session_find(badge);
-    uint32_t free = 0;
 
     if (pages == 0 || pages > WEFT_BLOCK_PAGES) {
         return STATUS_BAD_ARGUMENT;
@@ -95,14 +122,17 @@ status_t session_attach(uint64_t badge, uint64_t memory, uint64_t pages)
     if (is_closing(badge)) {
         return STATUS_BUSY;
     }
-    while (free < SESSIONS_MAX && sessions[free].state != SESSION_FREE) {
-        free++;
+    uint32_t free = find_free();
+    if (free == SESSIONS_MAX) {
+        sessions_bury();
+        free = find_free();
     }
     if (free == SESSIONS_MAX) {
-        return STATUS_NO_SLOT;
+        return is_closing(ANYBODY) ? STATUS_BUSY : STATUS_NO_SLOT;
     }
     session = &sessions[free];
-    *session = (struct session){.badge = badge, .memory = memory, .pages = pages};
+    *session =
+        (struct session){.badge = badge, .memory = memory, .lifeline = lifeline, .pages = pages};
     session->here = (uint8_t *)(RINGS_PLACE + free * WEFT_PAGE_SIZE);
     status_t status = weft_memory_map(HANDLE_SELF, memory, (uint64_t)session->here, 0, 1,
                                       RIGHT_READ | RIGHT_WRITE);

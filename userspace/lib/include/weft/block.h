@@ -27,7 +27,9 @@
  *    have two requests for one sector under way, unless both read. What was reported as done stays done.
  * 4. The client's death. What it had under way may be written later, so a successor with the same badge that began at
  *    once could have its own writes overwritten by those of the dead. The server answers STATUS_BUSY to who
- *    attaches until the device has done with them; weft_block_open() waits.
+ *    attaches until the device has done with them; weft_block_open() waits. And with a session goes a lifeline, an endpoint
+ *    on which the client never receives: it is dead when the client is. The server looks at it when it has no place
+ *    for a new session, and when nothing happens, and closes the sessions of the dead.
  * 5. A hostile client has its own session and nothing else: requests are copied out of the ring once and checked
  *    against the size of the disk and of its data. A server is trusted with the data, not with more: its
  *    results are believed only for requests that are under way.
@@ -80,7 +82,7 @@ struct weft_block_done {
 /* First words of messages to the server. Answers begin with a status. */
 enum weft_block_message {
     WEFT_BLOCK_INFO = 1, /* -> sectors, flags, bytes that the disk writes at once */
-    WEFT_BLOCK_ATTACH,   /* pages of data; with the session's memory */
+    WEFT_BLOCK_ATTACH,   /* pages of data; with the session's memory, and a lifeline */
     WEFT_BLOCK_ENTER,    /* how many results to wait for -> how many there are */
     WEFT_BLOCK_DETACH,
 };
@@ -106,7 +108,8 @@ _Static_assert(WEFT_BLOCK_DONE_OFFSET + sizeof(struct weft_ring_shared) +
 struct weft_block {
     uint64_t service;
     uint64_t memory; /* of the session */
-    uint8_t *here;   /* where it is mapped */
+    uint64_t lifeline;
+    uint8_t *here; /* where it is mapped */
     uint64_t data_pages;
     struct weft_block_info info;
     struct weft_ring requests, done;
