@@ -19,6 +19,8 @@ from pathlib import Path
 
 REGULAR_FILE = 0o100555
 TRAILER = "TRAILER!!!"
+MAGIC = b"070701"
+HEADER_SIZE = 110
 SIZE_MAX = 0xFFFFFFFF
 
 
@@ -72,6 +74,22 @@ def write_image(out: Path, entries: Iterable[tuple[str, Path]]) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def read_entry(archive: bytes, name: str) -> bytes:
+    """The content of one entry of an archive."""
+    at = 0
+    while (header := archive[at : at + HEADER_SIZE])[:6] == MAGIC:
+        size, name_size = int(header[54:62], 16), int(header[94:102], 16)
+        found = archive[at + HEADER_SIZE : at + HEADER_SIZE + name_size - 1].decode(errors="replace")
+        begin = at + HEADER_SIZE + name_size
+        begin += -begin % 4
+        if found == name:
+            return archive[begin : begin + size]
+        if found == TRAILER:
+            raise ImageError(f"there is no {name} in it")
+        at = begin + size + -size % 4
+    raise ImageError("it is no boot image")
+
+
 def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
@@ -87,7 +105,7 @@ def _entry(inode: int, name: str, mode: int, data: bytes) -> bytes:
     raw = name.encode() + b"\0"
     links, mtime, uid, gid = 1, 0, 0, 0
     fields = (inode, mode, uid, gid, links, mtime, len(data), 0, 0, 0, 0, len(raw), 0)
-    head = b"070701" + b"".join(b"%08X" % value for value in fields) + raw
+    head = MAGIC + b"".join(b"%08X" % value for value in fields) + raw
     return _padded(head) + _padded(data)
 
 

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
@@ -45,12 +44,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from weft.child import die_with
 from weft.guest_memory import GuestMemory
 from weft.machine_config import Descriptors, MachineConfig, UsageError, format_size, parse_size
 from weft.outcome import Outcome, classify_exit
 from weft.qmp import QmpError, QmpProtocol
 from weft.restarts import Restarts
 from weft.symbols import Symbols
+from weft.wire import Wire
 
 __all__ = [
     "Machine", "MachineConfig", "MachineError", "MachineTimeout", "Outcome", "QmpError",
@@ -65,8 +66,6 @@ CAPTURE_SECONDS = 120.0
 CONSOLE_BUFFER = 1 << 20  # the most that Linux gives to anyone
 LINE_MAX = 1 << 16  # a guest that never ends its line must not fill the host's memory
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 _machines: weakref.WeakSet[Machine] = weakref.WeakSet()
 
 
@@ -88,21 +87,11 @@ def qemu_version(qemu: str = "qemu-system-x86_64") -> str:
     return match[1] if match else "unknown"
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """What the child does between fork and exec: be killed when the parent dies, even now."""
-
-    def prepare() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(127)
-
-    return prepare
-
-
 class Machine:
-    """See the module. `on_line` sees every console line as it comes."""
+    """See the module. `on_line` sees every console line as it comes, `on_data` what the guest's terminal shows."""
 
-    def __init__(self, config: MachineConfig, on_line: Callable[[str], None] | None = None) -> None:
+    def __init__(self, config: MachineConfig, on_line: Callable[[str], None] | None = None,
+                 on_data: Callable[[bytes], None] | None = None) -> None:  # fmt: skip
         config.validate()
         self.config = config
         self.console: list[str] = []
@@ -111,7 +100,8 @@ class Machine:
         self.outcome: Outcome | None = None
         self.argv: list[str] = []
         self._restarts = Restarts(self, config.reboots)
-        self._on_line = on_line
+        self._on_line, self._on_data = on_line, on_data
+        self.wire: Wire | None = None  # the guest's terminal
         self._symbols = Symbols(config.kernel)
         self._partial = b""
         self._protocol = QmpProtocol()
@@ -142,8 +132,12 @@ class Machine:
             fcntl.fcntl(console, fcntl.F_SETPIPE_SZ, CONSOLE_BUFFER)
         self._qmp_socket, qmp = socket.socketpair()
         self._files.callback(self._qmp_socket.close)
-        with open(console, "wb"), qmp:  # QEMU's ends: closed here once it has them
-            fds = Descriptors(console, qmp.fileno(), self.memory.descriptor)
+        if self.config.terminal:
+            self.wire = self._files.enter_context(Wire(self._selector, self._on_data, self._pump))
+        theirs = self.wire.qemus if self.wire else contextlib.nullcontext()
+        with open(console, "wb"), qmp, theirs:  # QEMU's ends: closed here once it has them
+            wire = self.wire.qemus.fileno() if self.wire else None
+            fds = Descriptors(console, qmp.fileno(), self.memory.descriptor, wire)
             self.argv = self.config.argv(fds)
             self._spawn(fds)
         if self.config.reboots:  # the monitor tells of resets once it has been talked to
@@ -158,9 +152,9 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
-                pass_fds=(fds.console, fds.qmp, fds.memory),
+                pass_fds=[fd for fd in (fds.console, fds.qmp, fds.memory, fds.terminal) if fd is not None],
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid()),
             )
         except OSError as error:
             self._files.close()
@@ -171,7 +165,7 @@ class Machine:
         self.follow(self._console, self._on_console)
         self.follow(self._qmp_socket.fileno(), self._protocol.feed)
 
-    def follow(self, descriptor: int, take: Callable[[bytes], None]) -> None:
+    def follow(self, descriptor: int, take: Callable[[bytes], None], ended: Callable[[], None] = lambda: None) -> None:
         """Hands over what comes from a pipe or socket, while the machine is waited for."""
 
         def ready() -> None:
@@ -183,8 +177,12 @@ class Machine:
                 take(data)
             else:
                 self._selector.unregister(descriptor)
+                ended()
 
         self._selector.register(descriptor, selectors.EVENT_READ, ready)
+
+    def unfollow(self, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
 
     @property
     def pid(self) -> int | None:
@@ -248,6 +246,8 @@ class Machine:
         if self._partial:
             self._line(self._partial)
             self._partial = b""
+        if self.wire:
+            self.wire.drain()
 
     def _on_console(self, data: bytes) -> None:
         *lines, self._partial = (self._partial + data).split(b"\n")

@@ -50,11 +50,12 @@ class UsageError(Failure):
 
 @dataclass(frozen=True)
 class Descriptors:
-    """File descriptors that QEMU inherits: console (to write), QMP monitor, the guest's memory."""
+    """File descriptors that QEMU inherits: console (to write), QMP monitor, the guest's memory, its terminal."""
 
     console: int
     qmp: int
     memory: int
+    terminal: int | None = None
 
 
 def parse_size(text: str, unit: str = "") -> int:
@@ -99,6 +100,7 @@ class MachineConfig:
     disk_iops: int = 0  # how many requests a second the disk takes; 0: as many as it can
     display: str = ""  # a virtio-gpu device, and how people see it (DISPLAYS); "": there is none
     iommu: bool = False  # a machine with Intel's IOMMU, and all virtio devices behind it
+    terminal: bool = False  # a second serial port, both ways
     qemu: str = "qemu-system-x86_64"
 
     @property
@@ -186,12 +188,19 @@ class MachineConfig:
             *self._machine_argv(f"/proc/self/fd/{fds.memory}"),
             *("-chardev", f"file,id=console,path=/proc/self/fd/{fds.console}"),
             *("-serial", "chardev:console"),
+            *self._terminal_argv(fds),
             *("-chardev", f"socket,id=qmp,fd={fds.qmp}", "-mon", "chardev=qmp,mode=control"),
         ]
 
+    def _terminal_argv(self, fds: Descriptors) -> list[str]:
+        if not self.terminal:
+            return []
+        return ["-chardev", f"socket,id=terminal,fd={fds.terminal}", "-serial", "chardev:terminal"]
+
     def standalone_argv(self) -> list[str]:
         """The same machine for a person at a terminal: console on stdio, no QMP, no shared memory."""
-        return [*replace(self, reboots=0)._machine_argv(None), "-serial", "mon:stdio"]
+        console = ["-serial", "file:/dev/stdout"] if self.terminal else []  # then stdio is the guest's terminal
+        return [*replace(self, reboots=0)._machine_argv(None), *console, "-serial", "mon:stdio"]
 
     def standalone_command(self) -> str:
         """standalone_argv() as one line for a shell."""

@@ -227,6 +227,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--device", action="append", default=[], metavar="NAME",
                      help="one more device of QEMU's, such as edu; may be given several times")
     run.add_argument("--disk", metavar="FILE", help="a raw file as virtio-blk disk; what the guest writes is in it")
+    run.add_argument("--disk-size", metavar="SIZE", help="make the file of --disk, so large, where there is none")
+    run.add_argument("--terminal", action="store_true",
+                     help="a second serial port, joined with this terminal: for programs with a shell (docs/shell.md)")
     run.add_argument("--disk-iops", default="0", metavar="N",
                      help="the disk takes so many requests a second (default: 0, as many as it can)")
     run.add_argument("--display", default="", metavar="HOW",
@@ -236,7 +239,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--iommu", action="store_true", help="a machine with Intel's IOMMU (QEMU's q35 and intel-iommu)")
     run.add_argument("--out", default="out/run", metavar="DIR", help="folder for the results (default: out/run)")
     run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
-    run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this (default: 60)")
+    run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this, or none (default: 60)")
     run.set_defaults(function=command_run)
 
 
@@ -389,7 +392,21 @@ def dispatch(arguments: Sequence[str]) -> int:
         rest = list(arguments[1:])
         return FORWARDING[arguments[0]][0](argparse.Namespace(rest=rest))
     parsed = parser.parse_args(arguments)
+    if parsed.command == "run":
+        parsed = _with_wishes(parser, parsed, list(arguments[1:]))
     return int(parsed.function(parsed))
+
+
+def _with_wishes(parser: argparse.ArgumentParser, parsed: argparse.Namespace, given: list[str]) -> argparse.Namespace:
+    """The same once more, behind what the program's manifest wants: so what was typed wins."""
+    from weft import run
+
+    wishes = run.wishes_of(parsed.program)
+    try:
+        parser.parse_args(["run", *wishes])
+    except Failure as failure:
+        raise Failure(f"the manifest of {parsed.program} has a line weft-run with {failure}", code=2) from failure
+    return parser.parse_args(["run", *wishes, *given]) if wishes else parsed
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,12 +12,15 @@ powered off with status 0, the guest's status (1 to 99) if it had one, otherwise
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from weft import build, display
 from weft.accel import resolve_accel
@@ -25,18 +28,22 @@ from weft.bench.environment import commit_of
 from weft.display import Picture, read_picture
 from weft.failure import Failure
 from weft.flight import Recorder, Triggers, read_triggers
-from weft.image import ImageError, programs_of, write_image
+from weft.image import ImageError, programs_of, read_entry, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
 from weft.machine_config import ACCELERATORS, UsageError
 from weft.mask import requests_of
 from weft.paths import BUILD, ROOT
 from weft.stream import Stream
+from weft.terminal import Terminal
 
 SELF_TEST = "selftest"
 GDB_PORT = 1234
 GDB_SECONDS = 86400.0  # a person at a debugger is not in a hurry
 CAPTURE = "trace.weft"
+MANIFEST_ROOMS = ("userspace/apps", "bench/guest", "tests/*")
+WISH = re.compile(r"\s*#\s*weft-run:")
 RESULTS = ("console.log", CAPTURE, "trace.pftrace")
+NO_LIMIT = 2_000_000.0  # seconds: three weeks, which is what may be waited for at once
 CAPTURES = ("flight", "once", "stream")
 
 
@@ -54,6 +61,28 @@ class Request:
     picture: Picture | None
     out: Path
     config: MachineConfig
+
+
+def wishes_of(program: str | None) -> list[str]:
+    """The options that a program's manifest wants by default: what stands behind `# weft-run:` in it."""
+    try:
+        text = _manifest_of(program or SELF_TEST)
+        lines = [line.split("weft-run:", 1)[1] for line in text.splitlines() if WISH.match(line)]
+        return [word for line in lines for word in shlex.split(line)]
+    except (OSError, ValueError, ImageError) as error:
+        raise Failure(f"{program}: {error}", code=2) from error
+
+
+def _manifest_of(program: str) -> str:
+    """Its text; empty where there is none, or no such program: that is told later."""
+    if program.endswith(".cpio"):
+        image = Path(program)
+        return read_entry(image.read_bytes(), "manifest").decode(errors="replace") if image.is_file() else ""
+    if _is_path(program):
+        files = [Path(program)]
+    else:
+        files = [path for room in MANIFEST_ROOMS for path in (ROOT / room).glob(f"{program}.manifest")]
+    return next((file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()), "")
 
 
 def check(arguments: argparse.Namespace) -> Request:
@@ -84,11 +113,12 @@ def check(arguments: argparse.Namespace) -> Request:
         timeout=GDB_SECONDS if arguments.gdb else seconds_of(arguments.timeout),
         gdb=GDB_PORT if arguments.gdb else None,
         devices=tuple(arguments.device),
-        disk=Path(arguments.disk) if arguments.disk else None,
+        disk=_disk(arguments.disk, arguments.disk_size),
         disk_iops=whole_number("disk-iops", arguments.disk_iops),
         iommu=arguments.iommu,
         reboots=whole_number("reboots", arguments.reboots),
         display=arguments.display or ("none" if picture else ""),
+        terminal=arguments.terminal,
     )
     config.validate()
     program = arguments.program or SELF_TEST
@@ -112,13 +142,18 @@ def run(request: Request) -> int:
     display.check(config)
     if config.gdb:
         print(f"weft: waiting for: gdb {config.kernel} -ex 'target remote localhost:{config.gdb}'")
-    with (out / "console.log").open("w", encoding="utf-8") as log:
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context((out / "console.log").open("w", encoding="utf-8"))
+        terminal = stack.enter_context(Terminal(lambda line: _log(log, line))) if config.terminal else None
 
         def on_line(line: str) -> None:
-            log.write(line + "\n")
+            _log(log, line)
             print(line, flush=True)
 
-        with Machine(config, on_line) as machine, requests_of(machine):
+        on_any = (terminal.line, terminal.data) if terminal else (on_line,)
+        with Machine(config, *on_any) as machine, requests_of(machine):
+            if terminal:
+                terminal.attach(machine)
             triggers, extra = request.triggers, {"commit": commit_of(ROOT)}
             recorder = Recorder(machine, build.host_tool(), out / CAPTURE, triggers, extra) if triggers else None
             keeper = Keeper(machine, out, request.stream, recorder) if request.trace else None
@@ -133,7 +168,8 @@ def run(request: Request) -> int:
                     keeper.finish()
                 raise
             kept = keeper is not None and keeper.finish()
-    if recorder and recorder.stopped or request.picture and request.picture.taken:
+    meant = (recorder and recorder.stopped, request.picture and request.picture.taken, terminal and terminal.ended)
+    if any(meant):
         outcome = replace(outcome, kind="ok")
     return _report(config, outcome, out, kept)
 
@@ -144,7 +180,29 @@ def whole_number(what: str, text: str) -> int:
     return int(text)
 
 
+def _log(log: TextIO, line: str) -> None:
+    log.write(line + "\n")
+
+
+def _disk(name: str | None, size: str | None) -> Path | None:
+    """The file of the disk, which is made where it is missing and a size is given."""
+    if size is not None and name is None:
+        raise UsageError("--disk-size says how large the file of --disk shall be")
+    disk = Path(name) if name else None
+    if disk is None or size is None or disk.exists():
+        return disk
+    try:
+        disk.parent.mkdir(parents=True, exist_ok=True)
+        with disk.open("xb") as file:
+            file.truncate(parse_size(size, unit="m"))
+    except OSError as error:
+        raise UsageError(f"cannot make the disk {disk}: {error.strerror}") from error
+    return disk
+
+
 def seconds_of(text: str) -> float:
+    if text == "none":
+        return NO_LIMIT
     try:
         return float(text)
     except ValueError:

@@ -66,10 +66,12 @@ static void test_manifest_services(struct manifest *manifest)
         "  provide log\n"
         "  provide log.raw\n"
         "service lazy program=kv restart=never needs=shelf\n"
-        "service shelf program=kv needs=log";
+        "service shelf program=kv needs=log\n"
+        "process tool program=t manual\n"
+        "  use supervisor badge=7 only=list\n";
     unsigned line;
     CHECK(read_text(text, manifest, &line) == NULL);
-    CHECK(manifest->process_count == 5 && manifest->supervised);
+    CHECK(manifest->process_count == 6 && manifest->supervised);
     const struct manifest_process *shell = &manifest->processes[0], *kv = &manifest->processes[1];
     const struct manifest_process *log = &manifest->processes[2];
     CHECK(!shell->is_service && shell->needs == 6 && shell->wait);
@@ -86,6 +88,8 @@ static void test_manifest_services(struct manifest *manifest)
     CHECK(log->service.restart == RESTART_ALWAYS && log->service.heartbeat == 250);
     CHECK(log->service.give_up_count == 3 && log->service.give_up_seconds == 10);
     CHECK(log->budget == 100 && log->period == 5000);
+    CHECK(!shell->is_manual && manifest->processes[5].is_manual);
+    CHECK(manifest->processes[5].grants[0].badge == (7 | WEFT_SUPERVISOR_ONLY_LIST));
     CHECK(manifest->processes[3].needs == 16 && manifest->processes[4].needs == 4);
     CHECK(read_text("process a program=x\n", manifest, &line) == NULL && !manifest->supervised);
 }
@@ -111,6 +115,14 @@ static void test_manifest_bad_services(struct manifest *manifest)
     static const struct wrong wrong[] = {
         {"service a\n", 1},
         {"service a program=x wait\n", 1},
+        {"service a program=x manual\n", 1},
+        {"process a program=x manual wait\n", 1},
+        {"service s program=x\nprocess a program=x needs=s manual\n", 2},
+        {"process a program=x manual=\n", 1},
+        {"process a program=x\nuse supervisor only=\n", 2},
+        {"process a program=x\nuse supervisor only=kill\n", 2},
+        {"process a program=x\nuse supervisor only\n", 2},
+        {"service s program=x\nprovide s\nprocess a program=x\nuse s only=list\n", 4},
         {"service a program=x restart=\n", 1},
         {"service a program=x restart=often\n", 1},
         {"service a program=x backoff=5\n", 1},

@@ -6,6 +6,7 @@
 #include "system.h"
 
 #include "weft/atomic.h"
+#include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
 
@@ -16,10 +17,15 @@ const uint32_t inside_rights[IPC_HANDLES_MAX] = {
     [WEFT_INSIDE_DATA] = RIGHT_READ | RIGHT_WRITE,
 };
 
+/* ---- questions ---------------------------------------------------------------------------------- */
+
 static void describe(const struct task *task, struct weft_service_info *info)
 {
+    struct weft_process_statistics statistics = {0};
     *info = (struct weft_service_info){
         .is_service = task->process->is_service,
+        .is_manual = task->process->is_manual,
+        .cpu = task->process->cpu,
         .state = task->state,
         .cause = task->last.cause,
         .detail = task->last.detail,
@@ -36,15 +42,101 @@ static void describe(const struct task *task, struct weft_service_info *info)
         info->ready_at = weft_load64_acquire(&task->page->ready_at);
         info->answered_at = weft_load64_acquire(&task->page->answered_at); /* [service.ready] too */
     }
+    if (task_is_up(task)) {
+        (void)weft_process_statistics(task->child.process, (uint64_t)&statistics);
+        info->time = statistics.time;
+        info->threads = (uint32_t)statistics.threads;
+        info->pages = (uint32_t)statistics.pages;
+        info->pages_free = (uint32_t)statistics.pages_free;
+    }
 }
 
-static struct task *find(const char *name)
+/* Who receives from an endpoint that init has made; empty: nobody of the manifest. */
+static const char *receiver_of(uint32_t object)
+{
+    if (init.manifest.objects[object].kind == KIND_SUPERVISOR) {
+        return "init";
+    }
+    for (uint32_t i = 0; i < init.manifest.process_count; i++) {
+        const struct manifest_process *process = &init.manifest.processes[i];
+        for (uint32_t j = 0; j < process->grant_count; j++) {
+            const struct manifest_grant *grant = &process->grants[j];
+            if (grant->object == object && (grant->rights & RIGHT_READ) != 0 &&
+                init.manifest.objects[object].kind == KIND_ENDPOINT) {
+                return process->name;
+            }
+        }
+    }
+    return "";
+}
+
+static void note(struct question *question, const char *name, uint64_t handle, uint32_t rights,
+                 uint64_t badge, const char *target)
+{
+    struct weft_capability_info *entry =
+        &question->attachment.capabilities[question->attachment.bytes / sizeof(*entry)];
+    uint64_t kind = 0;
+    (void)weft_cap_inspect(handle, 0, &kind);
+    if (badge == 0) {
+        (void)weft_cap_inspect(handle, 1, &badge);
+    }
+    *entry = (struct weft_capability_info){.type = (uint8_t)kind, .rights = rights, .badge = badge};
+    (void)weft_string_copy(entry->name, name, sizeof(entry->name));
+    (void)weft_string_copy(entry->target, target, sizeof(entry->target));
+    question->attachment.bytes += sizeof(*entry);
+}
+
+/* What task_spawn() and the loader give, in the same order. */
+static void list_capabilities(struct question *question, const struct task *task)
+{
+    const struct manifest_process *process = task->process;
+    uint64_t cpus = weft_startup()->cpus, kind = 0;
+    note(question, "self", HANDLE_SELF, RIGHT_READ | RIGHT_MANAGE, 0, process->name);
+    for (uint32_t i = 0; i < process->grant_count; i++) {
+        const struct manifest_grant *grant = &process->grants[i];
+        note(question, grant->name, init.handles[grant->object], grant->rights, grant->badge,
+             receiver_of(grant->object));
+    }
+    if (process->is_service) {
+        note(question, WEFT_SERVICE_MEMORY, task->memory, RIGHT_READ | RIGHT_WRITE, 0, "");
+        note(question, WEFT_SERVICE_READY, init.notification, RIGHT_WRITE, 1ull << READY_BIT,
+             "init");
+    }
+    if (task->vault != 0) {
+        note(question, WEFT_SERVICE_VAULT, task->vault, RIGHT_MANAGE, 0, "");
+    }
+    (void)weft_cap_inspect(cpus, 0, &kind);
+    note(question, "cpus", cpus, (uint8_t)(kind >> 8), process->cpus, "");
+}
+
+static status_t list(struct question *question, const struct supervisor_request *request,
+                     struct supervisor_answer *answer)
+{
+    struct weft_process_statistics statistics = {0};
+    if (request->number >= init.manifest.process_count) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    const struct task *task = &init.tasks[request->number];
+    if (request->operation == SUPERVISOR_CAPABILITIES) {
+        list_capabilities(question, task);
+        return STATUS_OK;
+    }
+    describe(task, &question->attachment.info);
+    question->attachment.bytes = sizeof(question->attachment.info);
+    (void)weft_process_statistics(HANDLE_SELF, (uint64_t)&statistics);
+    answer->free_pages = statistics.pages_free;
+    return STATUS_OK;
+}
+
+/* ---- commands ----------------------------------------------------------------------------------- */
+
+static struct task *find(const char *name, _Bool is_service)
 {
     for (uint32_t i = 0; i < init.manifest.process_count; i++) {
         struct task *task = &init.tasks[i];
-        if (task->process->is_service &&
-            strncmp(task->process->name, name, sizeof(((struct supervisor_request *)0)->name)) ==
-                0) {
+        _Bool fits = is_service ? task->process->is_service : task->process->is_manual;
+        if (fits && strncmp(task->process->name, name,
+                            sizeof(((struct supervisor_request *)0)->name)) == 0) {
             return task;
         }
     }
@@ -53,7 +145,7 @@ static struct task *find(const char *name)
 
 static status_t kill(struct task *task)
 {
-    if (task->state != WEFT_SERVICE_STARTING && task->state != WEFT_SERVICE_RUNNING) {
+    if (!task_is_up(task)) {
         return STATUS_WOULD_BLOCK;
     }
     task_end(task, (struct verdict){.cause = WEFT_CAUSE_KILLED});
@@ -62,27 +154,73 @@ static status_t kill(struct task *task)
 
 static status_t restart(struct task *task)
 {
-    switch (task->state) {
-    case WEFT_SERVICE_WAITING:
+    if (task->state == WEFT_SERVICE_WAITING) {
         return STATUS_WOULD_BLOCK;
-    case WEFT_SERVICE_STARTING:
-    case WEFT_SERVICE_RUNNING:
-        task_end(task, (struct verdict){.cause = WEFT_CAUSE_KILLED, .on_demand = 1});
-        return STATUS_OK;
-    default:
-        task_start_again(task);
-        return STATUS_OK;
     }
+    if (task_is_up(task)) {
+        task_end(task, (struct verdict){.cause = WEFT_CAUSE_KILLED, .on_demand = 1});
+    } else {
+        task_start_again(task);
+    }
+    return STATUS_OK;
 }
 
-static status_t command(const struct supervisor_request *request)
+static status_t stop(struct task *task)
 {
-    struct task *task = find(request->name);
+    if (task->state == WEFT_SERVICE_ENDED || task->state == WEFT_SERVICE_GIVEN_UP) {
+        return STATUS_WOULD_BLOCK;
+    }
+    task_stop(task);
+    return STATUS_OK;
+}
+
+static status_t start(struct task *task)
+{
+    return task_is_up(task) ? STATUS_WOULD_BLOCK : restart(task);
+}
+
+static status_t run(const char *name, const char *arguments)
+{
+    struct task *task = find(name, 0);
     if (task == NULL) {
         return STATUS_BAD_ARGUMENT;
     }
-    return request->operation == SUPERVISOR_KILL ? kill(task) : restart(task);
+    if (task_is_up(task)) {
+        return STATUS_WOULD_BLOCK;
+    }
+    task->arguments = arguments[0] != '\0' ? arguments : NULL;
+    task_start_again(task);
+    task->arguments = NULL; /* they stand in its start-up page */
+    return STATUS_OK;
 }
+
+static status_t command(const struct supervisor_request *request, const char *text)
+{
+    struct task *task = find(request->name, 1);
+    if (request->operation == SUPERVISOR_RUN) {
+        return run(request->name, text);
+    }
+    if (task == NULL && request->operation == SUPERVISOR_KILL) {
+        task = find(request->name, 0);
+    }
+    if (task == NULL) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    switch (request->operation) {
+    case SUPERVISOR_KILL:
+        return kill(task);
+    case SUPERVISOR_RESTART:
+        return restart(task);
+    case SUPERVISOR_STOP:
+        return stop(task);
+    case SUPERVISOR_START:
+        return start(task);
+    default:
+        return STATUS_BAD_ARGUMENT;
+    }
+}
+
+/* ---- the inside ------------------------------------------------------------------------------------ */
 
 void drop_handles(struct attachment *attachment)
 {
@@ -94,14 +232,14 @@ void drop_handles(struct attachment *attachment)
 /* Copies of what init holds, for the desk to hand out. */
 static status_t open_inside(const struct supervisor_request *request, struct attachment *out)
 {
-    const struct task *task = find(request->name);
+    const struct task *task = find(request->name, 1);
     if (task == NULL) {
         return STATUS_BAD_ARGUMENT;
     }
     if (!task->process->service.opened) {
         return STATUS_NO_RIGHT;
     }
-    if (task->state != WEFT_SERVICE_STARTING && task->state != WEFT_SERVICE_RUNNING) {
+    if (!task_is_up(task)) {
         return STATUS_WOULD_BLOCK;
     }
     const struct weft_child *child = &task->child;
@@ -132,25 +270,21 @@ static status_t open_inside(const struct supervisor_request *request, struct att
     return STATUS_OK;
 }
 
-void control(struct weft_message *message, struct attachment *attachment)
+void control(struct question *question)
 {
     struct supervisor_request request;
-    struct supervisor_answer answer = {.status = STATUS_BAD_ARGUMENT,
-                                       .count = init.manifest.process_count};
-    struct weft_process_statistics statistics = {0};
-    attachment->bytes = 0;
-    attachment->handle_count = 0;
-    memcpy(&request, message, sizeof(request));
-    if (request.operation == SUPERVISOR_KILL || request.operation == SUPERVISOR_RESTART) {
-        answer.status = command(&request);
-    } else if (request.operation == SUPERVISOR_LIST && request.number < answer.count) {
-        describe(&init.tasks[request.number], &attachment->info);
-        (void)weft_process_statistics(HANDLE_SELF, (uint64_t)&statistics);
-        answer.free_pages = statistics.pages_free;
-        answer.status = STATUS_OK;
-        attachment->bytes = sizeof(attachment->info);
+    struct supervisor_answer answer = {.count = init.manifest.process_count};
+    question->attachment.bytes = 0;
+    question->attachment.handle_count = 0;
+    memcpy(&request, &question->message, sizeof(request));
+    if (request.operation == SUPERVISOR_LIST || request.operation == SUPERVISOR_CAPABILITIES) {
+        answer.status = list(question, &request, &answer);
+    } else if ((question->badge & WEFT_SUPERVISOR_ONLY_LIST) != 0) {
+        answer.status = STATUS_NO_RIGHT;
     } else if (request.operation == SUPERVISOR_OPEN) {
-        answer.status = open_inside(&request, attachment);
+        answer.status = open_inside(&request, &question->attachment);
+    } else {
+        answer.status = command(&request, question->text);
     }
-    memcpy(message, &answer, sizeof(answer));
+    memcpy(&question->message, &answer, sizeof(answer));
 }

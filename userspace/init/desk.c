@@ -19,15 +19,14 @@
 static struct {
     uint64_t endpoint;
     uint64_t answered; /* notification */
-    struct weft_message message;
-    struct attachment attachment;
+    struct question question;
 } desk;
 
 /* Answers at once where capabilities go with it, so that init keeps none longer than needed. A caller that
  * cannot be given them gets the error. */
 static void send_handles(struct weft_ipc *ipc)
 {
-    struct attachment *attachment = &desk.attachment;
+    struct attachment *attachment = &desk.question.attachment;
     if (attachment->handle_count == 0) {
         return;
     }
@@ -36,24 +35,29 @@ static void send_handles(struct weft_ipc *ipc)
         ipc->send_handles[i] = (uint32_t)attachment->handles[i];
         ipc->send_rights[i] = inside_rights[i];
     }
-    (void)weft_ipc_reply(&desk.message, ipc);
+    (void)weft_ipc_reply(&desk.question.message, ipc);
     drop_handles(attachment);
     *ipc = (struct weft_ipc){0};
 }
 
 static void work(void *argument)
 {
+    struct question *question = &desk.question;
     (void)argument;
     for (;;) {
-        uint64_t badge, bits;
+        uint64_t bits;
         struct weft_ipc ipc = {
-            .send_address = (uint64_t)&desk.attachment,
-            .send_bytes = desk.attachment.bytes,
+            .send_address = (uint64_t)&question->attachment,
+            .send_bytes = question->attachment.bytes,
         };
         send_handles(&ipc);
-        status_t status = weft_ipc_reply_receive_with(desk.endpoint, &desk.message, &badge, &ipc);
-        desk.attachment.bytes = 0;
+        ipc.receive_address = (uint64_t)question->text;
+        ipc.receive_bytes = sizeof(question->text) - 1;
+        status_t status =
+            weft_ipc_reply_receive_with(desk.endpoint, &question->message, &question->badge, &ipc);
+        question->attachment.bytes = 0;
         if (status >= 0) {
+            question->text[WEFT_IPC_BYTES(status)] = '\0';
             (void)weft_notification_signal(init.notification, 1ull << DESK_BIT);
             (void)weft_notification_wait(desk.answered, 0, &bits);
         }
@@ -76,6 +80,6 @@ status_t desk_open(uint64_t *endpoint)
 
 void desk_answer(void)
 {
-    control(&desk.message, &desk.attachment);
+    control(&desk.question);
     (void)weft_notification_signal(desk.answered, 1);
 }

@@ -12,14 +12,15 @@
  *     memory NAME pages=N                 declare an object; cpu is where it lives, default 0
  *
  *     process NAME program=FILE [cpu=N] [home=N] [cpus=A-B] [priority=N] [pages=N]
- *             [needs=SERVICE,SERVICE] [wait]
+ *             [needs=SERVICE,SERVICE] [wait] [manual]
  *                                         a process; FILE is an entry of the boot image; cpu is where
  *                                         it starts, home the CPU that looks after its table,
  *                                         memory and threads (default 0), cpus where it may place threads and objects
  *                                         (capability `cpus`, default all of them); pages is
  *                                         its memory quota beyond its image (default 256); needs: it
  *                                         starts when these services are ready; init waits for those
- *                                         marked `wait`. The following lines, up to the next process
+ *                                         marked `wait`; those marked `manual` are started when somebody
+ *                                         asks for it (weft_supervisor_run). The following lines, up to the next process
  *                                         or service, belong to it:
  *     arguments TEXT                      what it finds as arguments; {arguments} in it stands for
  *                                         the words of the kernel's command line that the kernel
@@ -37,10 +38,12 @@
  *                                         declared objects default to rw. Every process holds the
  *                                         capability `self` to itself in any case.
  *
- *     use NAME [badge=N] [as=NAME]        the right to call what a service provides under this name, here
+ *     use NAME [badge=N] [as=NAME] [only=list]
+ *                                         the right to call what a service provides under this name, here
  *                                         or further below. The badge, by which the service knows its
  *                                         callers, is one of the process's own if none is given. The
- *                                         name `supervisor` is init's own: see weft/supervisor.h
+ *                                         name `supervisor` is init's own: see weft/supervisor.h; only=list
+ *                                         is for that one, and takes its commands away
  *
  *     service NAME program=FILE ...       a process that is started again when it ends. Further words:
  *         [restart=always|failure|never]  always; only if it did not exit with status 0; never
@@ -145,6 +148,7 @@ static void create_tasks(void)
     for (uint32_t i = 0; i < init.manifest.process_count; i++) {
         struct task *task = &init.tasks[i];
         task->process = &init.manifest.processes[i];
+        task->state = task->process->is_manual ? WEFT_SERVICE_ENDED : WEFT_SERVICE_WAITING;
         if (task->process->is_service) {
             task_prepare(task);
         }

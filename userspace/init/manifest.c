@@ -74,6 +74,10 @@ static const char *read_process_word(struct reader *reader, struct manifest_proc
         process->wait = 1;
         return NULL;
     }
+    if (strcmp(word, "manual") == 0 && !process->is_service) {
+        process->is_manual = 1;
+        return NULL;
+    }
     char *value = split_value(word);
     if (strcmp(word, "program") == 0) {
         return copy_name(process->program, value);
@@ -121,6 +125,10 @@ static const char *read_process(struct reader *reader, struct words *words, _Boo
     }
     if (problem == NULL && process->program[0] == '\0') {
         problem = "program=FILE is missing";
+    }
+    if (problem == NULL && process->is_manual &&
+        (process->wait || process->needs_text[0] != '\0')) {
+        problem = "a manual process has neither wait nor needs=";
     }
     if (problem == NULL && is_service) {
         problem = manifest_service_check(manifest, process);

@@ -69,6 +69,7 @@ struct manifest_process {
     uint32_t priority;
     uint64_t pages;
     _Bool wait;
+    _Bool is_manual; /* started when somebody asks for it */
     _Bool is_service;
     struct manifest_service service;
     uint32_t budget; /* microseconds to run in each period, 0: no limit */

@@ -7,6 +7,7 @@
 #include "weft/abi.h"
 #include "weft/layout.h"
 #include "weft/string.h"
+#include "weft/supervisor.h"
 
 #define MILLISECONDS_MAX 3600000u
 #define SECONDS_MAX 86400u
@@ -141,13 +142,14 @@ static const char *read_provide(struct manifest *manifest, struct manifest_proce
     return problem;
 }
 
-/* `use NAME [badge=N] [as=NAME]`: the right to call what a service provides. */
+/* `use NAME [badge=N] [as=NAME] [only=list]`: the right to call what a service provides. */
 static const char *read_use(struct manifest_process *process, unsigned line, uint64_t badge,
                             struct words *words)
 {
     struct manifest_grant *grant = &process->grants[process->grant_count];
     *grant = (struct manifest_grant){.rights = RIGHT_WRITE, .badge = badge, .line = line};
     const char *problem = copy_name(grant->wanted, next_word(words));
+    _Bool lists = 0;
     if (problem == NULL) {
         problem = copy_name(grant->name, grant->wanted);
     }
@@ -157,10 +159,14 @@ static const char *read_use(struct manifest_process *process, unsigned line, uin
             problem = read_number(value, UINT32_MAX, &grant->badge);
         } else if (strcmp(word, "as") == 0) {
             problem = copy_name(grant->name, value);
+        } else if (strcmp(word, "only") == 0 && strcmp(grant->wanted, "supervisor") == 0) {
+            lists = value != NULL && strcmp(value, "list") == 0;
+            problem = lists ? NULL : "only=list is all there is";
         } else {
             problem = "a word is not understood";
         }
     }
+    grant->badge |= lists ? WEFT_SUPERVISOR_ONLY_LIST : 0;
     process->grant_count += problem == NULL;
     return problem;
 }

@@ -43,7 +43,7 @@ static uint32_t event_name(const struct task *task, enum event event)
     return number;
 }
 
-static _Bool is_up(const struct task *task)
+_Bool task_is_up(const struct task *task)
 {
     return task->state == WEFT_SERVICE_STARTING || task->state == WEFT_SERVICE_RUNNING;
 }
@@ -143,7 +143,7 @@ static void blame(struct task *task)
         return;
     }
     for (uint32_t i = 0; i < init.manifest.process_count; i++) {
-        if ((task->process->needs >> i & 1) != 0 && is_up(&init.tasks[i])) {
+        if ((task->process->needs >> i & 1) != 0 && task_is_up(&init.tasks[i])) {
             weft_print("init: service %s cannot begin: service %s is started anew\n",
                        task->process->name, init.tasks[i].process->name);
             task_end(&init.tasks[i], (struct verdict){.cause = WEFT_CAUSE_BLAMED, .on_demand = 1});
@@ -157,6 +157,10 @@ static void failed(struct task *task)
     const struct manifest_service *service = &task->process->service;
     _Bool good = task->last.cause == WEFT_CAUSE_EXIT && task->last.detail == 0;
     uint64_t delay = 0;
+    if (task->last.for_good) {
+        retire(task, WEFT_SERVICE_ENDED, "is stopped");
+        return;
+    }
     blame(task);
     if (service->restart == RESTART_NEVER || (good && service->restart == RESTART_FAILURE)) {
         retire(task, WEFT_SERVICE_ENDED,
@@ -206,7 +210,7 @@ static struct verdict verdict_of(struct weft_end end)
 
 void task_look(struct task *task)
 {
-    if (!is_up(task)) {
+    if (!task_is_up(task)) {
         return;
     }
     struct weft_end end = weft_process_end(task->child.process);
@@ -217,6 +221,9 @@ void task_look(struct task *task)
         uint64_t its = look_at_process(task->process->name, end);
         task->state = WEFT_SERVICE_ENDED;
         task->last = verdict_of(end);
+        if (task->process->is_manual) {
+            task_close(task); /* and with it its memory comes back */
+        }
         if (task->process->wait && init.result == 0) {
             init.result = its;
         }
@@ -230,7 +237,7 @@ void task_look(struct task *task)
 
 void task_end(struct task *task, struct verdict verdict)
 {
-    if (is_up(task) && task->verdict.cause == WEFT_CAUSE_NONE) {
+    if (task_is_up(task) && task->verdict.cause == WEFT_CAUSE_NONE) {
         task->verdict = verdict;
         task->verdict.at = weft_cycles();
         (void)weft_process_kill(task->child.process);
@@ -255,13 +262,16 @@ static void start(struct task *task)
         task->state = task->process->is_service ? WEFT_SERVICE_STARTING : WEFT_SERVICE_RUNNING;
         return;
     }
-    if (!task->process->is_service) {
+    if (!task->process->is_service && !task->process->is_manual) {
         init_fail("process", task->process->name, reason, status);
     }
-    weft_print("init: service %s: %s\n", task->process->name, reason);
+    weft_print("init: %s %s: %s\n", task->process->is_service ? "service" : "process",
+               task->process->name, reason);
     task->last =
         (struct verdict){.cause = WEFT_CAUSE_START, .detail = (int32_t)status, .at = weft_cycles()};
-    failed(task);
+    if (task->process->is_service) {
+        failed(task);
+    }
 }
 
 void task_start_again(struct task *task)
@@ -272,6 +282,16 @@ void task_start_again(struct task *task)
     task->forgiven = task->failures;
     task->row = 0;
     start(task);
+}
+
+void task_stop(struct task *task)
+{
+    if (task_is_up(task)) {
+        task_end(task, (struct verdict){.cause = WEFT_CAUSE_KILLED});
+        task->verdict.for_good = 1; /* also when it is at its end already */
+    } else {
+        retire(task, WEFT_SERVICE_ENDED, "is stopped");
+    }
 }
 
 enum needs { NEEDS_MET, NEEDS_OPEN, NEEDS_LOST };
@@ -366,7 +386,7 @@ void tasks_tick(void)
         uint64_t now = weft_cycles();
         if (task->state == WEFT_SERVICE_RESTING && now >= task->restart_at) {
             start(task);
-        } else if (is_up(task) && task->check_at != 0 && now >= task->check_at) {
+        } else if (task_is_up(task) && task->check_at != 0 && now >= task->check_at) {
             check_heartbeat(task, now);
         }
     }
@@ -377,9 +397,9 @@ uint64_t tasks_deadline(void)
     uint64_t deadline = UINT64_MAX;
     for (uint32_t i = 0; i < init.manifest.process_count; i++) {
         const struct task *task = &init.tasks[i];
-        uint64_t due = task->state == WEFT_SERVICE_RESTING  ? task->restart_at
-                       : is_up(task) && task->check_at != 0 ? task->check_at
-                                                            : UINT64_MAX;
+        uint64_t due = task->state == WEFT_SERVICE_RESTING       ? task->restart_at
+                       : task_is_up(task) && task->check_at != 0 ? task->check_at
+                                                                 : UINT64_MAX;
         deadline = due < deadline ? due : deadline;
     }
     return deadline == UINT64_MAX ? 0 : deadline;

@@ -105,7 +105,7 @@ status_t task_spawn(struct task *task, const char **reason)
     struct weft_spawn spawn = {
         .name = process->name,
         .program = process->program,
-        .arguments = process->arguments,
+        .arguments = task->arguments != NULL ? task->arguments : process->arguments,
         .cpu = process->cpu,
         .home = process->home,
         .cpus = process->cpus,

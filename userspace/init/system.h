@@ -9,6 +9,7 @@
 
 #include "manifest.h"
 
+#include "weft/abi.h"
 #include "weft/archive.h"
 #include "weft/loader.h"
 #include "weft/service_page.h"
@@ -24,6 +25,7 @@ struct verdict {
     int32_t detail;
     uint64_t at;     /* clock */
     _Bool on_demand; /* somebody wants the next instance at once: this was no failure */
+    _Bool for_good;  /* somebody wants no next instance */
 };
 
 struct task {
@@ -35,8 +37,9 @@ struct task {
     struct verdict last;    /* of the one before */
     uint32_t instance;      /* how often it has been started */
     uint64_t started_at;
-    uint64_t restart_at; /* while resting */
-    _Bool was_ready;     /* in some instance */
+    const char *arguments; /* of the instance to come; NULL: those of the manifest */
+    uint64_t restart_at;   /* while resting */
+    _Bool was_ready;       /* in some instance */
     /* Services only. */
     uint64_t memory; /* the page and the state, from one instance to the next */
     struct weft_service_page *page;
@@ -84,6 +87,9 @@ void task_close(struct task *task);
 /* Starts what waits and has what it needs; gives up what will not get it. */
 void tasks_start_waiting(void);
 
+/* Is there an instance, or a process? */
+_Bool task_is_up(const struct task *task);
+
 /* The task's process may have ended. */
 void task_look(struct task *task);
 
@@ -93,8 +99,11 @@ void tasks_look_for_ready(void);
 /* Ends an instance, for a reason that is remembered. Does nothing when it is at its end already. */
 void task_end(struct task *task, struct verdict verdict);
 
-/* Starts a service that rests, has ended or is given up. */
+/* Starts a service that rests, has ended or is given up; or a manual process that does not run. */
 void task_start_again(struct task *task);
+
+/* Ends a service, and starts it no more. */
+void task_stop(struct task *task);
 
 /* Does what is due: restarts and checks of heartbeats. */
 void tasks_tick(void);
@@ -112,14 +121,22 @@ struct attachment {
     union {
         struct weft_service_info info;
         struct weft_inside inside;
+        struct weft_capability_info capabilities[WEFT_SUPERVISOR_CAPABILITIES_MAX];
     };
     uint32_t bytes;
     uint32_t handle_count;
     uint64_t handles[IPC_HANDLES_MAX];
 };
 
-/* A call of the supervisor: the answer takes the place of the message. */
-void control(struct weft_message *message, struct attachment *attachment);
+/* A call of the supervisor. */
+struct question {
+    struct weft_message message; /* the answer takes its place */
+    uint64_t badge;
+    char text[WEFT_ARGUMENTS_MAX]; /* what came with it, NUL-terminated */
+    struct attachment attachment;
+};
+
+void control(struct question *question);
 
 /* Deletes its copies. */
 void drop_handles(struct attachment *attachment);

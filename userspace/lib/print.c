@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The console: everything that is printed goes through weft_print_bytes(), one system call per
- * piece of whole lines, which the kernel prints without a break.
+ * Printing: everything goes through weft_print_bytes(), one system call per piece of whole lines, which the
+ * kernel prints without a break; or, where a process has the terminal in place of the console, one message.
  */
 #include "weft/print.h"
 #include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
+#include "weft/terminal.h"
 
 /* How many bytes to print next: up to the last end of a line that fits, else as many as fit. */
 static size_t piece_length(const char *bytes, size_t length)
@@ -24,8 +25,12 @@ static size_t piece_length(const char *bytes, size_t length)
 
 void weft_print_bytes(const char *bytes, size_t length)
 {
-    uint64_t console = weft_capability("console");
+    uint64_t console = weft_capability("console"), terminal;
     if (console == 0) {
+        terminal = weft_capability("terminal");
+        if (terminal != 0) {
+            (void)weft_terminal_write(terminal, bytes, length); /* who would be told? */
+        }
         return;
     }
     while (length > 0) {

@@ -8,24 +8,22 @@
 #include "weft/string.h"
 #include "weft/syscalls.h"
 
-static status_t ask(struct supervisor_request *request, struct weft_service_info *info,
-                    struct supervisor_answer *answer)
+/* `call` says what goes with the request, and where to put what comes back. */
+static status_t ask(struct supervisor_request *request, struct supervisor_answer *answer,
+                    struct weft_call *call)
 {
-    struct weft_call call = {
-        .service = weft_capability("supervisor"),
-        .request = request,
-        .answer = answer,
-        .receive = info,
-        .receive_bytes = info ? sizeof(*info) : 0,
-    };
-    return weft_call(&call);
+    call->service = weft_capability("supervisor");
+    call->request = request;
+    call->answer = answer;
+    return weft_call(call);
 }
 
 status_t weft_supervisor_list(uint32_t number, struct weft_service_info *info, uint64_t *free_pages)
 {
     struct supervisor_request request = {.operation = SUPERVISOR_LIST, .number = number};
     struct supervisor_answer answer = {0};
-    status_t status = ask(&request, info, &answer);
+    struct weft_call call = {.receive = info, .receive_bytes = sizeof(*info)};
+    status_t status = ask(&request, &answer, &call);
     if (status == STATUS_OK && free_pages != NULL) {
         *free_pages = answer.free_pages;
     }
@@ -63,22 +61,52 @@ status_t weft_supervisor_open(const char *name, struct weft_inside *inside)
     return status;
 }
 
-static status_t command(enum supervisor_operation operation, const char *name)
+static status_t command(enum supervisor_operation operation, const char *name, const char *text)
 {
     struct supervisor_request request = {.operation = operation};
     struct supervisor_answer answer;
+    struct weft_call call = {.send = text, .send_bytes = (uint32_t)strlen(text)};
     if (!weft_string_copy(request.name, name, sizeof(request.name))) {
         return STATUS_BAD_ARGUMENT;
     }
-    return ask(&request, NULL, &answer);
+    return ask(&request, &answer, &call);
 }
 
 status_t weft_supervisor_kill(const char *name)
 {
-    return command(SUPERVISOR_KILL, name);
+    return command(SUPERVISOR_KILL, name, "");
 }
 
 status_t weft_supervisor_restart(const char *name)
 {
-    return command(SUPERVISOR_RESTART, name);
+    return command(SUPERVISOR_RESTART, name, "");
+}
+
+status_t weft_supervisor_stop(const char *name)
+{
+    return command(SUPERVISOR_STOP, name, "");
+}
+
+status_t weft_supervisor_start(const char *name)
+{
+    return command(SUPERVISOR_START, name, "");
+}
+
+status_t weft_supervisor_run(const char *name, const char *arguments)
+{
+    return command(SUPERVISOR_RUN, name, arguments);
+}
+
+status_t weft_supervisor_capabilities(uint32_t number, struct weft_capability_info *capabilities,
+                                      uint32_t *count)
+{
+    struct supervisor_request request = {.operation = SUPERVISOR_CAPABILITIES, .number = number};
+    struct supervisor_answer answer = {0};
+    struct weft_call call = {
+        .receive = capabilities,
+        .receive_bytes = WEFT_SUPERVISOR_CAPABILITIES_MAX * sizeof(*capabilities),
+    };
+    status_t status = ask(&request, &answer, &call);
+    *count = status == STATUS_OK ? call.received / (uint32_t)sizeof(*capabilities) : 0;
+    return status;
 }

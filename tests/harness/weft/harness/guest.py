@@ -26,6 +26,7 @@ from weft.harness import ktap
 from weft.harness.tree import Tree
 from weft.machine import Machine, MachineConfig, MachineError, Outcome
 from weft.trace_check import BROKEN, check_trace
+from weft.wire import Wire
 
 CONVERT_SECONDS = 120
 
@@ -73,6 +74,23 @@ class Guest:
     def wait_for(self, pattern: str, seconds: float = 30.0) -> re.Match[str]:
         """The first console line, past or to come, in which the pattern is found."""
         return self.machine.wait_for(pattern, seconds)
+
+    def type(self, text: str) -> None:
+        """Types at the guest's terminal (boot(terminal=True))."""
+        self._wire().send(text.encode())
+
+    def wait_shown(self, pattern: str, seconds: float = 30.0, start: int = 0) -> re.Match[str]:
+        """The first match in what the terminal has shown from `start` on, past or to come."""
+        return self._wire().wait_for(pattern, seconds, start)
+
+    @property
+    def shown(self) -> str:
+        """All that the guest's terminal has shown."""
+        return self._wire().shown
+
+    def _wire(self) -> Wire:
+        assert self.machine.wire is not None, "the guest has no terminal: boot(terminal=True)"
+        return self.machine.wire
 
     def wait(self, seconds: float | None = None) -> Outcome:
         """The end of the machine; it is stopped when its time is up."""

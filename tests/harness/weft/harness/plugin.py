@@ -148,6 +148,7 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
         display: str = "",
         devices: tuple[str, ...] = (),
         iommu: bool = False,
+        terminal: bool = False,
         timeout: float = 60.0,
     ) -> Guest:
         config = MachineConfig(
@@ -164,6 +165,7 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
             display=display,
             devices=devices,
             iommu=iommu,
+            terminal=terminal,
             timeout=timeout,
         )
         guest = Guest(tree, config, request.node.name)

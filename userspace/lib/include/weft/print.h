@@ -24,8 +24,9 @@
 size_t weft_format(char *out, size_t size, const char *format, ...) weft_printf_like(3, 4);
 size_t weft_format_list(char *out, size_t size, const char *format, va_list arguments);
 
-/* Prints on the capability named `console`; without one, silently nothing. Text that is longer than
- * CONSOLE_LINE_MAX is cut there, and ends with a newline all the same. */
+/* Prints on the capability named `console`, which is the kernel's; without one, on `terminal` (weft/terminal.h);
+ * without either, silently nothing. Text that is longer than CONSOLE_LINE_MAX is cut there, and ends with a
+ * newline all the same. */
 void weft_print(const char *format, ...) weft_printf_like(1, 2);
 
 /* Prints bytes as they are, in pieces of whole lines where lines are short enough. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Asking init about services, and telling it to end or start one. Wants `use supervisor` in the
- * manifest: who has that may end any service.
+ * Asking init about services and processes, and telling it to end or start one. Wants `use supervisor` in the
+ * manifest: who has that may end any service. With `use supervisor only=list` one may ask, and no more
+ * (STATUS_NO_RIGHT).
  */
 #pragma once
 
@@ -53,6 +54,14 @@ struct weft_service_info {
     uint64_t started_at;
     uint64_t ready_at;
     uint64_t answered_at;
+    /* Of the instance that runs; 0 where none does. */
+    uint64_t time; /* clock ticks that its threads have paid for */
+    uint32_t threads;
+    uint32_t pages; /* its quota */
+    uint32_t pages_free;
+    uint32_t is_manual; /* a process that is started by weft_supervisor_run() */
+    uint32_t cpu;       /* where its first thread starts */
+    uint32_t unused;
 };
 
 /* The inside of a service whose manifest entry says `opened`, as it is now: who has it can do everything to
@@ -70,12 +79,26 @@ enum weft_inside_handle {
     WEFT_INSIDE_CODE,
     WEFT_INSIDE_DATA
 };
+/* A capability, as it is given to each instance. What that makes by itself, or is sent, is not known to init. */
+struct weft_capability_info {
+    char name[24];   /* under which it is found */
+    char target[24]; /* of an endpoint: who receives there; empty: see `type` */
+    uint32_t type;   /* enum object_type (weft/abi.h) */
+    uint32_t rights;
+    uint64_t badge; /* of a resource: its range, first | count << 32 */
+};
+#define WEFT_SUPERVISOR_CAPABILITIES_MAX 24    /* of one process */
+#define WEFT_SUPERVISOR_ONLY_LIST (1ull << 32) /* in the badge of a capability to the supervisor */
 
 enum supervisor_operation {
     SUPERVISOR_LIST = 1, /* number: which one; comes with a struct weft_service_info */
     SUPERVISOR_KILL,     /* name: ends an instance; counts as a failure */
     SUPERVISOR_RESTART,  /* name: ends it if it runs, and starts it at once; does not count */
     SUPERVISOR_OPEN,     /* name: comes with the capabilities of struct weft_inside */
+    SUPERVISOR_STOP,     /* name: ends it, and does not start it again */
+    SUPERVISOR_START,    /* name: a service that has ended, was stopped or is given up */
+    SUPERVISOR_RUN,      /* name: a process marked `manual`; comes with its arguments, or none */
+    SUPERVISOR_CAPABILITIES, /* number: which process; comes with struct weft_capability_info[] */
 };
 
 struct supervisor_request {
@@ -88,8 +111,10 @@ struct supervisor_request {
 WEFT_REQUEST(struct supervisor_request);
 
 struct supervisor_answer {
-    status_t status; /* bad_argument: there is no such number or name; would_block: not running */
-    uint64_t count;  /* of processes and services */
+    status_t
+        status; /* bad_argument: there is no such number or name; would_block: it does not run, or, to be
+                      * started, it does; no_right: this capability may list only */
+    uint64_t count;      /* of processes and services */
     uint64_t free_pages; /* of init's memory, when it was asked */
     uint64_t unused;
 };
@@ -102,8 +127,19 @@ status_t weft_supervisor_list(uint32_t number, struct weft_service_info *info,
 /* The same by name. */
 status_t weft_supervisor_find(const char *name, struct weft_service_info *info);
 
+/* Services, and processes marked `manual`. */
 status_t weft_supervisor_kill(const char *name);
 status_t weft_supervisor_restart(const char *name);
 
 /* STATUS_NO_RIGHT: it is not `opened`; STATUS_WOULD_BLOCK: it is not up. The handles are the caller's to delete. */
 status_t weft_supervisor_open(const char *name, struct weft_inside *inside);
+status_t weft_supervisor_stop(const char *name);
+status_t weft_supervisor_start(const char *name);
+
+/* Starts a process marked `manual`, with what its entry gives it. `arguments` take the place of those in its
+ * entry, unless they are empty. STATUS_OK: it has begun, or tells in its list entry why it could not. */
+status_t weft_supervisor_run(const char *name, const char *arguments);
+
+/* The capabilities of the process with this number in the list: room for WEFT_SUPERVISOR_CAPABILITIES_MAX. */
+status_t weft_supervisor_capabilities(uint32_t number, struct weft_capability_info *capabilities,
+                                      uint32_t *count);

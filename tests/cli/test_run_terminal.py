@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`weft run --terminal`: what is shown where both ports meet, what keys do, and what a manifest wants from QEMU."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from weft import run
+from weft.failure import Failure
+from weft.image import write_image
+from weft.terminal import Row
+from weft.wire import Wire
+
+
+def test_a_row_is_what_it_looks_like_in_the_end() -> None:
+    row = Row()
+    assert row.feed(b"one\r\ntwo\r") == [b"one"]
+    assert row.feed(b"\n? abx\b \bc\r\x1b[Kthree\r\n? abc") == [b"two", b"three"]
+    assert row.bytes == b"? abc"
+    assert row.feed(b"\b \bd\r\n") == [b"? abd"]
+
+
+def test_what_is_typed_waits_for_the_guest() -> None:
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
+
+        def pump(_: float = 0.0) -> bool:
+            ready = selector.select(0)
+            for key, _ in ready:
+                key.data()
+            return bool(ready)
+
+        wire = stack.enter_context(Wire(selector, None, pump))
+        wire.qemus.setblocking(False)
+        wire.send(b"early")
+        pump()
+        with pytest.raises(BlockingIOError):
+            wire.qemus.recv(10)
+        wire.qemus.send(b"weft\r")
+        pump()
+        assert wire.qemus.recv(10) == b"early"
+        assert wire.shown == "weft"
+        wire.qemus.send(b"\n\xc3")
+        pump()
+        wire.qemus.send(b"\xa4 gone\r\x1b[")
+        pump()
+        wire.qemus.send(b"Kback")
+        pump()
+        assert wire.shown == "weft\nä goneback"
+        # More than the socket holds waits here, and goes as the other side reads.
+        sent, told = b"x" * (1 << 20), []
+        wire.send(sent)
+        wire.when_sent(lambda: told.append(True))
+        assert wire.unsent > 0 and not told
+        came = b""
+        while len(came) < len(sent):
+            came += wire.qemus.recv(1 << 16)
+            pump()
+        assert came == sent and told == [True] and wire.unsent == 0
+        assert wire.wait_for("back", 0)[0] == "back"
+        with pytest.raises(TimeoutError):
+            wire.wait_for("front", 0)
+        wire.qemus.close()
+        with pytest.raises(EOFError):
+            wire.wait_for("front", 0)
+
+
+def test_a_manifest_wants_options(tmp_path: Path) -> None:
+    manifest = tmp_path / "some.manifest"
+    manifest.write_text("# weft-run: --terminal --cpus 2\nprocess a program=a\n  # weft-run: --append 'b c'\n")
+    wanted = ["--terminal", "--cpus", "2", "--append", "b c"]
+    assert run.wishes_of(str(manifest)) == wanted
+    image = tmp_path / "some.cpio"
+    write_image(image, [("init", manifest), ("manifest", manifest)])
+    assert run.wishes_of(str(image)) == wanted
+    assert run.wishes_of("selftest") == []
+    assert "--terminal" in run.wishes_of("demo")
+    assert run.wishes_of("no such program") == []
+    manifest.write_text("# weft-run: 'never ends\n")
+    with pytest.raises(Failure, match="No closing quotation"):
+        run.wishes_of(str(manifest))
+    image.write_bytes(b"no image")
+    with pytest.raises(Failure, match="no boot image"):
+        run.wishes_of(str(image))
+
+
+def test_a_wrong_wish_is_one_line(weft: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    manifest = tmp_path / "some.manifest"
+    manifest.write_text("# weft-run: --nonsense\nprocess a program=selftest\n")
+    done = weft("run", manifest)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--nonsense" in done.stderr
+    done = weft("run", "--disk-size", "1M")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--disk" in done.stderr
+
+
+def read_until(master: int, wanted: bytes, seconds: float = 60.0) -> bytes:
+    seen, deadline = b"", time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(master, selectors.EVENT_READ)
+        while wanted not in seen:
+            assert selector.select(max(0.0, deadline - time.monotonic())), seen[-2000:]
+            seen += os.read(master, 1 << 16)
+    return seen
+
+
+def test_at_a_real_terminal_each_key_goes_to_the_guest(tree: object, pytestconfig: pytest.Config,
+                                                       tmp_path: Path) -> None:  # fmt: skip
+    master, slave = pty.openpty()
+    argv = [sys.executable, str(pytestconfig.rootpath / "weft"), "run", "demo", "--out", str(tmp_path), "--accel",
+            "tcg", "--disk", str(tmp_path / "demo.img"), "--timeout", "100"]  # fmt: skip
+    process = subprocess.Popen(argv, cwd=pytestconfig.rootpath, stdin=slave, stdout=slave, stderr=slave,
+                               start_new_session=True)  # fmt: skip
+    os.close(slave)
+    try:
+        read_until(master, b"weft> ")
+        os.write(master, b"ecko\x7f\x7fho wrong\x15echo hello\r")  # mended with backspace, given up with ^U
+        read_until(master, b"\nhello\r\nweft> ")
+        os.write(master, b"\x1b[A")  # the line before
+        read_until(master, b"echo hello")
+        os.write(master, b" again\r")
+        read_until(master, b"hello again\r\nweft> ")
+        os.write(master, b"half a line\x03")  # ^C is the guest's, and gives the line up
+        read_until(master, b"^C\r\nweft> ")
+        os.write(master, b"kill rtc\r")  # init's line stands above the prompt, which comes again
+        read_until(master, b"init: service rtc: killed; start 2 in 1 ms\r\n")
+        os.write(master, b"\x01x")  # ^A x
+        assert b"ended by ^A x" in read_until(master, b"timeline in")
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
