@@ -2,9 +2,12 @@
  *
  * The bus server: who may have which function of the bus, what it gets, and how all of it ends. With QEMU's
  * `edu` device, which nothing can reset, a virtio-rng device, which has a reset and messages, and an NVMe disk, which
- * has PCI Express's reset.
+ * has PCI Express's reset. With several CPUs in tcg mode there is no disk: its reset takes its registers from the
+ * memory map and puts them back, and QEMU 7.2 may crash when another CPU is at its own APIC meanwhile
+ * (docs/drivers.md).
  *
- * weft-test: cpus=4 device=edu+virtio-rng-pci-non-transitional+nvme:serial=a
+ * weft-test: cpus=4 device=edu+virtio-rng-pci-non-transitional
+ * weft-test: cpus=1 device=edu+virtio-rng-pci-non-transitional+nvme:serial=a
  * weft-test: cpus=1,4 accel=icount device=edu+virtio-rng-pci-non-transitional+nvme:serial=a
  */
 #define PROGRAM "test_pci"
@@ -18,6 +21,7 @@
 #define RNG_ID 0x1af41044u
 #define RNG_MESSAGES 1u /* the region with its table */
 #define RNG_REGISTERS 4u
+#define DISK_CLASS 0x0108u
 #define PCI_COMMAND 0x04u
 #define PCI_BASE 0x10u
 #define PCI_MEMORY 2u
@@ -149,12 +153,28 @@ TEST(memory_is_shared_by_who_may_write_it, "addresses of its pages; not of what 
     EXPECT_STATUS(STATUS_OK, weft_cap_delete(rng));
 }
 
+static _Bool bus_has(uint16_t class)
+{
+    struct weft_pci_entry entry;
+    bus_find();
+    for (uint32_t i = 0; weft_pci_list(bus, i, &entry) == STATUS_OK; i++) {
+        if (entry.class == class) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 TEST(a_function_is_reset,
      "a device without virtio's reset is no bus master after its claim, and is as it was")
 {
     struct weft_pci pci;
-    uint64_t memory, address, disk = bus_badge(WEFT_PCI_BY_CLASS(0x0108, 0));
+    uint64_t memory, address, disk;
     uint32_t share, first = 0, command, base;
+    if (!bus_has(DISK_CLASS)) {
+        SKIP("no disk");
+    }
+    disk = bus_badge(WEFT_PCI_BY_CLASS(DISK_CLASS, 0));
     REQUIRE_STATUS(STATUS_OK, weft_memory_create(1, &memory));
     for (unsigned turn = 0; turn < 3; turn++) {
         REQUIRE_STATUS(STATUS_OK, weft_pci_claim(&pci, disk));
