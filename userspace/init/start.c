@@ -56,6 +56,7 @@ static void write_page(struct task *task)
         .arrow = task->instance > 1 ? task_number(task) << 16 | (uint16_t)task->instance : 0,
     };
     task->turns = 0;
+    task->spared = 0;
     task->check_at = service->heartbeat ? weft_cycles() + milliseconds(service->heartbeat) : 0;
 }
 

@@ -46,6 +46,7 @@ struct task {
     uint64_t vault;    /* a process of no threads, if the manifest wants one */
     uint64_t turns;    /* seen at the last check of the heartbeat */
     uint64_t check_at; /* the next one */
+    _Bool spared;      /* the last one was late, and it had not moved */
     uint32_t row;      /* failures in a row */
     uint32_t unready;  /* of these, the last ones that came before it was ready */
     uint32_t failures;
