@@ -269,7 +269,7 @@ def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
             flags += f" {target.user_general_registers}"
         return ninja.compile(source, f"{folder}/obj", flags)
 
-    library_objects = [compile_one(source) for source in library]
+    library_objects = [compile_one(source, " -I.") for source in library]  # the layout of the trace
     link = f"{LINK} --gc-sections -T {script}"
     elfs = {}
     for name, sources in found.items():

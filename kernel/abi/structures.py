@@ -21,6 +21,8 @@ struct weft_startup {
     uint64_t kernel_entered; /* time stamp of CPU 0's first instruction of C */
     uint64_t user_entered;   /* and of the first program's, `init`; 0 in its own page */
     uint64_t initrd_size; /* bytes of the boot image, where a capability to it is given; else 0 */
+    uint64_t trace_size;  /* bytes of the trace's rings, likewise; docs/trace-format.md */
+    uint64_t trace_schema; /* hash of the event schema that the kernel records by */
     char name[16];        /* of the process, NUL-terminated if shorter */
     char arguments[WEFT_ARGUMENTS_MAX]; /* one line, NUL-terminated */
     uint32_t capability_count;

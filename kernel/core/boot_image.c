@@ -28,20 +28,30 @@ static void memory_check(bool given)
     }
 }
 
+/* Memory that is there already, as an object of one piece. */
+static struct memory_object *object_at(struct process *process, paddr_t start, uint64_t size)
+{
+    uint32_t pages = (uint32_t)(align_up(size, PAGE_SIZE) / PAGE_SIZE);
+    struct memory_object *memory = memory_object_new(process, pages, pages);
+
+    memory_check(memory != NULL);
+    memory->base = start;
+    return memory;
+}
+
 /* Pages filled from `data` and zeros, mapped into the first process. */
 static void map_new(struct process *process, vaddr_t address, uint64_t pages, unsigned access,
                     const void *data, uint64_t size)
 {
-    struct memory_object *memory = memory_object_new(process, (uint32_t)pages, (uint32_t)pages);
+    paddr_t start = pool_alloc_run(&process->pool, pages);
+    struct memory_object *memory = object_at(process, start, pages * PAGE_SIZE);
     struct mapping wanted = {
         .node.key = address, .memory = memory, .pages = pages, .access = access};
 
-    memory_check(memory != NULL);
-    memory->base = pool_alloc_run(&process->pool, pages);
     memory->done = (uint32_t)pages;
-    memory_check(memory->base != 0 && mapping_create(process, &wanted) == STATUS_OK);
-    __builtin_memset(arch_to_virtual(memory->base), 0, pages * PAGE_SIZE);
-    __builtin_memcpy(arch_to_virtual(memory->base), data, size);
+    memory_check(start != 0 && mapping_create(process, &wanted) == STATUS_OK);
+    __builtin_memset(arch_to_virtual(start), 0, pages * PAGE_SIZE);
+    __builtin_memcpy(arch_to_virtual(start), data, size);
 }
 
 /* Returns the entry point. */
@@ -84,24 +94,17 @@ static struct weft_startup startup = {
     .version = WEFT_STARTUP_VERSION,
     .name = "init",
     .cpus = HANDLE_CPUS,
-    .capability_count = HANDLE_PHYSICAL,
+    .capability_count = HANDLE_TRACE,
+    .trace_schema = TRACE_SCHEMA_HASH,
 };
 
-/* The boot image as a memory object: its frames are where the loader put them, never freed. */
-static struct object *image_object(struct process *process)
-{
-    uint32_t pages = (uint32_t)(align_up(boot_info.initrd_size, PAGE_SIZE) / PAGE_SIZE);
-    struct memory_object *image = memory_object_new(process, pages, pages);
-
-    memory_check(image != NULL);
-    image->base = boot_info.initrd_start;
-    return &image->object; /* the reference is the kernel's own: it never dies */
-}
-
 /* The capabilities of the start-up page; an empty table fills in the order of the fixed handles. Each of
- * the objects has another reference, its own, that keeps it for ever. */
+ * the objects has another reference, its own, that keeps it for ever; the frames of the boot image and of the
+ * rings are nobody's to give back. */
 static void grant_all(struct process *process)
 {
+    struct memory_object *image = object_at(process, boot_info.initrd_start, startup.initrd_size);
+    struct memory_object *rings = object_at(process, boot_info.trace.start, startup.trace_size);
     const struct {
         struct weft_startup_capability as;
         struct object *object;
@@ -110,11 +113,12 @@ static void grant_all(struct process *process)
         {{"self", HANDLE_SELF, RIGHTS_ALL}, &process->object, 0},
         {{"console", HANDLE_CONSOLE, RIGHT_WRITE | RIGHT_COPY}, range_object(OBJECT_CONSOLE), 0},
         {{"machine", HANDLE_MACHINE, RIGHT_MANAGE | RIGHT_COPY}, range_object(OBJECT_MACHINE), 0},
-        {{"initrd", HANDLE_INITRD, RIGHT_READ | RIGHT_COPY}, image_object(process), 0},
+        {{"initrd", HANDLE_INITRD, RIGHT_READ | RIGHT_COPY}, &image->object, 0},
         {{"cpus", HANDLE_CPUS, ALL_OF_RANGE}, range_object(OBJECT_CPUS), boot_info.cpu_count},
         {{"ports", HANDLE_PORTS, ALL_OF_RANGE}, range_object(OBJECT_PORTS), PORTS},
         {{"interrupts", HANDLE_INTERRUPTS, ALL_OF_RANGE}, range_object(OBJECT_INTERRUPTS), LINES},
         {{"physical", HANDLE_PHYSICAL, ALL_OF_RANGE}, range_object(OBJECT_PHYSICAL), UINT32_MAX},
+        {{"trace", HANDLE_TRACE, RIGHT_READ | RIGHT_COPY}, &rings->object, 0},
     };
 
     for (unsigned i = 0; i < startup.capability_count; i++) {
@@ -136,7 +140,6 @@ static void startup_place(struct process *process)
     startup.clock_hz = arch_clock_hz;
     startup.cpu_count = boot_info.cpu_count;
     startup.kernel_entered = boot_info.entered;
-    startup.initrd_size = boot_info.initrd_size;
     __builtin_memcpy(startup.arguments, boot_info.command_line, BOOT_COMMAND_LINE_MAX);
     map_new(process, STARTUP_ADDRESS, 1, PAGE_READ, &startup, sizeof(startup));
 }
@@ -155,6 +158,8 @@ void process_start_init(void)
     memory_check(pool.free_pages >= PROCESS_PAGES_MIN);
     process = process_build(NULL, &pool, startup.name, 0);
     process_join(process);
+    startup.initrd_size = boot_info.initrd_size;
+    startup.trace_size = boot_info.trace.end - boot_info.trace.start;
     entry = program_load(process);
     grant_all(process);
     startup_place(process);

@@ -17,8 +17,7 @@
 /* The size of each CPU's ring of events, in whole pages. */
 static uint64_t ring_bytes(void)
 {
-    uint64_t memory = 0;
-    uint64_t bytes = options.trace_ring;
+    uint64_t memory = 0, bytes = options.trace_ring;
 
     for (uint32_t i = 0; i < boot_info.region_count; i++) {
         memory += boot_info.regions[i].end - boot_info.regions[i].start;

@@ -23,6 +23,11 @@
 #define TRACE_RECORD_SIZE 16u
 #define TRACE_RECORDS_PER_PAGE (TRACE_PAGE_SIZE / TRACE_RECORD_SIZE - 1) /* without PAGE */
 #define TRACE_RINGS_MAX 512u
+#define TRACE_LIFE_BYTES (64 * 1024ull) /* of a ring of category life */
+
+/* All rings lie behind each other, CPU by CPU, its ring of events (of so many bytes) and that of life, each
+ * with a page more for TRACE_AREA_ONCE. */
+#define TRACE_CPU_BYTES(events) ((events) + TRACE_LIFE_BYTES + 2 * TRACE_PAGE_SIZE)
 
 enum trace_ring_kind {
     TRACE_RING_EVENTS = 0, /* everything that happens often */

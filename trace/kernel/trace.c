@@ -7,8 +7,6 @@
 #include "kernel/boot.h"
 #include "kernel/cpu.h"
 
-#define LIFE_RING_BYTES (64 * 1024ull)
-
 /* Where the host starts to read. Its symbol is part of the contract in layout.h. */
 struct trace_area trace_area __attribute__((aligned(PAGE_SIZE), used));
 
@@ -38,27 +36,26 @@ void trace_turn_page(struct trace_ring *ring)
 static void ring_init(cpu_t cpu, enum trace_ring_kind kind, uint64_t bytes)
 {
     struct trace_ring *ring = &cpu_table[cpu]->trace.rings[kind];
-    struct trace_ring_entry *entry = &trace_area.rings[trace_area.ring_count++];
-    void *memory = boot_alloc(bytes + (trace_area.flags & TRACE_AREA_ONCE ? TRACE_PAGE_SIZE : 0));
 
-    ring->base = (uint64_t)memory;
+    ring->base_paddr = boot_info.trace.end;
+    ring->base = ring->next = (uint64_t)arch_to_virtual(ring->base_paddr);
     ring->size = bytes;
-    ring->base_paddr = arch_to_physical(memory);
-    ring->next = ring->base;
     ring->sequence = UINT64_MAX; /* the first page is number 0 */
     trace_turn_page(ring);
-    entry->state_paddr = arch_to_physical(ring);
-    entry->cpu = cpu;
-    entry->kind = kind;
+    boot_info.trace.end += bytes + TRACE_PAGE_SIZE; /* with one for TRACE_AREA_ONCE */
+    trace_area.rings[trace_area.ring_count++] =
+        (struct trace_ring_entry){arch_to_physical(ring), cpu, kind};
 }
 
 void trace_init(uint8_t mask, uint64_t ring_bytes, bool once)
 {
     trace_area.mask = mask;
     trace_area.flags = once ? TRACE_AREA_ONCE : 0;
+    boot_info.trace.start = boot_info.trace.end = arch_to_physical(
+        boot_alloc(CONFIG_TRACE ? boot_info.cpu_count * TRACE_CPU_BYTES(ring_bytes) : 0));
     for (cpu_t cpu = 0; CONFIG_TRACE && cpu < boot_info.cpu_count; cpu++) {
         ring_init(cpu, TRACE_RING_EVENTS, ring_bytes);
-        ring_init(cpu, TRACE_RING_LIFE, LIFE_RING_BYTES);
+        ring_init(cpu, TRACE_RING_LIFE, TRACE_LIFE_BYTES);
         cpu_table[cpu]->trace.mask = mask;
     }
     trace_area.version = TRACE_AREA_VERSION;

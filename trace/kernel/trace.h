@@ -42,8 +42,9 @@ void trace_turn_page(struct trace_ring *ring) __attribute__((preserve_most, noin
                 (struct trace_record *)percpu(trace.rings[TRACE_RING_OF(category)].next);          \
             uint32_t high_;                                                                        \
                                                                                                    \
-            record_->time_low = arch_cycles_halves(&high_);                                        \
-            record_->time_high = (uint16_t)high_;                                                  \
+            /* [trace.record] release: what was before is there. Pairs with [trace.follow]. */     \
+            store_release(&record_->time_low, arch_cycles_halves(&high_));                         \
+            store_release(&record_->time_high, (uint16_t)high_);                                   \
             record_->id = (event_id);                                                              \
             record_->small = (small_value);                                                        \
             record_->a = (a_value);                                                                \

@@ -32,6 +32,8 @@
  *                                             console   default wc
  *                                             machine   default m
  *                                             initrd    default rc: the boot image
+ *                                             trace     default rc: the rings in which the kernel
+ *                                                       records what happens, of all CPUs
  *                                             ports, interrupts, physical
  *                                                       default rw: parts of the machine, with range
  *                                                       only those from A to B (physical: pages)
@@ -117,6 +119,7 @@ static status_t create_object(const struct manifest_object *object, uint64_t *ha
         [KIND_CONSOLE] = HANDLE_CONSOLE,       [KIND_MACHINE] = HANDLE_MACHINE,
         [KIND_INITRD] = HANDLE_INITRD,         [KIND_PORTS] = HANDLE_PORTS,
         [KIND_INTERRUPTS] = HANDLE_INTERRUPTS, [KIND_PHYSICAL] = HANDLE_PHYSICAL,
+        [KIND_TRACE] = HANDLE_TRACE,
     };
     switch (object->kind) {
     case KIND_ENDPOINT:

@@ -164,6 +164,7 @@ static uint32_t default_rights(enum manifest_kind kind)
     case KIND_MACHINE:
         return RIGHT_MANAGE;
     case KIND_INITRD:
+    case KIND_TRACE:
         return RIGHT_READ | RIGHT_COPY;
     default:
         return RIGHT_READ | RIGHT_WRITE;
@@ -290,6 +291,7 @@ static void add_special_objects(struct manifest *manifest)
         {.name = "ports", .kind = KIND_PORTS},
         {.name = "interrupts", .kind = KIND_INTERRUPTS},
         {.name = "physical", .kind = KIND_PHYSICAL},
+        {.name = "trace", .kind = KIND_TRACE},
     };
     memcpy(manifest->objects, special, sizeof(special));
     manifest->object_count = sizeof(special) / sizeof(special[0]);

@@ -26,6 +26,7 @@ enum manifest_kind {
     KIND_PORTS,
     KIND_INTERRUPTS,
     KIND_PHYSICAL,
+    KIND_TRACE,
 };
 
 struct manifest_object {

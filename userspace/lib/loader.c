@@ -123,6 +123,9 @@ static status_t grant(uint64_t process, const struct weft_spawn *spawn)
         if (strcmp(given->name, "initrd") == 0) {
             page.initrd_size = weft_startup()->initrd_size;
         }
+        if (strcmp(given->name, "trace") == 0) {
+            page.trace_size = weft_startup()->trace_size;
+        }
     }
     return STATUS_OK;
 }
@@ -154,6 +157,7 @@ static status_t place_startup(uint64_t process, const struct weft_spawn *spawn)
     page.clock_hz = own->clock_hz;
     page.cpu_count = own->cpu_count;
     page.kernel_entered = own->kernel_entered;
+    page.trace_schema = own->trace_schema;
     page.user_entered = own->user_entered != 0 ? own->user_entered : weft_entered;
     page.cpu = spawn->cpu;
     (void)weft_string_copy(page.name, spawn->name, sizeof(page.name));

@@ -3,7 +3,8 @@
  * What the architecture found out before the portable kernel starts, and the memory it may take
  * while there is one CPU and no process yet.
  *
- * `boot_info` is filled by the architecture before kernel_main() and never changes afterwards.
+ * `boot_info` is filled by the architecture before kernel_main(), but for where the trace lies, and
+ * never changes afterwards.
  * boot_alloc() serves what lives forever: page tables of the kernel, per-CPU areas, trace rings.
  * boot_memory_take_rest() ends that phase: it gives what is left to the first process.
  */
@@ -29,6 +30,8 @@ struct boot_info {
     struct boot_region regions[BOOT_REGIONS_MAX];
     paddr_t initrd_start; /* 0 size: there is none */
     uint64_t initrd_size;
+    struct boot_region
+        trace; /* the rings of all CPUs (trace_init()); empty where nothing is traced */
     char command_line[BOOT_COMMAND_LINE_MAX]; /* NUL-terminated */
 };
 
