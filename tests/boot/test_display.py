@@ -9,20 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from screens import screen
 
 WIDTH, HEIGHT = 1280, 800
 BARS = [0xFFFFFF, 0xFFFF00, 0x00FFFF, 0x00FF00, 0xFF00FF, 0xFF0000, 0x0000FF, 0x000000]
-
-
-def screen(guest: Any, folder: Path) -> np.ndarray:
-    """The screen as rows of 0xRRGGBB."""
-    path = folder / "screen.ppm"
-    guest.qmp("screendump", filename=str(path))
-    kind, size, most, pixels = path.read_bytes().split(b"\n", 3)
-    assert (kind, most) == (b"P6", b"255")
-    width, height = map(int, size.split())
-    parts = np.frombuffer(pixels, np.uint8).reshape(height, width, 3).astype(np.uint32)
-    return parts[..., 0] << 16 | parts[..., 1] << 8 | parts[..., 2]
 
 
 @pytest.mark.parametrize(("accel", "cpus"), [("tcg", 4), ("icount", 1)])
