@@ -97,6 +97,7 @@ class MachineConfig:
     reboots: int = 0  # how often the guest may start again when it resets
     devices: tuple[str, ...] = ()  # more of them, as QEMU's -device takes each
     disk: Path | None = None  # a file of raw sectors, behind a virtio-blk device
+    disk_log: Path | None = None  # where QEMU notes each write to the disk, see weft.powercut_log
     disk_iops: int = 0  # how many requests a second the disk takes; 0: as many as it can
     display: str = ""  # a virtio-gpu device, and how people see it (DISPLAYS); "": there is none
     iommu: bool = False  # a machine with Intel's IOMMU, and all virtio devices behind it
@@ -244,6 +245,12 @@ class MachineConfig:
 
     def _disk_argv(self, disk: Path) -> list[str]:
         """One modern virtio-blk device; what it has written is in the file when QEMU has ended."""
+        device = ["-device", "virtio-blk-pci-non-transitional,drive=disk"]
+        if self.disk_log is not None:
+            nodes = {"data": disk, "log": self.disk_log}
+            files = [f"driver=file,node-name={name},filename={str(path).replace(',', ',,')}" for name, path in nodes.items()]
+            filtered = "driver=blklogwrites,node-name=disk,file=data,log=log,log-sector-size=512"
+            return [*(word for node in (*files, filtered) for word in ("-blockdev", node)), *device]
         drive = f"if=none,id=disk,format=raw,discard=unmap,file={str(disk).replace(',', ',,')}"
         if self.disk_iops:
             drive += f",throttling.iops-total={self.disk_iops}"

@@ -14,11 +14,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from weft import interrupt
+from weft import campaign_arguments, interrupt
 from weft.failure import Failure
 from weft.machine_config import UsageError
 from weft.paths import PYTHON_ROOTS, ROOT, VENV, VENV_PYTHON
-from weft.variants import DESIGN, DESIGNS
 
 INTERRUPTED = 130
 
@@ -81,6 +80,17 @@ def command_faults(arguments: argparse.Namespace) -> int:
     return faults.faults(request)
 
 
+def command_powercut(arguments: argparse.Namespace) -> int:
+    from weft import setup
+
+    setup.setup("disk")
+    setup.setup("bench")
+    _in_environment(*sys.argv[1:])
+    from weft import powercut
+
+    return powercut.powercut(powercut.check(arguments))
+
+
 def command_fuzz_trace(arguments: argparse.Namespace) -> int:
     from weft import fuzz_trace, setup
 
@@ -93,7 +103,7 @@ def command_bench(arguments: argparse.Namespace) -> int:
     from weft import setup
 
     setup.setup("bench")
-    _in_environment("bench", arguments.rest)
+    _in_environment("bench", *arguments.rest)
     from weft.bench import main as bench
 
     return int(bench(arguments.rest) or 0)
@@ -148,18 +158,37 @@ def command_view(arguments: argparse.Namespace) -> int:
     return view.main(arguments)
 
 
+def command_disk(arguments: argparse.Namespace) -> int:
+    from weft import setup
+
+    setup.setup("disk")
+    _in_environment(*sys.argv[1:])
+    from weft import disk
+
+    return disk.main(arguments)
+
+
 def command_loc(_: argparse.Namespace) -> int:
     from weft import loc
 
     return loc.main()
 
 
-def _in_environment(command: str, rest: Sequence[str]) -> None:
+CAMPAIGNS = {
+    "explore": command_explore,
+    "fuzz": command_fuzz,
+    "fuzz_trace": command_fuzz_trace,
+    "faults": command_faults,
+    "powercut": command_powercut,
+}
+
+
+def _in_environment(*arguments: str) -> None:
     """Go on in .venv's Python, which has the packages; returns when this already is it."""
     if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
         return
     sys.stdout.flush()
-    os.execv(VENV_PYTHON, [str(VENV_PYTHON), str(ROOT / "weft"), command, *rest])
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), str(ROOT / "weft"), *arguments])
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -167,11 +196,9 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _add_setup(commands)
     _add_run(commands)
-    _add_explore(commands)
-    _add_fuzz(commands)
-    _add_fuzz_trace(commands)
-    _add_faults(commands)
+    campaign_arguments.add(commands, CAMPAIGNS)
     _add_view(commands)
+    _add_disk(commands)
     _add_forwarding(commands)
     loc = commands.add_parser("loc", help="count the kernel's lines of code")
     loc.set_defaults(function=command_loc)
@@ -204,7 +231,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default: max)")
     run.add_argument("--accel", default="auto", metavar="WAY", help="auto, tcg, icount or kvm (default: auto)")
     run.add_argument("--profile", default="test", metavar="NAME", help="test or bench (default: test)")
-    _add_design(run)
+    campaign_arguments.add_design(run)
     run.add_argument("--no-trace", action="store_true", help="the kernel with tracing left out")
     run.add_argument(
         "--capture", default="flight", metavar="WAY",
@@ -243,113 +270,6 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.set_defaults(function=command_run)
 
 
-def _add_design(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--design", default=DESIGN, metavar="NAME",
-        help=f"how CPUs work together: {', '.join(DESIGNS)} (default: {DESIGN}; docs/designs.md)",
-    )
-
-
-def _add_explore(commands: argparse._SubParsersAction[Parser]) -> None:
-    explore = commands.add_parser(
-        "explore",
-        help="run guest tests under many interleavings and find the seed that fails",
-        epilog="example: ./weft explore test_ipc --seeds 200; then, if seed 17 failed:"
-        " ./weft explore test_ipc --seed 17",
-    )
-    explore.add_argument(
-        "programs", nargs="*", metavar="PROGRAM", help="a program or PROGRAM::TEST (default: see --list)"
-    )
-    explore.add_argument("--list", action="store_true", help="name what can be explored")
-    explore.add_argument("--seeds", metavar="N", help="so many seeds (default: 1000)")
-    explore.add_argument("--first-seed", metavar="S", help="from this one on (default: 1)")
-    explore.add_argument("--seed", metavar="S", help="this one only")
-    explore.add_argument("--cpus", default="4", metavar="N", help="1 to 255 (default: 4)")
-    _add_design(explore)
-    explore.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
-    explore.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
-    explore.add_argument(
-        "--timeout", default="120", metavar="SECONDS", help="a run that takes longer hangs (default: 120)"
-    )
-    explore.add_argument(
-        "--failures", default="5", metavar="N", help="leave a program after so many; 0: never (default: 5)"
-    )
-    explore.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/explore)")
-    explore.set_defaults(function=command_explore)
-
-
-def _add_fuzz(commands: argparse._SubParsersAction[Parser]) -> None:
-    fuzz = commands.add_parser(
-        "fuzz",
-        help="make random system calls by the million, and see the kernel survive them",
-        epilog="example: ./weft fuzz --seeds 50 --calls 100000; then, if seed 17 failed with 4 CPUs:"
-        " ./weft fuzz --seed 17 --cpus 4",
-    )
-    fuzz.add_argument("--seeds", metavar="N", help="so many seeds, each with each number of CPUs (default: 10)")
-    fuzz.add_argument("--first-seed", metavar="S", help="from this one on (default: 1)")
-    fuzz.add_argument("--seed", metavar="S", help="this one only")
-    fuzz.add_argument("--cpus", default="1,2,4,8", metavar="N,...", help="numbers of CPUs (default: 1,2,4,8)")
-    fuzz.add_argument("--calls", default="100000", metavar="M", help="system calls per run (default: 100000)")
-    fuzz.add_argument(
-        "--accel", default="tcg", metavar="WAY", help="tcg, or icount: slower, and the same every time (default: tcg)"
-    )
-    _add_design(fuzz)
-    fuzz.add_argument("--append", default="", metavar="TEXT", help="added to the kernel's command line")
-    fuzz.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
-    fuzz.add_argument(
-        "--timeout", default="180", metavar="SECONDS", help="a run that takes longer hangs (default: 180)"
-    )
-    fuzz.add_argument("--out", metavar="DIR", help="folder for what failed (default: out/fuzz)")
-    fuzz.set_defaults(function=command_fuzz)
-
-
-def _add_faults(commands: argparse._SubParsersAction[Parser]) -> None:
-    faults = commands.add_parser(
-        "faults",
-        help="put faults into running drivers and servers, and see the system go on",
-        epilog="example: ./weft faults --seeds 400 --faults 50; then, if seed 17 failed:"
-        " ./weft faults --seed 17 --faults 50",
-    )
-    faults.add_argument("--seeds", metavar="N", help="so many boots (default: 10)")
-    faults.add_argument("--first-seed", metavar="S", help="from this seed on (default: 1)")
-    faults.add_argument("--seed", metavar="S", help="this one only")
-    faults.add_argument("--faults", default="50", metavar="M", help="faults in each boot (default: 50)")
-    faults.add_argument("--cpus", default="4", metavar="N", help="CPUs of each machine (default: 4)")
-    faults.add_argument(
-        "--accel", default="icount", metavar="WAY", help="icount (default) or tcg"
-    )
-    faults.add_argument(
-        "--append", default="", metavar="TEXT", help="added to the kernel's command line, such as service=disk kind=code"
-    )
-    faults.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
-    faults.add_argument(
-        "--timeout", default="900", metavar="SECONDS", help="give a boot up after this (default: 900)"
-    )
-    faults.add_argument("--out", metavar="DIR", help="folder for the records and for what failed (default: out/faults)")
-    faults.set_defaults(function=command_faults)
-
-
-def _add_fuzz_trace(commands: argparse._SubParsersAction[Parser]) -> None:
-    fuzz = commands.add_parser(
-        "fuzz-trace",
-        help="give broken captures to the trace tools by the million, under sanitizers",
-        epilog="example: ./weft fuzz-trace --inputs 10000000; then, if an input failed:"
-        " ./weft fuzz-trace --input out/fuzz-trace/trace_reader_fuzz-crash-...",
-    )
-    fuzz.add_argument("--inputs", metavar="N", help="so many of them (default: 1000000)")
-    fuzz.add_argument("--input", metavar="FILE", help="only this one, which was kept because it failed")
-    fuzz.add_argument("--seed", default="1", metavar="S", help="of the mutations (default: 1)")
-    fuzz.add_argument("--jobs", metavar="N", help="processes at a time (default: the host's cores)")
-    fuzz.add_argument(
-        "--timeout", default="10", metavar="SECONDS", help="an input that takes longer hangs (default: 10)"
-    )
-    fuzz.add_argument("--failures", default="10", metavar="N", help="end after so many (default: 10)")
-    fuzz.add_argument(
-        "--out", metavar="DIR", help="folder for what failed and for the corpus (default: out/fuzz-trace)"
-    )
-    fuzz.set_defaults(function=command_fuzz_trace)
-
-
 def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:
     view = commands.add_parser("view", help="show a timeline in Perfetto's UI, or a report whose links do")
     view.add_argument("file", nargs="?", help="a .pftrace or .weft file, or a report.html (default: the newest timeline)")
@@ -365,6 +285,17 @@ def _add_view(commands: argparse._SubParsersAction[Parser]) -> None:
         "--tracks", metavar="NAMES", help="on top, or all of the picture: e.g. 'CPU ?,client*,server*'"
     )
     view.set_defaults(function=command_view)
+
+
+def _add_disk(commands: argparse._SubParsersAction[Parser]) -> None:
+    from weft import disk
+
+    parser = commands.add_parser(
+        "disk", help="make, check, list, read and write disks with files on them",
+        epilog="example: ./weft disk make out/disk.img --size 64M docs; ./weft run --disk out/disk.img PROGRAM",
+    )
+    disk.add_arguments(parser)
+    parser.set_defaults(function=command_disk)
 
 
 def _add_forwarding(commands: argparse._SubParsersAction[Parser]) -> None:

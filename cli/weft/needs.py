@@ -2,12 +2,12 @@
 """What Weft needs on a machine: the tables that set-up works from.
 
 Levels. Each of three contains the one before: `run` builds and boots, `bench` also evaluates, `test`
-also runs the suite with sanitizers, the real trace processor and a browser. Four stand beside them: `view`
+also runs the suite with sanitizers, the real trace processor and a browser. Five stand beside them: `view`
 needs the offline viewer's npm packages only, `fuzz` the sanitizers, `compare` another reader of traces to
-measure ours against, `grid` the engine that spreads benchmarks over many workers.
+measure ours against, `grid` the engine that spreads benchmarks over many workers, `disk` what reads the guest's disks.
 
 To add a system tool add a `Tool`; Python packages stand with exact versions in
-cli/requirements.txt (bench), cli/requirements-grid.txt and cli/requirements-test.txt; npm packages in tests/perfetto/.
+cli/requirements.txt (bench), cli/requirements-grid.txt, -disk.txt and -test.txt; npm packages in tests/perfetto/.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from dataclasses import dataclass
 
 from weft.paths import ROOT
 
-LEVELS = ("run", "bench", "test", "view", "fuzz", "compare", "grid")
+LEVELS = ("run", "bench", "test", "view", "fuzz", "compare", "grid", "disk")
 IN_LEVEL = {
     "run": {"run"},
     "bench": {"run", "bench"},
-    "test": {"run", "bench", "test", "node", "fuzz", "compare", "grid"},
+    "test": {"run", "bench", "test", "node", "fuzz", "compare", "grid", "disk"},
     "view": {"node"},
     "fuzz": {"run", "fuzz"},
     "compare": {"run", "bench", "compare"},
     "grid": {"run", "bench", "grid"},
+    "disk": {"run", "disk"},
 }
 
 
@@ -60,6 +61,7 @@ TOOLS = (
 REQUIREMENTS = {
     "bench": ROOT / "cli" / "requirements.txt",
     "grid": ROOT / "cli" / "requirements-grid.txt",
+    "disk": ROOT / "cli" / "requirements-disk.txt",
     "test": ROOT / "cli" / "requirements-test.txt",
 }
 NPM_FOLDER = ROOT / "tests" / "perfetto"
