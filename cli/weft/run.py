@@ -17,7 +17,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -235,6 +235,9 @@ def _build(request: Request) -> Path:
         try:
             build.build([*needed, image])
         except build.UnknownTarget as error:
+            if absent := _absent(program, error.targets):
+                raise Failure(f"{program} needs {absent}, which is not built as its source is missing: ./weft setup "
+                              "fetches it") from error
             have = sorted(Path(name).stem for name in error.targets if name.endswith(".cpio"))
             raise Failure(f"no program {program!r} (have: {', '.join(have) or 'none'})", code=2) from error
         return image
@@ -249,6 +252,12 @@ def _build(request: Request) -> Path:
     except (ImageError, UnicodeDecodeError) as error:
         raise Failure(f"{program}: {error}", code=2) from error
     return image
+
+
+def _absent(program: str, targets: Collection[str]) -> str:
+    """Programs that the image should have, and that cannot be built: those with a port that was not fetched."""
+    packed = {Path(target).name for target in targets if Path(target).parent.name == "stripped"}
+    return ", ".join(name for name in programs_of(_manifest_of(program)) if name not in packed)
 
 
 class Keeper:

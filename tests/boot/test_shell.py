@@ -62,7 +62,7 @@ class User:
 
     def ask(self, line: str) -> list[str]:
         """Types a line and returns what comes of it, up to an echo that is typed behind it; but for what init says
-        of services meanwhile."""
+        of services meanwhile, and they of themselves."""
         self.type(line)
         self.type("echo = done =")
         self.wait_for(rf"^{PROMPT}{re.escape(line)}$")
@@ -70,7 +70,7 @@ class User:
         match = self.wait_for(rf"^{PROMPT}echo = done =$")
         self.wait_for(r"^= done =$")
         lines = self.seen[start : match.start()].strip("\n").splitlines()
-        return [line for line in lines if not re.match(r"init: (service|process) ", line)]
+        return [line for line in lines if not re.match(r"init: (service|process) |\[ *\d+\.\d+\] ", line)]
 
     def end(self) -> int:
         self._in.close()
@@ -146,7 +146,7 @@ def wait_for_start(user: User, service: str, start: int) -> list[str]:
 def test_each_service_is_killed_and_comes_back(demo: Callable[..., User]) -> None:
     user = demo()
     services = [name for name in table(user.ask("services")) if name != "SERVICE"]
-    assert {"pci", "disk", "random", "rtc", "console", "shell"} <= set(services)
+    assert {"iommu", "pci", "disk", "fs", "random", "rtc", "console", "keyboard", "shell"} <= set(services)
     for service in services:
         before = int(table(user.ask("services"))[service][1])
         user.ask(f"kill {service}")
@@ -170,6 +170,31 @@ def test_services_are_restarted_stopped_and_started(demo: Callable[..., User]) -
     user.ask("start rtc")
     wait_for_start(user, "rtc", 3)
     assert re.fullmatch(r"\d{4}-.* UTC", user.ask("date")[0])
+    assert user.end() == 0
+
+
+def test_files_are_kept(demo: Callable[..., User]) -> None:
+    user = demo()
+    assert user.ask("ls") == []
+    assert user.ask("write /note one  two") == []
+    assert user.ask("append /note three") == []
+    assert user.ask("cat /note") == ["one  two", "three"]
+    assert user.ask("mkdir /dir") == []
+    assert user.ask("mv /note /dir/note") == []
+    assert [line.split() for line in user.ask("ls")] == [["dir/"]]
+    assert [line.split() for line in user.ask("ls /dir")] == [["15", "note"]]
+    assert len(user.ask("cat /note")) == 1
+    assert user.ask("rm /dir")[0].startswith("/dir: ")
+    for service in ("fs", "disk", "pci", "iommu", "shell"):
+        user.ask(f"kill {service}")
+        assert user.ask("cat /dir/note") == ["one  two", "three"]
+    assert re.fullmatch(r"65536 KiB, of which \d+ KiB are used, in blocks of \d+ KiB", user.ask("df")[0])
+    assert user.end() == 0
+    user = demo()  # the next machine has the same disk
+    assert user.ask("cat /dir/note") == ["one  two", "three"]
+    assert user.ask("rm /dir/note") == []
+    assert user.ask("rm /dir") == []
+    assert user.ask("ls") == []
     assert user.end() == 0
 
 

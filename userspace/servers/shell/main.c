@@ -6,7 +6,7 @@
  *
  *     terminal     lines in and out (`use terminal`)
  *     supervisor   lists, kills and starts what the manifest declares (`use supervisor`)
- *     machine      for `halt` and `trace`; rtc for `date`. Without these the commands say so
+ *     machine      for `halt` and `trace`; rtc for `date`, files for files. Without these the commands say so
  *
  * It keeps nothing: when it is killed the next instance prompts again, and the line that killed it is not read
  * twice (weft/terminal.h).
@@ -28,7 +28,7 @@ static const struct shell_command own_commands[] = {
     {"help", "[COMMAND]", "what there is", 0, 1, command_help},
     {0},
 };
-static const struct shell_command *const tables[] = {own_commands, service_commands,
+static const struct shell_command *const tables[] = {own_commands, service_commands, file_commands,
                                                      system_commands};
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 

@@ -28,6 +28,7 @@ struct shell_command {
 
 /* Ended by a row without a name. */
 extern const struct shell_command service_commands[]; /* services.c */
+extern const struct shell_command file_commands[];    /* files.c */
 extern const struct shell_command system_commands[];  /* system.c */
 
 extern struct weft_terminal terminal;
