@@ -13,13 +13,15 @@ from screens import screen
 from weft.paths import ROOT
 
 LANE = 0x161C26  # of a CPU that does nothing
+GOOD = 0x2ECC8F  # of a part that runs, in the panel
 LEFT, COLUMNS = 104, 1008
+HEIGHT, PITCH = 560, 95  # of the scope, above the panel, and of a lane
 SECONDS = 60
 
 
 def lane(picture: np.ndarray, cpu: int) -> np.ndarray:
     """A row of pixels through the middle of a CPU's lane, where the screen has four."""
-    return picture[56 + 96 * cpu + 48, LEFT : LEFT + COLUMNS]
+    return picture[56 + PITCH * cpu + 47, LEFT : LEFT + COLUMNS]
 
 
 def busy(picture: np.ndarray, cpu: int) -> float:
@@ -50,7 +52,9 @@ def test_a_busy_cpu_looks_busy_and_an_idle_one_idle(
     assert counts.max() > 0.9 * COLUMNS, "one thread has the CPU"
     assert not any(spinner in lane(first, cpu) for cpu in range(3))
     # The first in the legend, below the lanes, is who has run most.
-    assert first[800 - 96 + 12 + 8, 16 + 7] == spinner
+    assert first[HEIGHT - 96 + 12 + 8, 16 + 7] == spinner
     later = wait_for(lambda picture: all(0.005 < busy(picture, cpu) < 0.9 for cpu in (1, 2)), guest, tmp_path)
     assert busy(later, 3) > 0.99
+    # In the panel, a square of one colour says for each part that it runs.
+    assert all(later[HEIGHT + 44 + 20 * row + 8, 16 + 5] == GOOD for row in range(6))
     wait_for(lambda picture: not np.array_equal(lane(picture, 2), lane(later, 2)), guest, tmp_path)

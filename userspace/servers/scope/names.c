@@ -28,10 +28,9 @@ static uint64_t uses;
 /* Far from each other at first, and none of them dark. */
 static const weft_pixel_t palette[] = {
     0x4f9cff, 0xff9f43, 0x2ecc8f, 0xff5f7e, 0xb58cff, 0xffd84d, 0x3fd5e8, 0xf47fd2,
-    0x9bd84a, 0xff7847, 0x7f8cff, 0xe0c8a0, 0x5fe0b0, 0xd05fff, 0xc0d860, 0x8fb8d8,
+    0x9bd84a, 0xd64545, 0x7f8cff, 0xe0c8a0, 0xb07a4a, 0xd05fff, 0x6f9f5a, 0x9fc3dd,
 };
 #define PALETTE (sizeof(palette) / sizeof(palette[0]))
-static uint32_t colours_used;
 
 static struct entry *entry_of(uint32_t id, uint32_t is_process)
 {
@@ -50,11 +49,29 @@ static struct entry *entry_of(uint32_t id, uint32_t is_process)
     return oldest;
 }
 
+/* The colour whose threads have run least, of late. */
+static weft_pixel_t free_colour(void)
+{
+    uint64_t shares[PALETTE] = {0};
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < PLACES; i++) {
+        for (uint32_t colour = 0; colour < PALETTE; colour++) {
+            if (entries[i].thread.id != 0 && entries[i].thread.colour == palette[colour]) {
+                shares[colour] += entries[i].thread.share + entries[i].thread.time + 1;
+            }
+        }
+    }
+    for (uint32_t colour = 1; colour < PALETTE; colour++) {
+        best = shares[colour] < shares[best] ? colour : best;
+    }
+    return palette[best];
+}
+
 struct thread *thread_of(uint32_t id)
 {
     struct thread *thread = &entry_of(id, 0)->thread;
     if (thread->colour == 0 && !thread->idle) {
-        thread->colour = palette[colours_used++ % PALETTE];
+        thread->colour = free_colour();
     }
     return thread;
 }
