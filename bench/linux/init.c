@@ -229,5 +229,6 @@ int main(void)
     ask_creation();
     ask_memory();
     ask_tracing();
+    ask_disk(); /* last: its filler never ends */
     machine_end(0);
 }

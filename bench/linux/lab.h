@@ -104,6 +104,7 @@ void ask_migration(void);
 void ask_creation(void);
 void ask_memory(void);
 void ask_tracing(void);
+void ask_disk(void);
 
 /* Brings CPUs 1 to `cpus` - 1 online that are not. */
 void cpus_online(unsigned cpus);

@@ -76,5 +76,7 @@ void tables_block_all(void);
 /* Records no more faults of this function until it is blocked or granted anew. False: that cannot be had. */
 _Bool tables_hush(uint16_t function);
 
+_Bool tables_is_hushed(uint16_t function);
+
 /* The n-th function with memory whose faults are not recorded; -1: there are no more. */
 int32_t tables_hushed(uint32_t nth);

@@ -182,6 +182,9 @@ static status_t serve(struct weft_message *message, struct weft_ipc *ipc)
             tables_take(function, (uint32_t)window);
         }
         return STATUS_OK;
+    case WEFT_IOMMU_REFUSED:
+        message->words[1] = translates && tables_is_hushed(function);
+        return STATUS_OK;
     case WEFT_IOMMU_BLOCK:
         if (translates) {
             tables_block(function);

@@ -227,11 +227,17 @@ _Bool tables_hush(uint16_t function)
     return 1;
 }
 
+_Bool tables_is_hushed(uint16_t function)
+{
+    const struct context *context = context_of(function);
+    return context != NULL && (context->low & HUSHED) != 0;
+}
+
 int32_t tables_hushed(uint32_t nth)
 {
     for (uint32_t i = 0; i < DOMAINS_MAX; i++) {
         uint16_t function = (uint16_t)(tables->owners[i] - 1);
-        if (tables->owners[i] != 0 && (context_of(function)->low & HUSHED) != 0 && nth-- == 0) {
+        if (tables->owners[i] != 0 && tables_is_hushed(function) && nth-- == 0) {
             return function;
         }
     }

@@ -135,7 +135,8 @@ void guard_take(const struct function *function, uint32_t share);
 /* All of the function's shares, when it has been reset, or (where there is an IOMMU) even if not. */
 void guard_block(const struct function *function);
 
-/* GUARD_FAULT: the function whose device was refused; NULL: it is none that we know, or nothing has happened. */
+/* GUARD_FAULT: the function whose device was refused; NULL: it is none that we know, or it was in a claim that is
+ * over. */
 struct function *guard_fault(void);
 
 /* ---- watch.c: drivers' lives ------------------------------------------------------------------------ */

@@ -14,8 +14,9 @@
  *    The next instance resets all devices, then forgets all grants, and then empties the vault (guard_open).
  *    The order is the point, as in claim_end().
  * 3. A refused access is told by the IOMMU's process to a thread that waits for it there, and by that to the
- *    server's loop, one at a time. When that process dies, the thread asks the next instance. The thread is more
- *    urgent than the loop and on its CPU: so when the loop has blocked a function, no fault of before is on its way.
+ *    server's loop, one at a time. When that process dies, the thread asks the next instance. What it
+ *    tells may be of a claim that has ended meanwhile: so the tables are asked whether they still say that
+ *    the function was refused, which ends with its claim (WEFT_IOMMU_REFUSED).
  * 4. Each request to it may be carried out twice (weft/iommu.h), and so is repeated when it dies in the middle.
  */
 #include "bus.h"
@@ -90,7 +91,9 @@ struct function *guard_fault(void)
         found = functions[i].address == fault.words[1] ? &functions[i] : found;
     }
     (void)weft_notification_signal(looked_at, 1);
-    return found;
+    struct weft_message message = {{WEFT_IOMMU_REFUSED, found != NULL ? found->address : 0}};
+    return found != NULL && ask(&message, NULL) == STATUS_OK && message.words[1] != 0 ? found
+                                                                                      : NULL;
 }
 
 _Bool guard_translates(void)
@@ -141,10 +144,9 @@ void guard_open(uint64_t the_physical, uint64_t the_gone)
         translates = message.words[1] != 0;
     }
     vault_empty();
-    if (translates &&
-        (weft_notification_create(weft_startup()->cpu, &looked_at) != STATUS_OK ||
-         weft_thread_start(NULL, "faults", weft_startup()->cpu, WEFT_PRIORITY_DEFAULT + 1,
-                           watch_faults, NULL) != STATUS_OK)) {
+    if (translates && (weft_notification_create(weft_startup()->cpu, &looked_at) != STATUS_OK ||
+                       weft_thread_start(NULL, "faults", weft_startup()->cpu, WEFT_PRIORITY_DEFAULT,
+                                         watch_faults, NULL) != STATUS_OK)) {
         weft_fail("nobody can wait for the IOMMU's faults");
     }
 }
@@ -188,9 +190,6 @@ void guard_take(const struct function *function, uint32_t share)
 void guard_block(const struct function *function)
 {
     must((struct weft_message){{WEFT_IOMMU_BLOCK, function->address}});
-    if (fault.words[1] == function->address) {
-        fault.words[1] = 0; /* of the claim that ends: the next one has done nothing */
-    }
     for (uint32_t share = 0; share < SHARES_MAX; share++) {
         vault_drop(function, share);
     }

@@ -41,7 +41,7 @@ uint32_t watch_start(uint64_t lifeline)
         struct watch *watch = &watches[i];
         if (watch->lifeline == 0) {
             *watch = (struct watch){.lifeline = lifeline, .bit = 1ull << i};
-            if (weft_thread_start(NULL, "watch", weft_startup()->cpu, WEFT_PRIORITY_DEFAULT + 1,
+            if (weft_thread_start(NULL, "watch", weft_startup()->cpu, WEFT_PRIORITY_DEFAULT,
                                   watch_run, watch) != STATUS_OK) {
                 watch->lifeline = 0;
                 return NOBODY;

@@ -71,6 +71,9 @@ void sessions_bury(void);
 /* Takes what clients have submitted, as far as there is room. */
 void sessions_pump(void);
 
+/* Is there no more than one? */
+_Bool sessions_are_one(void);
+
 /* Tells clients of what the device has done, and answers those who waited for it. */
 void sessions_reap(void);
 

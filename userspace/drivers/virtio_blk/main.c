@@ -19,6 +19,9 @@
 #include "weft/service.h"
 #include "weft/startup.h"
 #include "weft/syscalls.h"
+#include "weft/time.h"
+
+#define HELD_TIME 1000u /* microseconds */
 
 static struct weft_service service;
 static uint64_t endpoint, notification;
@@ -27,6 +30,25 @@ static void tell_info(struct weft_message *message)
 {
     struct weft_block_info info = disk_info();
     *message = (struct weft_message){{STATUS_OK, info.sectors, info.flags, info.unit}};
+}
+
+/* Waits for the device with the caller held: that saves a reply capability, a fifth of what a request costs that is
+ * alone. Nobody else is heard meanwhile, so only while there is one session, and not for longer than HELD_TIME. */
+static void hold(struct session *session)
+{
+    uint64_t bits, end = weft_deadline(HELD_TIME);
+    status_t status = STATUS_OK;
+
+    while (status == STATUS_OK && session->state == SESSION_OPEN &&
+           !session_ready(session, session->wanted)) {
+        if (virtqueue_sleep(&queue.ring)) {
+            status = weft_notification_wait(notification, end, &bits);
+            virtio_acknowledge(&queue);
+        }
+        virtqueue_wake(&queue.ring);
+        sessions_reap();
+        sessions_pump();
+    }
 }
 
 /* Answers at once, or keeps the caller until there is enough; then there is nobody to answer. */
@@ -44,6 +66,9 @@ static status_t enter(uint64_t badge, struct weft_message *message)
     session->wanted =
         message->words[1] < WEFT_BLOCK_DEPTH ? (uint32_t)message->words[1] : WEFT_BLOCK_DEPTH;
     sessions_pump();
+    if (sessions_are_one()) {
+        hold(session);
+    }
     if (session->state != SESSION_OPEN) {
         return STATUS_DEAD;
     }

@@ -27,7 +27,7 @@ from weft.variants import DESIGN
 SHAPES = ("operation", "round trip", "one way")
 MODES = ("icount", "tcg", "kvm")
 SECTIONS = {  # of a suite, with the keys of each; None: any, or checked where they are used
-    "suite": {"name", "title", "select", "modes", "cpus", "memory", "timeout_seconds", "runs", "parts"},
+    "suite": {"name", "title", "select", "modes", "cpus", "memory", "timeout_seconds", "runs", "parts", "disk"},
     "trace": {"total", "on", "stream", "cost"},
     "baseline": {"linux", "always"},
     "guest": None, "variant": None, "grid": None, "part": None, "tools": None,
@@ -50,6 +50,7 @@ class Benchmark:
     peers: tuple[str, ...] = ()  # rows of bench/reference/peers.toml, best comparison first
     matrix: bool = False  # made for every pair of CPUs
     needs_cpus: int = 0  # how many there must be; 0: two where the scope is all CPUs
+    outside: bool = False  # what it waits for is done by the host: figures of icount boots need not be the same
     needs_trace: bool = False  # is there with tracing compiled in only
     against: tuple[str, ...] = ()  # of another system: our benchmarks that it stands beside
     contender: bool = False  # one of those from which the best is taken
@@ -217,6 +218,7 @@ class Suite:
     trace: bool = True  # with tracing compiled in
     stream: bool = False  # the capture is drained while the guest runs
     cost: bool = False  # every variant is captured, and they are compared (cost.py)
+    disk: str = ""  # size of a fresh virtio-blk disk in each boot; empty: there is none
     variants: tuple[Variant, ...] = (Variant(),)
     linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
     baseline: bool = False  # is compared with Linux without being asked
@@ -257,6 +259,7 @@ class Suite:
             "trace": data.get("trace", {}).get("on", True),
             "stream": data.get("trace", {}).get("stream", False),
             "cost": data.get("trace", {}).get("cost", False),
+            "disk": head.get("disk", ""),
             "linux": data.get("baseline", {}).get("linux", Suite.linux),
             "baseline": data.get("baseline", {}).get("always", False),
             "grid": data.get("grid", {}),
@@ -268,9 +271,9 @@ class Suite:
         for key, value in values.items():
             if value is None and key != "tools":
                 raise BenchError(f"{path}: [suite] lacks '{key}'")
-        for key in ("memory", "trace_total"):
+        for key in ("memory", "trace_total", "disk"):
             try:
-                parse_size(values[key])
+                parse_size(values[key] or "0")
             except UsageError as error:
                 raise BenchError(f"{path}: {key}: {error}") from error
         for mode in values["modes"]:

@@ -53,6 +53,7 @@ class BootPlan:
     stream: bool = False  # take the capture all the while, not only at the end
     trace: bool = True  # the kernel with tracing compiled in
     system: str = "weft"  # or linux
+    disk: int = 0  # bytes of a fresh disk, all zeros; 0: there is none
     design: str = DESIGN  # of our kernel's cross-core path
 
 
@@ -206,6 +207,11 @@ class QemuLauncher:
 
     def boot(self, plan: BootPlan, on_line: LineSink) -> BootOutcome:
         """Boots and waits. A capture is taken of guests that failed as well, if there is one."""
+        with tempfile.NamedTemporaryFile(prefix="weft-disk-", suffix=".img") as disk:
+            disk.truncate(plan.disk)
+            return self._boot_with(plan, on_line, Path(disk.name) if plan.disk else None)
+
+    def _boot_with(self, plan: BootPlan, on_line: LineSink, disk: Path | None) -> BootOutcome:
         kernel, image = self._files(plan)
         try:
             config = MachineConfig(
@@ -217,6 +223,7 @@ class QemuLauncher:
                 cpu_model=plan.cpu_model,
                 command_line=plan.command_line,
                 timeout=plan.timeout,
+                disk=disk,
             )
             with Machine(config, on_line) as machine:
                 streams = plan.stream and plan.capture and self._tool

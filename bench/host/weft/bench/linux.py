@@ -29,6 +29,7 @@ from weft.paths import BUILD
 META_PACKAGE = "linux-image-cloud-amd64"
 KERNEL_PACKAGE = r"linux-image-\d[\w.+-]*-cloud-amd64"
 FOLDER = BUILD / "linux"
+MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
 COMMON_WORDS = (
     "console=ttyS0",
     "quiet",
@@ -56,11 +57,12 @@ def prepare() -> LinuxSystem:
     """Fetches the kernel if it is not there, builds /init and the image around it."""
     kernel = FOLDER / "vmlinuz"
     package = FOLDER / "package"
-    if not (kernel.is_file() and package.is_file()):
+    modules = [(f"{name}.ko", FOLDER / f"{name}.ko") for name in MODULES]
+    if not all(path.is_file() for path in (kernel, package, *(path for _, path in modules))):
         _fetch(kernel, package)
     build.build([build.linux_baseline()])
     image = FOLDER / "initramfs.cpio"
-    write_image(image, [("init", build.linux_baseline())])
+    write_image(image, [("init", build.linux_baseline()), *modules])
     return LinuxSystem(kernel, image, package.read_text(encoding="utf-8").strip())
 
 
@@ -92,28 +94,35 @@ def _fetch(kernel: Path, package: Path) -> None:
 
 
 def _unpack(archive: Path, kernel: Path) -> None:
-    """Takes boot/vmlinuz-* out of a package; the thousand modules beside it stay where they are."""
+    """Takes boot/vmlinuz-* out of a package, and the MODULES; the thousand others stay where they are."""
     command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-            found = _find_kernel(process, kernel)
-            process.kill()  # it would go on with the modules
+            missing = _take_files(process, kernel)
+            process.kill()  # it would go on with the other modules
     except OSError as error:
         raise Failure(f"cannot unpack {archive.name}: {error.strerror}") from error
-    if not found:
-        raise Failure(f"{archive.name} holds no kernel")
+    if missing:
+        raise Failure(f"{archive.name} holds no {', no '.join(sorted(missing))}")
 
 
-def _find_kernel(process: subprocess.Popen[bytes], kernel: Path) -> bool:
+def _take_files(process: subprocess.Popen[bytes], kernel: Path) -> set[str]:
+    """Copies what is wanted to its place; what the package does not hold."""
+    missing = {"vmlinuz", *(f"{name}.ko" for name in MODULES)}
     try:
         with tarfile.open(fileobj=process.stdout, mode="r|") as files:
             for member in files:
-                if member.isfile() and member.name.startswith("./boot/vmlinuz-"):
-                    fresh = kernel.with_suffix(".new")
-                    with files.extractfile(member) as source, fresh.open("wb") as target:  # type: ignore[union-attr]
-                        shutil.copyfileobj(source, target)
-                    fresh.replace(kernel)
-                    return True
+                name = "vmlinuz" if member.name.startswith("./boot/vmlinuz-") else Path(member.name).name
+                if not member.isfile() or name not in missing:
+                    continue
+                place = kernel if name == "vmlinuz" else kernel.with_name(name)
+                fresh = place.with_suffix(".new")
+                with files.extractfile(member) as source, fresh.open("wb") as target:  # type: ignore[union-attr]
+                    shutil.copyfileobj(source, target)
+                fresh.replace(place)
+                missing.remove(name)
+                if not missing:
+                    break
     except tarfile.TarError as error:
         raise Failure(f"cannot unpack the kernel's package: {error}") from error
-    return False
+    return missing

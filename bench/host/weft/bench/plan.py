@@ -22,6 +22,7 @@ from weft.bench.catalogue import Benchmark, Catalogue, Suite, Variant
 from weft.bench.errors import BenchError
 from weft.bench.launcher import BootPlan
 from weft.bench.progress import Step
+from weft.machine_config import parse_size
 
 GUESSED_SECONDS = {"icount": 3.0, "tcg": 4.0, "kvm": 3.0}
 GUESSED_LINUX_SECONDS = {"icount": 30.0, "tcg": 8.0, "kvm": 5.0}
@@ -136,6 +137,7 @@ class Plan:
             stream=self.suite.stream,
             trace=self.traced(point),
             system=system,
+            disk=parse_size(self.suite.disk or "0"),
             design=point.variant.design,
         )
         name = self.label(point, system)
@@ -154,6 +156,11 @@ class Plan:
         if system == "linux":
             return [benchmark.name for benchmark in self.baseline(point)]
         return self.suite.wanted(self._catalogue, point.cpus, self.traced(point), point.variant)
+
+    def outside(self, name: str) -> bool:
+        """Does this benchmark wait for what the host does?"""
+        benchmark = self._catalogue.benchmarks.get(name)
+        return benchmark is not None and benchmark.outside
 
     def cpu_model(self, point: Point) -> str:
         """QEMU's, without the features that the variant leaves out."""

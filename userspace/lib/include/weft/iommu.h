@@ -28,9 +28,10 @@
 enum weft_iommu_request {
     WEFT_IOMMU_OPEN = 1, /* -> 1: devices are translated, 0: they are not. Forgets all grants */
     WEFT_IOMMU_GRANT, /* function | window << 32, first page, pages; with memory -> addresses as bytes */
-    WEFT_IOMMU_TAKE,  /* function | window << 32 */
-    WEFT_IOMMU_BLOCK, /* function: takes all its windows; from the answer on it reaches nothing */
-    WEFT_IOMMU_FAULT, /* -> function, address, enum weft_iommu_access; waits for one */
+    WEFT_IOMMU_TAKE,    /* function | window << 32 */
+    WEFT_IOMMU_BLOCK,   /* function: takes all its windows; from the answer on it reaches nothing */
+    WEFT_IOMMU_REFUSED, /* function -> 1: it was refused since it was blocked the last time; 0 */
+    WEFT_IOMMU_FAULT,   /* -> function, address, enum weft_iommu_access; waits for one */
 };
 
 enum weft_iommu_access { WEFT_IOMMU_WRITES, WEFT_IOMMU_READS };
