@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft.failure import Failure
+from weft.network import Network
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -99,6 +100,7 @@ class MachineConfig:
     disk: Path | None = None  # a file of raw sectors, behind a virtio-blk device
     disk_log: Path | None = None  # where QEMU notes each write to the disk, see weft.powercut_log
     disk_iops: int = 0  # how many requests a second the disk takes; 0: as many as it can
+    network: Network | None = None  # a virtio-net device; None: there is none
     display: str = ""  # a virtio-gpu device, and how people see it (DISPLAYS); "": there is none
     iommu: bool = False  # a machine with Intel's IOMMU, and all virtio devices behind it
     terminal: bool = False  # a second serial port, both ways
@@ -226,6 +228,8 @@ class MachineConfig:
             argv += ["-device", self._device(device)]
         if self.disk is not None:
             argv += self._disk_argv(self.disk)
+        if self.network is not None:
+            argv += ["-netdev", self.network.netdev(), "-device", self._device(self.network.device)]
         if self.display:
             argv += ["-device", self._device("virtio-gpu-pci")]
         argv += ["-kernel", str(self.kernel)]

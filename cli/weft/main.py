@@ -264,6 +264,11 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--screenshot", metavar="FILE", help="end the run with a picture of the display, a PNG file")
     run.add_argument("--after", default="5", metavar="SECONDS", help="when --screenshot is taken (default: 5)")
     run.add_argument("--iommu", action="store_true", help="a machine with Intel's IOMMU (QEMU's q35 and intel-iommu)")
+    run.add_argument("--net", action="store_true",
+                     help="a virtio-net device in a network of its own (docs/network.md)")
+    run.add_argument("--forward", action="append", default=[], metavar="HOSTPORT:GUESTPORT",
+                     help="with --net: a TCP port of this host's 127.0.0.1 (0: any free one, which is printed) that leads"
+                     " to one of the guest; may be given several times")
     run.add_argument("--out", default="out/run", metavar="DIR", help="folder for the results (default: out/run)")
     run.add_argument("--gdb", action="store_true", help="wait for a debugger on localhost:1234")
     run.add_argument("--timeout", default="60", metavar="SECONDS", help="give up after this, or none (default: 60)")

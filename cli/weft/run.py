@@ -32,6 +32,8 @@ from weft.image import ImageError, programs_of, read_entry, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
 from weft.machine_config import ACCELERATORS, UsageError
 from weft.mask import requests_of
+from weft.network import announce as announce_ports
+from weft.network import read_network
 from weft.paths import BUILD, ROOT
 from weft.stream import Stream
 from weft.terminal import Terminal
@@ -116,6 +118,7 @@ def check(arguments: argparse.Namespace) -> Request:
         disk=_disk(arguments.disk, arguments.disk_size),
         disk_iops=whole_number("disk-iops", arguments.disk_iops),
         iommu=arguments.iommu,
+        network=read_network(arguments.net, arguments.forward),
         reboots=whole_number("reboots", arguments.reboots),
         display=arguments.display or ("none" if picture else ""),
         terminal=arguments.terminal,
@@ -140,6 +143,8 @@ def run(request: Request) -> int:
     )
     config.validate()
     display.check(config)
+    if config.network:
+        config.network.check()
     if config.gdb:
         print(f"weft: waiting for: gdb {config.kernel} -ex 'target remote localhost:{config.gdb}'")
     with contextlib.ExitStack() as stack:
@@ -158,6 +163,7 @@ def run(request: Request) -> int:
             recorder = Recorder(machine, build.host_tool(), out / CAPTURE, triggers, extra) if triggers else None
             keeper = Keeper(machine, out, request.stream, recorder) if request.trace else None
             display.announce(machine)
+            announce_ports(machine)
             try:
                 if request.picture:
                     request.picture.take(machine)

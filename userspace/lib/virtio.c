@@ -157,6 +157,19 @@ static status_t agree(struct virtio *device, uint64_t wanted)
     return STATUS_OK;
 }
 
+/* From a reset to the features. */
+static status_t begin(struct virtio *device, uint64_t wanted)
+{
+    device->common->status = 0;
+    while (device->common->status != 0) {
+        weft_pause();
+    }
+    device->common->status = DEVICE_ACKNOWLEDGED;
+    device->common->status = DEVICE_ACKNOWLEDGED | DEVICE_DRIVER;
+    device->common->config_entry = NO_ENTRY;
+    return agree(device, wanted);
+}
+
 status_t virtio_open(struct virtio *device, uint64_t bus, uint64_t wanted, uint64_t notification)
 {
     status_t status = weft_pci_claim(&device->pci, bus);
@@ -171,14 +184,7 @@ status_t virtio_open(struct virtio *device, uint64_t bus, uint64_t wanted, uint6
     if (device->common == NULL || device->doorbells == NULL) {
         return fail(device, "it is no modern virtio device", STATUS_BAD_ARGUMENT);
     }
-    device->common->status = 0;
-    while (device->common->status != 0) {
-        weft_pause();
-    }
-    device->common->status = DEVICE_ACKNOWLEDGED;
-    device->common->status = DEVICE_ACKNOWLEDGED | DEVICE_DRIVER;
-    device->common->config_entry = NO_ENTRY;
-    return agree(device, wanted);
+    return begin(device, wanted);
 }
 
 /* Shares all of it, as many pages at once as go, and sees whether the device finds it in one piece too. */
@@ -225,13 +231,14 @@ status_t virtio_memory(struct virtio *device, uint64_t pages, struct virtio_memo
 }
 
 /* Tells the device of a queue's three areas, and switches it on. */
-static status_t announce(struct virtio *device, const struct virtio_queue *queue,
-                         const struct virtio_memory *memory, uint16_t entry)
+static status_t announce(struct virtio *device, const struct virtio_queue *queue)
 {
     volatile struct virtio_common *common = device->common;
+    const struct virtio_memory *memory = &queue->memory;
     uint64_t available = memory->address + virtqueue_available_offset(queue->ring.size);
     uint64_t used = memory->address + virtqueue_used_offset(queue->ring.size);
 
+    common->queue_select = queue->number;
     common->queue_size = queue->ring.size;
     common->queue_descriptors[0] = (uint32_t)memory->address;
     common->queue_descriptors[1] = (uint32_t)(memory->address >> 32);
@@ -239,8 +246,8 @@ static status_t announce(struct virtio *device, const struct virtio_queue *queue
     common->queue_available[1] = (uint32_t)(available >> 32);
     common->queue_used[0] = (uint32_t)used;
     common->queue_used[1] = (uint32_t)(used >> 32);
-    common->queue_entry = entry;
-    if (common->queue_entry != entry) {
+    common->queue_entry = queue->entry;
+    if (common->queue_entry != queue->entry) {
         return fail(device, "the device has no message for a queue", STATUS_NO_SLOT);
     }
     common->queue_enable = 1;
@@ -250,8 +257,6 @@ static status_t announce(struct virtio *device, const struct virtio_queue *queue
 status_t virtio_queue_open(struct virtio *device, struct virtio_queue *queue, uint16_t number,
                            uint16_t size, uint16_t entry, uint64_t bits)
 {
-    struct virtio_memory memory;
-
     if (number >= device->common->queues) {
         return fail(device, "the device has fewer queues", STATUS_BAD_ARGUMENT);
     }
@@ -263,20 +268,34 @@ status_t virtio_queue_open(struct virtio *device, struct virtio_queue *queue, ui
         step + sizeof(uint16_t) > device->doorbells_bytes) {
         return fail(device, "a queue of the device is of no use", STATUS_BAD_ARGUMENT);
     }
-    status_t status =
-        virtio_memory(device, weft_page_up(virtqueue_bytes(size)) / WEFT_PAGE_SIZE, &memory);
+    status_t status = virtio_memory(
+        device, weft_page_up(virtqueue_bytes(size)) / WEFT_PAGE_SIZE, &queue->memory);
     if (status != STATUS_OK) {
         return status;
     }
-    virtqueue_init(&queue->ring, memory.here, size, device->features);
+    virtqueue_init(&queue->ring, queue->memory.here, size, device->features);
     queue->number = number;
+    queue->entry = entry;
     queue->doorbell = (volatile uint16_t *)(device->doorbells + step);
     status = weft_pci_interrupt(&device->pci, entry, weft_startup()->cpu, device->notification,
                                 bits, &queue->interrupt);
     if (status != STATUS_OK) {
         return fail(device, "the device gets no interrupt", status);
     }
-    return announce(device, queue, &memory, entry);
+    return announce(device, queue);
+}
+
+status_t virtio_reset(struct virtio *device, struct virtio_queue *queues, uint32_t count)
+{
+    status_t status = begin(device, device->features);
+
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct virtio_queue *queue = &queues[i];
+        memset(queue->memory.here, 0, queue->memory.pages * WEFT_PAGE_SIZE);
+        virtqueue_init(&queue->ring, queue->memory.here, queue->ring.size, device->features);
+        status = announce(device, queue);
+    }
+    return status;
 }
 
 status_t virtio_start(struct virtio *device)

@@ -96,6 +96,8 @@ def _weft_run(config: MachineConfig) -> str:
         words += ["--device", device]
     words += ["--disk", str(config.disk)] if config.disk else []
     words += ["--disk-iops", str(config.disk_iops)] if config.disk_iops else []
+    if config.network is not None:
+        words += ["--net", *(f"--forward={forward.host}:{forward.guest}" for forward in config.network.forwards)]
     words += ["--display", config.display] if config.display else []
     words += ["--iommu"] if config.iommu else []
     words += ["--seed", str(config.seed)] if config.seed is not None else []

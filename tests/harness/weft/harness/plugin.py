@@ -35,6 +35,7 @@ from weft.harness.items import BOOTS, GuestProgramFile, is_guest_test
 from weft.harness.tree import Tree
 from weft.image import programs_of, write_image
 from weft.machine import MachineConfig, UsageError, parse_size, qemu_version
+from weft.network import Network
 
 GUESTS = pytest.StashKey[list[Guest]]()
 FAILED = pytest.StashKey[bool]()
@@ -145,6 +146,7 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
         seed: int | None = None,
         disk: Path | None = None,
         disk_iops: int = 0,
+        network: Network | None = None,
         display: str = "",
         devices: tuple[str, ...] = (),
         iommu: bool = False,
@@ -162,6 +164,7 @@ def boot(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Callable[..., G
             seed=seed,
             disk=disk,
             disk_iops=disk_iops,
+            network=network,
             display=display,
             devices=devices,
             iommu=iommu,

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weft.machine import MachineConfig, UsageError, format_size, parse_size
+from weft.network import KINDS, Network
 
 # Where guest tests live (below tests/) and how configure.py names their programs.
 GUEST_TEST_ROOMS = ("guest", "boot", "kernel", "ipc", "smp")
@@ -42,6 +43,7 @@ class Configuration:
     device: str = ""
     disk: int = 0  # bytes of a fresh disk; 0: none
     disk_iops: int = 0
+    net: str = ""  # user: a virtio-net device; echo: and a machine that sends back what it gets; "": there is none
     display: str = ""  # none: a virtio-gpu device that nobody looks at; "": there is none
     iommu: int = 0  # 1: a machine with an IOMMU
 
@@ -61,6 +63,8 @@ class Configuration:
             parts.append(f"disk{format_size(self.disk)}")
         if self.disk_iops:
             parts.append(f"iops{self.disk_iops}")
+        if self.net:
+            parts.append(f"net_{self.net}")
         if self.display:
             parts.append("display")
         if self.iommu:
@@ -79,6 +83,7 @@ class Configuration:
             cpu_model=self.cpu, command_line=self.append, seed=self.seed, timeout=self.timeout,
             devices=self._devices(), disk=disk, disk_iops=self.disk_iops, display=self.display,
             iommu=bool(self.iommu),
+            network=Network(echo=self.net == "echo") if self.net else None,
         )  # fmt: skip
 
 
@@ -141,6 +146,11 @@ def _values(key: str, text: str) -> list[object]:
             return [parse_size(part) for part in parts]
         case "timeout":
             return [float(text)]
+        case "net":
+            unknown = [part for part in parts if part not in KINDS]
+            if unknown:
+                raise UsageError(f"unknown network {unknown[0]!r} (have: {', '.join(KINDS)})")
+            return list(parts)
         case "accel" | "cpu" | "profile" | "device" | "display":
             return list(parts)
         case "append":

@@ -43,7 +43,9 @@ struct virtio_queue {
     struct virtqueue ring;
     volatile uint16_t *doorbell;
     uint16_t number;
+    uint16_t entry;
     uint64_t interrupt;
+    struct virtio_memory memory;
 };
 
 struct virtio {
@@ -77,6 +79,10 @@ status_t virtio_queue_open(struct virtio *device, struct virtio_queue *queue, ui
 
 /* Lets the device begin. */
 status_t virtio_start(struct virtio *device);
+
+/* Resets the device, after which it has nothing of what it was given; its queues are empty. What was shared stays
+ * shared. virtio_start() lets it begin again. */
+status_t virtio_reset(struct virtio *device, struct virtio_queue *queues, uint32_t count);
 
 /* Gives the device what was added, and notifies it if it wants to be. */
 void virtio_publish(struct virtio_queue *queue);
