@@ -95,7 +95,8 @@ static void send_all(void *argument)
     } /* or the receiver does not get all */
 }
 
-TEST(a_stream_comes_back, "a million bytes, sent and received at the same time, come back as they were")
+TEST(a_stream_comes_back,
+     "a million bytes, sent and received at the same time, come back as they were")
 {
     struct weft_socket socket;
     struct weft_group group;
@@ -133,16 +134,17 @@ static void serve_one(void *argument)
     weft_socket_close(&socket);
 }
 
-TEST(a_server_accepts, "four threads accept on one port, and each serves a client of the same machine")
+TEST(a_server_accepts,
+     "four threads accept on one port, and each serves a client of the same machine")
 {
     struct weft_address server = WEFT_IPV4(127, 0, 0, 1, 1000);
     struct weft_socket clients[4];
     struct weft_group group;
     REQUIRE_STATUS(STATUS_OK, weft_group_open(&group));
     for (uintptr_t i = 0; i < 4; i++) {
-        REQUIRE_STATUS(STATUS_OK, weft_thread_start(&group, "server",
-                                                    (uint32_t)i % weft_startup()->cpu_count,
-                                                    WEFT_PRIORITY_DEFAULT, serve_one, (void *)i));
+        REQUIRE_STATUS(STATUS_OK,
+                       weft_thread_start(&group, "server", (uint32_t)i % weft_startup()->cpu_count,
+                                         WEFT_PRIORITY_DEFAULT, serve_one, (void *)i));
     }
     for (uint32_t i = 0; i < 4; i++) {
         int64_t connected = WEFT_NET_REFUSED;
@@ -181,15 +183,13 @@ TEST(errors_say_what_is_wrong, "calls that cannot be, ports that are taken, nobo
     EXPECT_STATUS(WEFT_NET_WRONG, weft_socket_accept(&first, &second, NULL, 0));
     EXPECT_STATUS(0, weft_socket_listen(&first, 1));
     EXPECT_STATUS(WEFT_NET_WRONG, weft_socket_send(&first, data, 1, 0));
-    EXPECT_STATUS(STATUS_TIMED_OUT,
-                  weft_socket_accept(&first, &second, NULL, weft_deadline(1000)));
+    EXPECT_STATUS(STATUS_TIMED_OUT, weft_socket_accept(&first, &second, NULL, weft_deadline(1000)));
     REQUIRE_STATUS(0, weft_socket_open(&net, &second, WEFT_STREAM));
     int64_t bound = weft_socket_bind(&second, &port);
     EXPECT(bound == WEFT_NET_IN_USE || weft_socket_listen(&second, 1) == WEFT_NET_IN_USE);
     weft_socket_close(&second);
     REQUIRE_STATUS(0, weft_socket_open(&net, &second, WEFT_STREAM));
-    EXPECT_STATUS(WEFT_NET_REFUSED,
-                  weft_socket_connect(&second, &closed, weft_deadline(LONG)));
+    EXPECT_STATUS(WEFT_NET_REFUSED, weft_socket_connect(&second, &closed, weft_deadline(LONG)));
     weft_socket_close(&second);
     EXPECT_STATUS(WEFT_NET_CLOSED, weft_socket_send(&second, data, 1, 0));
     weft_socket_close(&first);
@@ -199,7 +199,8 @@ TEST(errors_say_what_is_wrong, "calls that cannot be, ports that are taken, nobo
     weft_socket_close(&first);
 }
 
-TEST(sockets_run_out, "as many as a session has room for, and they are there again when they are closed")
+TEST(sockets_run_out,
+     "as many as a session has room for, and they are there again when they are closed")
 {
     struct weft_socket sockets[SOCKETS], more;
     for (uint32_t turn = 0; turn < 3; turn++) {

@@ -22,13 +22,15 @@
 #define KILLS_MAX 1000u
 #define LONG 600000000ull /* microseconds */
 #define CHUNK 8192u
-#define STEP 40000u /* bytes between two kills */
+#define STEP 40000u  /* bytes between two kills */
+#define LEAD 200000u /* how far the sender may be ahead: the echo keeps some itself */
 
 static struct weft_net net;
 static const struct weft_address echo = WEFT_IPV4(10, 0, 2, 100, 7);
 static const struct weft_address server = WEFT_IPV4(127, 0, 0, 1, 80);
 static struct weft_socket stream;
-static uint32_t stop; /* atomic */
+static uint32_t stop;     /* atomic */
+static uint64_t received; /* atomic: bytes of the stream */
 static uint64_t times[KILLS_MAX];
 
 static uint8_t byte_at(uint64_t position)
@@ -53,6 +55,7 @@ static void kill_and_wait(const char *name, uint32_t turn)
 
 static void report(const char *name, uint32_t kills)
 {
+    char word[8];
     for (uint32_t i = 1; i < kills; i++) {
         for (uint32_t j = i; j > 0 && times[j - 1] > times[j]; j--) {
             uint64_t time = times[j];
@@ -62,7 +65,8 @@ static void report(const char *name, uint32_t kills)
     }
     ktap_note("%s: %u kills; from its end to its next answer %lu us at the median, %lu at most",
               name, kills, times[kills / 2], times[kills - 1]);
-    EXPECT(times[kills / 2] < 100000);
+    /* In icount mode the host's load does not count. */
+    EXPECT(times[kills / 2] < 100000 || !weft_argument("pace", word, sizeof(word)));
 }
 
 static void send_for_ever(void *unused)
@@ -72,6 +76,10 @@ static void send_for_ever(void *unused)
     for (uint64_t position = 0; weft_load_acquire(&stop) == 0; position += CHUNK) {
         for (uint32_t i = 0; i < CHUNK; i++) {
             bytes[i] = byte_at(position + i);
+        }
+        /* [restarts.lead] acquire: only the number counts. Pairs with [restarts.received]. */
+        while (position > weft_load64_acquire(&received) + LEAD) {
+            weft_sleep_for(200);
         }
         if (weft_socket_send(&stream, bytes, CHUNK, 0) != CHUNK) {
             return; /* which the receiver sees */
@@ -96,12 +104,14 @@ static _Bool receive_until(uint64_t *position, uint64_t until)
                 return 0;
             }
         }
+        /* [restarts.received] release: as above. Pairs with [restarts.lead]. */
+        weft_store64_release(&received, *position);
     }
     return 1;
 }
 
-TEST(connections_survive_the_driver,
-     "it is killed again and again while a stream runs in both directions: no byte is lost or changed")
+TEST(connections_survive_the_driver, "it is killed again and again while a stream runs in both "
+                                     "directions: no byte is lost or changed")
 {
     uint32_t kills = (uint32_t)weft_argument_number("kills", 10);
     struct weft_group group;
@@ -157,8 +167,8 @@ static void exchange_for_ever(void *unused)
     EXPECT_STATUS(WEFT_NET_LOST, result);
 }
 
-TEST(a_dead_server_is_told_of,
-     "calls of sockets that were lost say so, and a new one works at once, with the address there was")
+TEST(a_dead_server_is_told_of, "calls of sockets that were lost say so, and a new one works at "
+                               "once, with the address there was")
 {
     uint32_t kills = (uint32_t)weft_argument_number("kills", 10);
     struct weft_group group;
@@ -181,7 +191,8 @@ TEST(a_dead_server_is_told_of,
 /* The status of an answer to a request for the manifest; negative: there was none. */
 static int64_t get(void)
 {
-    static const char request[] = "GET /manifest HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /manifest HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n";
     char answer[256] = "";
     struct weft_socket socket;
     int64_t result = weft_socket_open(&net, &socket, WEFT_STREAM);
@@ -190,19 +201,21 @@ static int64_t get(void)
     }
     result = weft_socket_connect(&socket, &server, weft_deadline(LONG));
     result = result < 0 ? result : weft_socket_send(&socket, request, sizeof(request) - 1, 0);
-    result = result < 0 ? result
-                        : weft_socket_receive(&socket, answer, sizeof(answer) - 1,
-                                              weft_deadline(LONG));
+    result = result < 0
+                 ? result
+                 : weft_socket_receive(&socket, answer, sizeof(answer) - 1, weft_deadline(LONG));
     weft_socket_close(&socket);
     return result <= 0 ? result - 1 : strncmp(answer, "HTTP/1.1 200 ", 13) == 0;
 }
 
-TEST(a_dead_client_leaves_nothing, "the connections of a server that dies are reset, and its next instance listens again")
+TEST(a_dead_client_leaves_nothing,
+     "the connections of a server that dies are reset, and its next instance listens again")
 {
     struct weft_socket socket;
     uint8_t byte;
     for (uint32_t i = 0; i < 10; i++) {
-        while (get() != 1) { /* refused while it is away; any other failure runs into the time limit */
+        while (get() !=
+               1) { /* refused while it is away; any other failure runs into the time limit */
             weft_sleep_for(1000);
         }
         REQUIRE_STATUS(0, weft_socket_open(&net, &socket, WEFT_STREAM));

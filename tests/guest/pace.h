@@ -10,11 +10,17 @@
 #include "weft/startup.h"
 #include "weft/thread.h"
 
-/* No pause in here: QEMU would look for other work at each. */
+#define PACE_TURNS 10000
+
+/* Each pause lets QEMU run the other CPUs; without, they would wait for a tenth of a second each time. */
 static inline void pace(void *unused)
 {
+    volatile uint32_t turns;
     (void)unused;
     for (;;) {
+        for (turns = 0; turns < PACE_TURNS; turns = turns + 1) {
+        }
+        weft_pause();
     }
 }
 

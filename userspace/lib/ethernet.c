@@ -132,7 +132,8 @@ void weft_ethernet_tell(struct weft_ethernet *link)
 {
     if (link->tell) {
         link->tell = 0;
-        (void)weft_notification_signal(link->doorbell, 0); /* a dead driver is told of by the watch */
+        (void)weft_notification_signal(link->doorbell,
+                                       0); /* a dead driver is told of by the watch */
     }
 }
 

@@ -84,8 +84,8 @@ status_t weft_net_open(struct weft_net *net, uint64_t service, uint64_t place, u
     }
     status = weft_endpoint_create(weft_startup()->cpu, &net->lifeline);
     if (status == STATUS_OK) {
-        status = weft_memory_map(HANDLE_SELF, net->memory, place, 0, pages,
-                                 RIGHT_READ | RIGHT_WRITE);
+        status =
+            weft_memory_map(HANDLE_SELF, net->memory, place, 0, pages, RIGHT_READ | RIGHT_WRITE);
         if (status == STATUS_OK) {
             status = attach(net);
             if (status == STATUS_OK) {
@@ -142,9 +142,14 @@ struct weft_window *weft_socket_window(const struct weft_socket *socket)
 static _Bool take_window(struct weft_net *net, uint8_t *window)
 {
     weft_mutex_lock(&net->mutex);
-    uint32_t number = net->taken == UINT32_MAX ? 32 : (uint32_t)__builtin_ctz(~net->taken);
+    uint32_t number = 0;
+    while (number < net->windows && (net->taken >> number & 1) != 0) {
+        number++;
+    }
     _Bool found = number < net->windows;
-    net->taken |= found ? 1u << number : 0;
+    if (found) {
+        net->taken |= 1u << number;
+    }
     weft_mutex_unlock(&net->mutex);
     *window = (uint8_t)number;
     return found;

@@ -268,8 +268,8 @@ status_t virtio_queue_open(struct virtio *device, struct virtio_queue *queue, ui
         step + sizeof(uint16_t) > device->doorbells_bytes) {
         return fail(device, "a queue of the device is of no use", STATUS_BAD_ARGUMENT);
     }
-    status_t status = virtio_memory(
-        device, weft_page_up(virtqueue_bytes(size)) / WEFT_PAGE_SIZE, &queue->memory);
+    status_t status =
+        virtio_memory(device, weft_page_up(virtqueue_bytes(size)) / WEFT_PAGE_SIZE, &queue->memory);
     if (status != STATUS_OK) {
         return status;
     }

@@ -31,7 +31,7 @@ enum config { CONFIG_ADDRESS = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10 };
 struct virtio device = {.place = WEFT_FREE_BASE};
 struct virtio_queue queues[DIRECTIONS];
 
-static struct virtio_memory headers; /* one for each direction */
+static struct virtio_memory headers;                             /* one for each direction */
 static struct weft_frame frames[DIRECTIONS][VIRTQUEUE_SIZE_MAX]; /* under way, by their heads */
 static struct weft_ethernet_info info;
 
@@ -59,8 +59,9 @@ void device_open(uint64_t notification)
         (void)virtio_config(&device, CONFIG_MTU, &most, sizeof(most));
         info.packet_bytes = most < PACKET_BYTES ? most : PACKET_BYTES;
     }
-    for (uint16_t i = 0; i < DIRECTIONS; i++) {
-        check(virtio_queue_open(&device, &queues[i], i, QUEUE_SIZE, i, bits[i]));
+    for (uint32_t i = 0; i < DIRECTIONS; i++) {
+        check(
+            virtio_queue_open(&device, &queues[i], (uint16_t)i, QUEUE_SIZE, (uint16_t)i, bits[i]));
     }
     check(virtio_memory(&device, 1, &headers));
     check(virtio_start(&device));
@@ -103,23 +104,19 @@ static uint16_t add_data(const struct weft_frame *frame, const uint64_t *address
         return 1;
     }
     pieces[0].length = (uint32_t)here;
-    pieces[1] =
-        (struct virtqueue_piece){addresses[page + 1], (uint32_t)(frame->length - here)};
+    pieces[1] = (struct virtqueue_piece){addresses[page + 1], (uint32_t)(frame->length - here)};
     return 2;
 }
 
-void device_add(enum direction direction, const struct weft_frame *frame,
-                const uint64_t *addresses)
+void device_add(enum direction direction, const struct weft_frame *frame, const uint64_t *addresses)
 {
     struct virtqueue_piece pieces[PIECES];
     uint16_t count = add_data(frame, addresses, &pieces[1]);
 
     count++;
-    pieces[0] =
-        (struct virtqueue_piece){headers.address + direction * HEADER_BYTES, HEADER_BYTES};
-    int32_t head =
-        virtqueue_add(&queues[direction].ring, pieces, direction == SEND ? count : 0,
-                      direction == SEND ? 0 : count);
+    pieces[0] = (struct virtqueue_piece){headers.address + direction * HEADER_BYTES, HEADER_BYTES};
+    int32_t head = virtqueue_add(&queues[direction].ring, pieces, direction == SEND ? count : 0,
+                                 direction == SEND ? 0 : count);
     if (head < 0) {
         weft_fail("the device's queue is broken");
     }

@@ -30,8 +30,8 @@ static void tell_info(struct weft_message *message)
     struct weft_ethernet_info info = device_info();
     uint64_t address = 0;
     memcpy(&address, info.address, sizeof(info.address));
-    *message = (struct weft_message){
-        {STATUS_OK, address | (uint64_t)info.packet_bytes << 48, info.link}};
+    *message =
+        (struct weft_message){{STATUS_OK, address | (uint64_t)info.packet_bytes << 48, info.link}};
 }
 
 static status_t attach(const struct weft_message *message, struct weft_ipc *ipc)
@@ -91,8 +91,8 @@ static _Bool catch_up(void)
 static void open_notification(void)
 {
     if (weft_notification_create(weft_startup()->cpu, &notification) != STATUS_OK ||
-        weft_cap_copy(HANDLE_SELF, notification, RIGHT_WRITE | RIGHT_COPY, BIT_CLIENT,
-                      &doorbell) != STATUS_OK) {
+        weft_cap_copy(HANDLE_SELF, notification, RIGHT_WRITE | RIGHT_COPY, BIT_CLIENT, &doorbell) !=
+            STATUS_OK) {
         weft_fail("no notification can be made");
     }
 }

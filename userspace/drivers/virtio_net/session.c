@@ -59,9 +59,8 @@ static _Bool open_rings(void)
     uint8_t *here = (uint8_t *)RINGS_PLACE;
     uint64_t done = WEFT_ETHERNET_RING_PAGES * WEFT_PAGE_SIZE - WEFT_ETHERNET_DONE_OFFSET;
 
-    return weft_ring_open(&session.send, here + WEFT_ETHERNET_SEND_OFFSET,
-                          WEFT_ETHERNET_RING_BYTES, WEFT_FRAME_DEPTH, sizeof(struct weft_frame),
-                          WEFT_RING_RECEIVER) == 0 &&
+    return weft_ring_open(&session.send, here + WEFT_ETHERNET_SEND_OFFSET, WEFT_ETHERNET_RING_BYTES,
+                          WEFT_FRAME_DEPTH, sizeof(struct weft_frame), WEFT_RING_RECEIVER) == 0 &&
            weft_ring_open(&session.empty, here + WEFT_ETHERNET_EMPTY_OFFSET,
                           WEFT_ETHERNET_RING_BYTES, WEFT_FRAME_DEPTH, sizeof(struct weft_frame),
                           WEFT_RING_RECEIVER) == 0 &&
@@ -76,8 +75,8 @@ status_t session_attach(uint64_t memory, uint64_t client, uint64_t pages)
         return STATUS_BAD_ARGUMENT;
     }
     session_detach();
-    status_t status = weft_memory_map(HANDLE_SELF, memory, RINGS_PLACE, 0,
-                                      WEFT_ETHERNET_RING_PAGES, RIGHT_READ | RIGHT_WRITE);
+    status_t status = weft_memory_map(HANDLE_SELF, memory, RINGS_PLACE, 0, WEFT_ETHERNET_RING_PAGES,
+                                      RIGHT_READ | RIGHT_WRITE);
     if (status != STATUS_OK) {
         return status;
     }
@@ -185,7 +184,6 @@ void session_pump(void)
 /* A ring that is not read, as the device has no room, is not waited for either. */
 _Bool session_sleep(void)
 {
-    return !session.open ||
-           ((!device_has_room(RECEIVE) || weft_ring_sleep(&session.empty) != 0) &&
-            (!device_has_room(SEND) || weft_ring_sleep(&session.send) != 0));
+    return !session.open || ((!device_has_room(RECEIVE) || weft_ring_sleep(&session.empty) != 0) &&
+                             (!device_has_room(SEND) || weft_ring_sleep(&session.send) != 0));
 }

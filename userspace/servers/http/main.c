@@ -80,8 +80,7 @@ static bool refuse(struct worker *worker, const struct request *request, int sta
 }
 
 /* The head and the whole file, a window at a time. */
-static bool send_file(struct worker *worker, const struct request *request,
-                      struct content *content)
+static bool send_file(struct worker *worker, const struct request *request, struct content *content)
 {
     uint8_t *out = weft_socket_window(&worker->socket)->out;
     size_t used =
@@ -204,8 +203,8 @@ static void begin(uint64_t count)
     if (problem != NULL) {
         weft_fail("there are no files: %s", problem);
     }
-    status_t status = weft_net_open(&net, weft_capability("net"), WEFT_FREE_BASE,
-                                    (uint32_t)count + 2);
+    status_t status =
+        weft_net_open(&net, weft_capability("net"), WEFT_FREE_BASE, (uint32_t)count + 2);
     if (status != STATUS_OK) {
         weft_fail("there is no network (status %ld)", status);
     }
@@ -232,8 +231,8 @@ int main(void)
         weft_service_next(&service);
         uint64_t *words = weft_answer_words(&service);
         words[0] = STATUS_OK;
-        words[1] = weft_load_acquire(&connections);
-        words[2] = weft_load_acquire(&requests);
-        words[3] = weft_load_acquire(&refusals);
+        words[1] = weft_fetch_add(&connections, 0);
+        words[2] = weft_fetch_add(&requests, 0);
+        words[3] = weft_fetch_add(&refusals, 0);
     }
 }

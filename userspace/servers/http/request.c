@@ -18,9 +18,9 @@ static bool is_token(char c)
            (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-static char lower(char c)
+static int lower(int c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
 
 /* Are these the same but for the size of letters? `name` is in small ones. */
@@ -46,7 +46,7 @@ size_t request_head(const char *text, size_t length)
 
 /* ---- the path ------------------------------------------------------------------------------------- */
 
-static int digit(char c)
+static int digit(int c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -203,11 +203,11 @@ static int read_field(const char *line, size_t length, struct request *out, unsi
     if (is_name(line, name, "host")) {
         (*hosts)++;
     } else if (is_name(line, name, "connection")) {
-        out->keep = has_word(value, bytes, "close") ? false
-                                                    : out->keep || has_word(value, bytes, "keep-alive");
-    } else if (is_name(line, name, "transfer-encoding")) {
-        return 413;
-    } else if (is_name(line, name, "content-length") && !has_word(value, bytes, "0")) {
+        out->keep = has_word(value, bytes, "close")
+                        ? false
+                        : out->keep || has_word(value, bytes, "keep-alive");
+    } else if (is_name(line, name, "transfer-encoding") ||
+               (is_name(line, name, "content-length") && !has_word(value, bytes, "0"))) {
         return 413;
     }
     return 200;
@@ -275,10 +275,14 @@ const char *status_text(int status)
 const char *content_type(const char *path)
 {
     static const char *const types[][2] = {
-        {".html", "text/html; charset=utf-8"}, {".txt", "text/plain; charset=utf-8"},
-        {".md", "text/plain; charset=utf-8"},  {".css", "text/css"},
-        {".js", "text/javascript"},            {".json", "application/json"},
-        {".png", "image/png"},                 {".jpg", "image/jpeg"},
+        {".html", "text/html; charset=utf-8"},
+        {".txt", "text/plain; charset=utf-8"},
+        {".md", "text/plain; charset=utf-8"},
+        {".css", "text/css"},
+        {".js", "text/javascript"},
+        {".json", "application/json"},
+        {".png", "image/png"},
+        {".jpg", "image/jpeg"},
         {".svg", "image/svg+xml"},
     };
     size_t length = strlen(path);

@@ -64,10 +64,15 @@ int64_t datagram_send(struct socket *socket)
         return WEFT_NET_FULL;
     }
     memcpy(packet->payload, socket->window->out, bytes);
-    err_t error =
-        port == 0 ? udp_send(socket->udp, packet) : udp_sendto(socket->udp, packet, &to, port);
+    err_t error = ERR_OK;
+    if (port == 0) {
+        error = udp_send(socket->udp, packet);
+    } else {
+        error = udp_sendto(socket->udp, packet, &to, port);
+    }
     (void)pbuf_free(packet);
-    return error == ERR_OK ? (int64_t)bytes : error_of(error);
+    return error == ERR_OK || error == ERR_IF ? (int64_t)bytes /* datagrams get lost */
+                                              : error_of(error);
 }
 
 int64_t datagram_receive(struct socket *socket)
@@ -76,8 +81,8 @@ int64_t datagram_receive(struct socket *socket)
         return LATER;
     }
     struct datagram *next = &socket->datagrams[socket->first];
-    uint32_t most = socket->reader.bytes < next->packet->tot_len ? socket->reader.bytes
-                                                                 : next->packet->tot_len;
+    uint32_t most =
+        socket->reader.bytes < next->packet->tot_len ? socket->reader.bytes : next->packet->tot_len;
     uint16_t moved = pbuf_copy_partial(next->packet, socket->window->in, (uint16_t)most, 0);
     address_write(&next->from, next->port, &socket->window->from);
     (void)pbuf_free(next->packet);

@@ -87,55 +87,6 @@ static uint32_t empty[RECEIVERS], empties; /* a stack of places that nobody has 
 static uint32_t held;                      /* places that lwIP has */
 static struct sender senders[WEFT_FRAME_DEPTH];
 static uint32_t copies; /* places in use, bits */
-static uint64_t random_state;
-
-/* ---- what lwIP asks for -------------------------------------------------------------------------- */
-
-uint32_t sys_now(void)
-{
-    return (uint32_t)(weft_cycles() / (weft_startup()->clock_hz / 1000));
-}
-
-/* Not for secrets: a start that nobody knows, from the clock, and a good mixture (splitmix64). */
-uint32_t net_random(void)
-{
-    random_state += 0x9e3779b97f4a7c15ull + weft_cycles();
-    uint64_t value = random_state;
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
-    return (uint32_t)(value >> 32);
-}
-
-/* The Internet checksum (RFC 1071), eight bytes at a time: a carry counts as one, wherever it falls. */
-uint16_t net_checksum(const void *bytes, int length)
-{
-    typedef uint64_t __attribute__((may_alias, aligned(1))) word;
-    const uint8_t *next = bytes;
-    uint64_t sum = 0, last = 0;
-
-    for (; length >= 32; length -= 32, next += 32) {
-        const word *words = (const word *)next;
-        unsigned long long carry = 0;
-        sum = __builtin_addcll(sum, words[0], 0, &carry);
-        sum = __builtin_addcll(sum, words[1], carry, &carry);
-        sum = __builtin_addcll(sum, words[2], carry, &carry);
-        sum = __builtin_addcll(sum, words[3], carry, &carry);
-        sum += carry;
-        sum += sum < carry;
-    }
-    for (; length >= 8; length -= 8, next += 8) {
-        sum += *(const word *)next;
-        sum += sum < *(const word *)next;
-    }
-    memcpy(&last, next, (size_t)length);
-    sum += last;
-    sum += sum < last;
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
 
 /* ---- receiving -------------------------------------------------------------------------------------- */
 
@@ -162,14 +113,13 @@ static void let_place(struct pbuf *pbuf)
 /* A frame as lwIP wants it; NULL: there is no memory for it, and it is lost. */
 static struct pbuf *wrap(uint32_t id, uint32_t length)
 {
-    uint8_t *frame =
-        weft_ethernet_data(&link, RECEIVERS_PLACE + id * FRAME_ROOM + FRAME_START);
+    uint8_t *frame = weft_ethernet_data(&link, RECEIVERS_PLACE + id * FRAME_ROOM + FRAME_START);
 
     if (length > SMALL && held < HELD_MAX) {
         held++;
         receivers[id].pbuf.custom_free_function = let_place;
-        return pbuf_alloced_custom(PBUF_RAW, (uint16_t)length, PBUF_REF, &receivers[id].pbuf,
-                                   frame, FRAME_ROOM - FRAME_START);
+        return pbuf_alloced_custom(PBUF_RAW, (uint16_t)length, PBUF_REF, &receivers[id].pbuf, frame,
+                                   FRAME_ROOM - FRAME_START);
     }
     struct pbuf *copy = pbuf_alloc(PBUF_RAW, (uint16_t)length, PBUF_POOL);
     if (copy != NULL) {
@@ -273,8 +223,7 @@ void link_poll(void)
         if (taken == 0) {
             break;
         }
-        if (taken < 0 ||
-            !(frame.kind == WEFT_FRAME_SEND ? sent(&frame) : received(&frame))) {
+        if (taken < 0 || !(frame.kind == WEFT_FRAME_SEND ? sent(&frame) : received(&frame))) {
             usable = 0; /* it breaks the rules: the watch gets another session */
             weft_ethernet_detach(&link);
         }
@@ -287,7 +236,8 @@ _Bool link_sleep(void)
 {
     const struct netif *netif;
 
-    NETIF_FOREACH (netif) {
+    NETIF_FOREACH(netif)
+    {
         if (netif->loop_first != NULL) {
             return 0;
         }
@@ -319,8 +269,8 @@ static void watch(void *unused)
         weft_store_release(&state, STATE_ATTACHED);
         (void)weft_notification_signal(notification, BIT_LINK);
         weft_ethernet_watch(&link);
-        weft_store_release(&state, STATE_LOST); /* [link.lost] release: nothing goes with it. Pairs with
-                                                   [link.change]. */
+        /* [link.lost] release: nothing goes with it. Pairs with [link.change]. */
+        weft_store_release(&state, STATE_LOST);
         (void)weft_notification_signal(notification, BIT_LINK);
         /* [link.released] acquire: the main thread leaves the rings alone. Pairs with [link.release]. */
         while (weft_load_acquire(&state) != STATE_RELEASED) {
@@ -364,7 +314,6 @@ static void begin(void)
         netif_create_ip6_linklocal_address(&interface, 1);
         netif_set_link_up(&interface);
         (void)dhcp_start(&interface);
-        return;
     }
     for (struct tcp_pcb *pcb = tcp_active_pcbs, *next; pcb != NULL; pcb = next) {
         next = pcb->next;
@@ -381,8 +330,8 @@ void link_change(void)
         begin();
     } else if (now == STATE_LOST) {
         usable = 0;
-        weft_store_release(&state, STATE_RELEASED); /* [link.release] release: the rings are the watch's.
-                                                       Pairs with [link.released]. */
+        /* [link.release] release: the rings are the watch's. Pairs with [link.released]. */
+        weft_store_release(&state, STATE_RELEASED);
         (void)weft_notification_signal(release, 1);
     }
 }
@@ -417,8 +366,7 @@ static err_t interface_open(struct netif *netif)
     netif->mtu = 1500;
     netif->hwaddr_len = ETH_HWADDR_LEN;
     netif->hostname = "weft";
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
-                   NETIF_FLAG_MLD6;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
     netif_set_ip6_autoconfig_enabled(netif, 1);
     return ERR_OK;
 }
@@ -445,15 +393,18 @@ void link_open(uint64_t the_notification, void *state_memory)
         weft_fail("there is no memory for frames");
     }
     lwip_init();
-    if (netif_add(&interface, &address, &mask, &gateway, NULL, interface_open,
-                  netif_input) == NULL) {
+    if (netif_add(&interface, &address, &mask, &gateway, NULL, interface_open, netif_input) ==
+        NULL) {
         weft_fail("lwIP takes no interface");
     }
     netif_set_status_callback(&interface, changed);
     netif_set_default(&interface);
     netif_set_up(&interface);
-    if (weft_thread_start(NULL, "watch", weft_startup()->cpu, WEFT_PRIORITY_DEFAULT, watch,
-                          NULL) != STATUS_OK) {
+    if (kept->address != 0 && kept->check == check_of(kept)) {
+        netif_set_link_up(&interface); /* what is sent before there is a driver waits for it */
+    }
+    if (weft_thread_start(NULL, "watch", weft_startup()->cpu, WEFT_PRIORITY_DEFAULT, watch, NULL) !=
+        STATUS_OK) {
         weft_fail("no thread can be started");
     }
 }

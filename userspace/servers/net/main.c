@@ -47,8 +47,8 @@ static int64_t attach(uint64_t badge, const struct weft_net_request *request, st
     if (ipc->receive_handles[0] == 0 || ipc->receive_handles[1] == 0) {
         return STATUS_BAD_ARGUMENT;
     }
-    status_t status = session_attach(badge, ipc->receive_handles[0], ipc->receive_handles[1],
-                                     request->argument);
+    status_t status =
+        session_attach(badge, ipc->receive_handles[0], ipc->receive_handles[1], request->argument);
     if (status == STATUS_OK) {
         ipc->receive_handles[0] = 0; /* both stay */
         ipc->receive_handles[1] = 0;

@@ -54,7 +54,7 @@ struct socket {
     uint8_t window_number;
     struct weft_window *window;
     struct socket *listener; /* of a pending one */
-    struct tcp_pcb *tcp; /* NULL: it has ended */
+    struct tcp_pcb *tcp;     /* NULL: it has ended */
     struct udp_pcb *udp;
     int64_t error;         /* why it has ended; 0: it has not */
     _Bool ended;           /* the peer sends no more */

@@ -95,8 +95,8 @@ static status_t watcher_start(struct session *session, uint64_t lifeline)
     for (uint32_t i = 0; i < WATCHERS_MAX; i++) {
         struct watcher *watcher = &watchers[i];
         if (watcher->lifeline == 0) {
-            *watcher = (struct watcher){
-                .lifeline = lifeline, .badge = session->badge, .session = session};
+            *watcher =
+                (struct watcher){.lifeline = lifeline, .badge = session->badge, .session = session};
             status_t status = weft_thread_start(NULL, "lifeline", weft_startup()->cpu,
                                                 WEFT_PRIORITY_DEFAULT, watch, watcher);
             watcher->lifeline = status == STATUS_OK ? lifeline : 0;

@@ -56,9 +56,9 @@ static void failed(void *argument, err_t error)
     _Bool connecting = socket->state == SOCKET_CONNECTING;
 
     socket->tcp = NULL;
-    socket->error = !connecting          ? error_of(error)
+    socket->error = !connecting        ? error_of(error)
                     : error == ERR_RST ? WEFT_NET_REFUSED
-                                         : WEFT_NET_UNREACHABLE;
+                                       : WEFT_NET_UNREACHABLE;
     if (socket->state == SOCKET_PENDING) {
         socket_end(socket, 1);
         return;
@@ -93,8 +93,7 @@ static err_t connected(void *argument, struct tcp_pcb *pcb, err_t error)
 static err_t arrived(void *argument, struct tcp_pcb *pcb, err_t error)
 {
     struct socket *listener = argument;
-    struct socket *socket =
-        error == ERR_OK && pcb != NULL ? socket_take(WEFT_STREAM) : NULL;
+    struct socket *socket = error == ERR_OK && pcb != NULL ? socket_take(WEFT_STREAM) : NULL;
 
     if (socket == NULL) {
         return ERR_MEM; /* lwIP resets it */
@@ -117,7 +116,8 @@ int64_t stream_open(struct socket *socket)
     if (socket->tcp == NULL) {
         return WEFT_NET_FULL;
     }
-    ip_set_option(socket->tcp, SOF_REUSEADDR); /* of what is no more than waiting for its last packets */
+    ip_set_option(socket->tcp,
+                  SOF_REUSEADDR); /* of what is no more than waiting for its last packets */
     listen_to(socket);
     return 0;
 }
@@ -203,9 +203,9 @@ static uint32_t give(struct socket *socket, const uint8_t *bytes, uint32_t count
     uint32_t most = tcp_sndbuf(socket->tcp);
     uint32_t now = count < most ? count : most;
 
-    while (now > 0 && tcp_write(socket->tcp, bytes, (uint16_t)now,
-                                TCP_WRITE_FLAG_COPY |
-                                    (now < count ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK) {
+    while (now > 0 &&
+           tcp_write(socket->tcp, bytes, (uint16_t)now,
+                     TCP_WRITE_FLAG_COPY | (now < count ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK) {
         now = now > TCP_MSS ? now / 2 : 0; /* its memory is short */
     }
     return now;
@@ -220,8 +220,8 @@ int64_t stream_send(struct socket *socket)
         return writer->done > 0 ? writer->done : why;
     }
     while (writer->done < writer->bytes) {
-        uint32_t given = give(socket, socket->window->out + writer->done,
-                              writer->bytes - writer->done);
+        uint32_t given =
+            give(socket, socket->window->out + writer->done, writer->bytes - writer->done);
         if (given == 0) {
             break;
         }
@@ -234,15 +234,14 @@ int64_t stream_send(struct socket *socket)
 int64_t stream_receive(struct socket *socket)
 {
     if (socket->received == NULL) {
-        return socket->ended                          ? 0
-               : socket->error != 0                   ? socket->error
+        return socket->ended                       ? 0
+               : socket->error != 0                ? socket->error
                : socket->state == SOCKET_CONNECTED ? LATER
-                                                      : WEFT_NET_CLOSED;
+                                                   : WEFT_NET_CLOSED;
     }
     uint32_t most = socket->reader.bytes;
     most = most < socket->received->tot_len ? most : socket->received->tot_len;
-    uint16_t moved =
-        pbuf_copy_partial(socket->received, socket->window->in, (uint16_t)most, 0);
+    uint16_t moved = pbuf_copy_partial(socket->received, socket->window->in, (uint16_t)most, 0);
     socket->received = pbuf_free_header(socket->received, moved);
     if (socket->tcp != NULL) {
         tcp_recved(socket->tcp, moved);
@@ -284,10 +283,8 @@ static void let_go(struct socket *socket, _Bool reset)
         tcp_err(pcb, NULL);
         tcp_poll(pcb, NULL, 0);
     }
-    if (!listens && reset) {
-        tcp_abort(pcb);
-    } else if (tcp_close(pcb) != ERR_OK) {
-        tcp_abort(pcb); /* no memory to end it well */
+    if ((!listens && reset) || tcp_close(pcb) != ERR_OK) {
+        tcp_abort(pcb); /* also where there is no memory to end it well */
     }
 }
 

@@ -125,8 +125,8 @@ uint64_t waiters_expire(void)
 void socket_readable(struct socket *socket)
 {
     if (socket->reader.reply != 0) {
-        int64_t result = socket->kind == WEFT_STREAM ? stream_receive(socket)
-                                                     : datagram_receive(socket);
+        int64_t result =
+            socket->kind == WEFT_STREAM ? stream_receive(socket) : datagram_receive(socket);
         if (result != LATER) {
             waiter_result(&socket->reader, result);
         }

@@ -64,9 +64,9 @@ struct weft_frame {
 /* First words of messages to the driver. Answers begin with a status. */
 enum weft_ethernet_message {
     WEFT_ETHERNET_INFO = 1, /* -> address | largest packet << 48, is there a link? */
-    WEFT_ETHERNET_ATTACH,   /* pages of data; with memory and notification -> with the driver's one */
-    WEFT_ETHERNET_WATCH,    /* no answer, while this session is the driver's one */
-    WEFT_ETHERNET_DETACH,   /* ends it */
+    WEFT_ETHERNET_ATTACH, /* pages of data; with memory and notification -> with the driver's one */
+    WEFT_ETHERNET_WATCH,  /* no answer, while this session is the driver's one */
+    WEFT_ETHERNET_DETACH, /* ends it */
 };
 
 struct weft_ethernet_info {

@@ -46,7 +46,7 @@
 
 #define WEFT_NET_SOCKETS 32u
 #define WEFT_WINDOW_BYTES 32768u /* the most that one message moves */
-#define WEFT_WINDOW_PAGES 17u    /* of each socket: half of it for each direction, and the addresses */
+#define WEFT_WINDOW_PAGES 17u /* of each socket: half of it for each direction, and the addresses */
 #define WEFT_DATAGRAM_BYTES 1472u
 #define WEFT_BACKLOG_MAX 16u
 
@@ -88,9 +88,9 @@ enum weft_net_operation {
     WEFT_NET_OPEN,     /* kind -> number */
     WEFT_NET_BIND,     /* address in the window */
     WEFT_NET_LISTEN,   /* backlog */
-    WEFT_NET_ACCEPT, /* window for the connection -> its number; there its peer's address */
-    WEFT_NET_CONNECT, /* address in the window */
-    WEFT_NET_SEND,    /* bytes -> how many were taken; datagrams: address in the window, if not connected */
+    WEFT_NET_ACCEPT,   /* window for the connection -> its number; there its peer's address */
+    WEFT_NET_CONNECT,  /* address in the window */
+    WEFT_NET_SEND, /* bytes -> how many were taken; datagrams: address in the window, if not connected */
     WEFT_NET_RECEIVE, /* bytes at most -> how many came, 0: the peer sends no more; there the sender's address */
     WEFT_NET_SHUTDOWN, /* this end sends no more */
     WEFT_NET_CLOSE,

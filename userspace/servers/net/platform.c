@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What lwIP asks of the system that it runs on: the time, random numbers, and checksums.
+ */
+#include "lwip/arch.h"
+#include "lwip/sys.h"
+#include "weft/startup.h"
+#include "weft/string.h"
+#include "weft/time.h"
+
+static uint64_t random_state;
+
+uint32_t sys_now(void)
+{
+    return (uint32_t)(weft_cycles() / (weft_startup()->clock_hz / 1000));
+}
+
+/* Not for secrets: a start that nobody knows, from the clock, and a good mixture (splitmix64). */
+uint32_t net_random(void)
+{
+    random_state += 0x9e3779b97f4a7c15ull + weft_cycles();
+    uint64_t value = random_state;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
+    return (uint32_t)(value >> 32);
+}
+
+/* The Internet checksum (RFC 1071), eight bytes at a time: a carry counts as one, wherever it falls. */
+uint16_t net_checksum(const void *bytes, int length)
+{
+    typedef uint64_t __attribute__((may_alias, aligned(1))) word;
+    const uint8_t *next = bytes;
+    uint64_t sum = 0, last = 0;
+
+    for (; length >= 32; length -= 32, next += 32) {
+        const word *words = (const word *)next;
+        unsigned long long carry = 0;
+        sum = __builtin_addcll(sum, words[0], 0, &carry);
+        sum = __builtin_addcll(sum, words[1], carry, &carry);
+        sum = __builtin_addcll(sum, words[2], carry, &carry);
+        sum = __builtin_addcll(sum, words[3], carry, &carry);
+        sum += carry;
+        sum += sum < carry;
+    }
+    for (; length >= 8; length -= 8, next += 8) {
+        sum += *(const word *)next;
+        sum += sum < *(const word *)next;
+    }
+    memcpy(&last, next, (size_t)length);
+    sum += last;
+    sum += sum < last;
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
