@@ -211,7 +211,7 @@ int64_t weft_file_read(struct weft_file *file, void *to, uint64_t bytes)
         uint64_t within = file->position - files->start;
         uint64_t piece = files->length - within;
         piece = piece < bytes - done ? piece : bytes - done;
-        memcpy(out + done, files->here + within, piece);
+        weft_copy(out + done, files->here + within, piece);
         file->position += piece;
         done += piece;
     }
@@ -236,7 +236,7 @@ int64_t weft_file_write(struct weft_file *file, const void *from, uint64_t bytes
         }
         uint64_t piece = files->bytes - files->length;
         piece = piece < bytes - done ? piece : bytes - done;
-        memcpy(files->here + files->length, in + done, piece);
+        weft_copy(files->here + files->length, in + done, piece);
         files->length += piece;
         file->position += piece;
         done += piece;

@@ -8,7 +8,8 @@
  *
  * A file's blocks are a list with pointers at their beginnings (littlefs's DESIGN.md, "CTZ skip-lists"), which is
  * followed for each block that is read. So the first sectors of blocks are kept in `heads`, and of each request
- * that begins a block the first sector is noted there.
+ * that begins a block the first sector is noted there. Directories are logs of METADATA_BYTES, of which littlefs reads
+ * sector by sector, and again after each commit: `logs` has those of some blocks, as they are on the disk.
  *
  * Erasing means nothing for a disk. What has been written and not flushed may be lost in a power cut, in any
  * part and order. littlefs asks for a flush behind each change of its metadata; that the file's data is there
@@ -26,10 +27,19 @@
 
 #define BLOCK_SECTORS (BLOCK_BYTES / SECTOR_BYTES)
 #define HEADS 256u
+#define LOGS 16u
+#define LOG_PARTS (LOGS * METADATA_BYTES / BLOCK_BYTES)
 #define PLACE WEFT_FREE_BASE
 
 /* The data of the session, in blocks. */
-enum part { PART_READ, PART_PROGRAM, PART_BOUNCE, PART_FILES, PARTS = PART_FILES + OPEN_FILES };
+enum part {
+    PART_READ,
+    PART_PROGRAM,
+    PART_BOUNCE,
+    PART_LOGS,
+    PART_FILES = PART_LOGS + LOG_PARTS,
+    PARTS = PART_FILES + OPEN_FILES
+};
 #define DATA_PAGES (PARTS * BLOCK_BYTES / WEFT_PAGE_SIZE)
 _Static_assert(DATA_PAGES <= WEFT_BLOCK_PAGES, "as much as a session may have");
 _Static_assert(BLOCK_BYTES <= WEFT_BLOCK_BYTES, "a block is one request");
@@ -42,6 +52,7 @@ static struct {
     uint64_t block; /* and 1; 0: nothing */
     uint8_t bytes[SECTOR_BYTES];
 } heads[HEADS];
+static uint64_t logs[LOGS]; /* the block and 1, of which this log is; 0: nothing */
 static uint64_t lookahead[LOOKAHEAD_BYTES / sizeof(uint64_t)];
 
 static uint64_t part(uint32_t number)
@@ -76,6 +87,55 @@ static uint64_t sector_of(lfs_block_t block, lfs_off_t offset)
     return (uint64_t)block * BLOCK_SECTORS + offset / SECTOR_BYTES;
 }
 
+/* ---- logs ----------------------------------------------------------------------------------------- */
+
+static uint64_t log_place(lfs_block_t block)
+{
+    return part(PART_LOGS) + (uint64_t)(block % LOGS) * METADATA_BYTES;
+}
+
+static void forget_block(lfs_block_t block)
+{
+    if (logs[block % LOGS] == (uint64_t)block + 1) {
+        logs[block % LOGS] = 0;
+    }
+    if (heads[block % HEADS].block == (uint64_t)block + 1) {
+        heads[block % HEADS].block = 0;
+    }
+}
+
+/* A sector or more of a log, which is brought as a whole. */
+static int read_log(lfs_block_t block, lfs_off_t offset, void *buffer, lfs_size_t bytes)
+{
+    uint64_t place = log_place(block);
+
+    if (logs[block % LOGS] != (uint64_t)block + 1) {
+        logs[block % LOGS] = 0;
+        int error = request(WEFT_BLOCK_READ, sector_of(block, 0), place, METADATA_BYTES);
+        if (error != 0) {
+            return error;
+        }
+        logs[block % LOGS] = (uint64_t)block + 1;
+    }
+    memcpy(buffer, weft_block_data(&disk, place + offset), bytes);
+    return 0;
+}
+
+/* What is about to be written. Whole blocks are no logs. */
+static void note_log(lfs_block_t block, lfs_off_t offset, const void *buffer, lfs_size_t bytes)
+{
+    if (logs[block % LOGS] != (uint64_t)block + 1) {
+        return;
+    }
+    if (offset + bytes > METADATA_BYTES) {
+        logs[block % LOGS] = 0;
+        return;
+    }
+    memcpy(weft_block_data(&disk, log_place(block) + offset), buffer, bytes);
+}
+
+/* ---- littlefs's operations ------------------------------------------------------------------------ */
+
 static int disk_read(const struct lfs_config *config, lfs_block_t block, lfs_off_t offset,
                      void *buffer, lfs_size_t bytes)
 {
@@ -85,6 +145,9 @@ static int disk_read(const struct lfs_config *config, lfs_block_t block, lfs_off
     if (offset == 0 && bytes <= SECTOR_BYTES && heads[block % HEADS].block == (uint64_t)block + 1) {
         memcpy(buffer, heads[block % HEADS].bytes, bytes);
         return 0;
+    }
+    if (offset > 0 && offset + bytes <= METADATA_BYTES) {
+        return read_log(block, offset, buffer, bytes);
     }
     int error = request(WEFT_BLOCK_READ, sector_of(block, offset), place, bytes);
     if (error != 0) {
@@ -111,10 +174,11 @@ static int disk_program(const struct lfs_config *config, lfs_block_t block, lfs_
     if (offset == 0) {
         note_head(block, weft_block_data(&disk, place));
     }
+    note_log(block, offset, buffer, bytes);
     unflushed = 1;
     int error = request(WEFT_BLOCK_WRITE, sector_of(block, offset), place, bytes);
     if (error != 0) {
-        heads[block % HEADS].block = 0; /* nobody knows what is there */
+        forget_block(block); /* nobody knows what is there */
     }
     return error;
 }

@@ -12,6 +12,9 @@ void *memmove(void *to, const void *from, size_t length);
 void *memset(void *to, int byte, size_t length);
 int memcmp(const void *left, const void *right, size_t length);
 
+/* memcpy() for much: a third of its instructions, but more than it needs for a few bytes. */
+void *weft_copy(void *restrict to, const void *restrict from, size_t length);
+
 size_t strlen(const char *text);
 size_t strnlen(const char *text, size_t limit);
 int strcmp(const char *left, const char *right);
