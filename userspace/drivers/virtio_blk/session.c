@@ -110,6 +110,19 @@ static _Bool is_closing(uint64_t badge)
     return 0;
 }
 
+/* Lets the disk reach the session's data. Where the bus server was started again and this driver has not noticed yet,
+ * it is not the client's fault: the next instance serves it. */
+static status_t share(struct session *session, uint64_t pages)
+{
+    uint32_t id;
+    status_t status = weft_pci_share(&device.pci, session->memory, 1, (uint32_t)pages,
+                                     session->addresses, &session->share);
+    if (status != STATUS_OK && weft_pci_config(&device.pci, 0, sizeof(id), &id) != STATUS_OK) {
+        weft_fail("the bus server does not know it any more");
+    }
+    return status;
+}
+
 status_t session_attach(uint64_t badge, uint64_t memory, uint64_t lifeline, uint64_t pages)
 {
     struct session *session = session_find(badge);
@@ -142,8 +155,7 @@ status_t session_attach(uint64_t badge, uint64_t memory, uint64_t lifeline, uint
     }
     status = open_rings(session);
     if (status == STATUS_OK) {
-        status = weft_pci_share(&device.pci, memory, 1, (uint32_t)pages, session->addresses,
-                                &session->share);
+        status = share(session, pages);
     }
     if (status != STATUS_OK) {
         (void)weft_memory_unmap(HANDLE_SELF, (uint64_t)session->here, 1);
