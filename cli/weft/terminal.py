@@ -66,7 +66,8 @@ class Terminal:
         self.ended = False
         self._log = log or (lambda _: None)
         self._row = Row()
-        self._input, self._output = sys.stdin.fileno(), sys.stdout.fileno()
+        self._input = sys.stdin.fileno() if sys.stdin else os.open(os.devnull, os.O_RDONLY)  # None: it is closed
+        self._output = sys.stdout.fileno()
         self._shows_keys, self._shows_rows = os.isatty(self._input), not os.isatty(self._output)
         self._before: list[Any] | None = None
         self._escaped = False
@@ -92,11 +93,13 @@ class Terminal:
 
     def attach(self, machine: Machine) -> None:
         """From here on what is typed goes to the machine."""
+        assert machine.wire is not None
         self._machine = machine
         try:
             machine.follow(self._input, self._typed, self._input_ended)
         except PermissionError:  # a file, which never makes anybody wait
-            self._typed(sys.stdin.buffer.read())
+            while data := os.read(self._input, 1 << 16):
+                machine.wire.send(data)
             self._input_ended()
 
     def _write(self, data: bytes) -> None:

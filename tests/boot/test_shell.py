@@ -227,3 +227,6 @@ def test_the_trace_is_switched(demo: Callable[..., User]) -> None:
     assert user.ask("trace nonsense") == ["trace: there is no category nonsense"]
     assert "sched" in user.ask("trace on")[0]
     assert user.end() == 0
+    user = demo("--no-trace")
+    assert user.ask("trace all") == ["trace: this kernel was built without it"]
+    assert user.end() == 0

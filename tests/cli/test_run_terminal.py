@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from weft import run
+from weft import build, run
 from weft.failure import Failure
 from weft.image import write_image
 from weft.terminal import Row
@@ -99,6 +100,35 @@ def test_a_wrong_wish_is_one_line(weft: Callable[..., subprocess.CompletedProces
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--nonsense" in done.stderr
     done = weft("run", "--disk-size", "1M")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--disk" in done.stderr
+
+
+def test_an_image_that_lacks_a_program_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                                  tree: object) -> None:  # fmt: skip
+    targets = {str(build.packed(name)) for name in ("init", "pci", "shell")} | {"images/selftest.cpio"}
+
+    def nothing_makes(_: object) -> None:
+        raise build.UnknownTarget("images/x.cpio", targets)
+
+    monkeypatch.setattr(build, "build", nothing_makes)
+    request = SimpleNamespace(program="demo", out=tmp_path, profile="test", trace=True, design="mailbox")
+    monkeypatch.setattr(build, "kernel", lambda *_: tmp_path)
+    with pytest.raises(Failure, match=r"demo needs iommu, .*fs, .*\./weft setup"):
+        run._build(request)
+    request.program = "nonsense"
+    with pytest.raises(Failure, match=r"no program 'nonsense' \(have: selftest\)"):
+        run._build(request)
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "empty"])
+def test_without_input_it_ends_at_the_first_prompt(tree: object, pytestconfig: pytest.Config, tmp_path: Path,
+                                                   closed: bool) -> None:  # fmt: skip
+    argv = [sys.executable, str(pytestconfig.rootpath / "weft"), "run", "demo", "--out", str(tmp_path), "--accel",
+            "tcg", "--disk", str(tmp_path / "demo.img"), "--timeout", "100"]  # fmt: skip
+    if closed:
+        argv = ["sh", "-c", 'exec "$@" <&-', "sh", *argv]
+    done = subprocess.run(argv, cwd=pytestconfig.rootpath, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=200)  # fmt: skip
+    assert done.returncode == 0 and "weft> \nhalt\n" in done.stdout, done.stdout + done.stderr
 
 
 def read_until(master: int, wanted: bytes, seconds: float = 60.0) -> bytes:

@@ -157,12 +157,17 @@ static void command_trace(const struct shell_line *line)
         wanted = wanted_mask(sign, (uint32_t)before, named);
         status = weft_trace_control(machine, wanted, &before);
     }
+    if (status == STATUS_OK) {
+        status = weft_trace_control(machine, wanted, &before); /* has it been heard? */
+    }
     if (status != STATUS_OK) {
         say_status("trace", status);
-        return;
+    } else if (before != wanted) {
+        say("trace: this kernel was built without it\n");
+    } else {
+        mask = wanted;
+        say_mask(mask);
     }
-    mask = wanted;
-    say_mask(mask);
 }
 
 static void command_halt(const struct shell_line *line)
