@@ -122,6 +122,11 @@ def _add_faults(commands: Commands, functions: Functions) -> None:
     faults.add_argument(
         "--append", default="", metavar="TEXT", help="added to the kernel's command line, such as service=disk kind=code"
     )
+    faults.add_argument(
+        "--with", dest="images", default="", metavar="IMAGE,...",
+        help="who uses the disk: disk (a client), files (the file system); seeds take turns (default: all)",
+    )  # fmt: skip
+    faults.add_argument("--no-iommu", action="store_true", help="devices reach all of the memory")
     faults.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
     faults.add_argument(
         "--timeout", default="900", metavar="SECONDS", help="give a boot up after this (default: 900)"

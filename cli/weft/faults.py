@@ -40,14 +40,15 @@ from weft.run import seconds_of
 from weft.steps import Progress
 from weft.trace_check import check_trace
 
-PROGRAM = "test_injection"
+# The boot images, and who uses the disk: a client that writes to a part in its middle
+# (tests/guest/injection_clients.c; the rest is watched from here), or the file system. Seeds take turns.
+IMAGES = {"disk": "test_injection", "files": "test_injection_files"}
 CPUS = 4
 SEEDS = 10
 FAULTS = 50
 PROGRESS_SECONDS = 30.0
 DEVICES = ("virtio-rng-pci-non-transitional",)
 
-# The disk: the guest's client writes to a part in its middle (tests/guest/injection_load.h), the rest is ours.
 DISK_BYTES = 4 << 20
 CLIENTS_PART = range(2048 * 512, (2048 + 64 * 8) * 512)
 
@@ -62,6 +63,10 @@ class Request:
     jobs: int
     out: Path
     append: str
+    images: tuple[str, ...] = tuple(IMAGES)
+
+    def image(self, seed: int) -> str:
+        return self.images[seed % len(self.images)]
 
     def command(self, seed: int) -> str:
         """What a person types to see this run again."""
@@ -70,6 +75,10 @@ class Request:
             words += ["--accel", self.config.accel]
         if self.config.cpus != CPUS:
             words += ["--cpus", str(self.config.cpus)]
+        if not self.config.iommu:
+            words += ["--no-iommu"]
+        if len(self.images) < len(IMAGES):
+            words += ["--with", ",".join(self.images)]
         if self.append:
             words += ["--append", self.append]
         return shlex.join(words)
@@ -87,6 +96,7 @@ def check(arguments: argparse.Namespace) -> Request:
         command_line=f"{arguments.append} faults={count}".strip(),
         timeout=seconds_of(arguments.timeout),
         devices=DEVICES,
+        iommu=not arguments.no_iommu,
     )
     config.validate()
     return Request(
@@ -96,11 +106,20 @@ def check(arguments: argparse.Namespace) -> Request:
         jobs=positive("jobs", arguments.jobs or str(len(os.sched_getaffinity(0)))),
         out=prepare(Path(arguments.out) if arguments.out else OUT / "faults"),
         append=arguments.append,
+        images=images_of(arguments.images),
     )
 
 
+def images_of(names: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(names.split(","))) if names else tuple(IMAGES)
+    for name in chosen:
+        if name not in IMAGES:
+            raise UsageError(f"no image {name!r} for faults (have: {', '.join(IMAGES)})")
+    return chosen
+
+
 def pattern() -> bytes:
-    """What the disk holds before the first boot: never two sectors alike."""
+    """What the client's disk holds before the first boot: never two sectors alike."""
     return b"".join(number.to_bytes(8, "little") * 64 for number in range(1, DISK_BYTES // 512 + 1))
 
 
@@ -120,15 +139,16 @@ class Campaign:
     def __init__(self, request: Request, folder: Path) -> None:
         self.request = request
         self._folder = folder
-        self._binaries = Binaries(folder, [PROGRAM])
+        self._binaries = Binaries(folder, [IMAGES[name] for name in request.images])
         self._pattern = pattern()
 
     def plan(self) -> Iterator[Run]:
         for seed in self.request.seeds:
             disk = self._folder / f"{seed}.img"
-            disk.write_bytes(self._pattern)
+            image = self.request.image(seed)
+            disk.write_bytes(self._pattern if image == "disk" else bytes(DISK_BYTES))
             config = replace(self.request.config, seed=seed, disk=disk)
-            yield Run("faults", seed, self._binaries.config(config, PROGRAM))
+            yield Run(image, seed, self._binaries.config(config, IMAGES[image]))
 
     def judge(self, run: Run, machine: Machine, outcome: Outcome) -> str:
         """Why the run failed, and its evidence kept; empty if it did not."""
@@ -137,8 +157,9 @@ class Campaign:
         assert disk is not None
         wrong = (
             complaint(outcome, machine.console)
-            or damage(disk, self._pattern)
+            or (damage(disk, self._pattern) if run.subject == "disk" else "")
             or not_recovered(machine)
+            or unfinished(machine, self.request.faults)
             or check_trace(machine, build.host_tool(), capture)
         )
         if wrong:
@@ -154,6 +175,12 @@ def not_recovered(machine: Machine) -> str:
             fault = Fault.of(0, record)
             return f"not recovered: {fault.kind} in {fault.service} ({fault.how}), {fault.laggard} is not well"
     return ""
+
+
+def unfinished(machine: Machine, wanted: int) -> str:
+    """A run that has not done what it was asked for shows nothing."""
+    found = sum(record.get("record") == "fault" for record in machine.records)
+    return "" if found == wanted else f"only {found} of {wanted} faults could be injected"
 
 
 def folder_of(request: Request, run: Run) -> Path:
@@ -222,7 +249,7 @@ class Report:
 
 def faults(request: Request) -> int:
     """Build and run what was asked for; returns the exit code."""
-    build.build([build.kernel("test"), build.host_tool(), build.image(PROGRAM)])
+    build.build([build.kernel("test"), build.host_tool(), *(build.image(IMAGES[name]) for name in request.images)])
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-faults-") as folder:
         campaign = Campaign(request, Path(folder))

@@ -12,6 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 COLUMNS = ("injected", "manifested", "ended", "hung", "wrong", "silent", "init", "client", "recovered", "lost")
+# What a record says in `how`, for the columns ended, hung, wrong and silent.
+WAYS = (
+    ("exit", "fault", "killed", "start", "blamed"),
+    ("hang",),
+    ("wrong", "complaint"),
+    ("silence",),
+)
 TIMES = ("min", "median", "p90", "max")
 
 
@@ -50,12 +57,10 @@ class Fault:
 
 def counts(faults: Sequence[Fault]) -> list[int]:
     """In the order of COLUMNS."""
-    ended = [fault for fault in faults if fault.how in ("exit", "fault", "killed", "start")]
     return [
         len(faults),
         sum(fault.manifested for fault in faults),
-        len(ended),
-        *(sum(fault.how == how for fault in faults) for how in ("hang", "wrong", "silence")),
+        *(sum(fault.how in hows for fault in faults) for hows in WAYS),
         *(sum(fault.by == who for fault in faults) for who in ("init", "client")),
         sum(fault.recovered for fault in faults),
         sum(fault.lost for fault in faults),

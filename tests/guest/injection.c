@@ -6,7 +6,7 @@
  *
  *     the injector    (this test) takes what init hands out of `opened` services (weft/supervisor.h)
  *     the services    as anywhere else: drivers, and a store with a state (injection_store.h)
- *     their clients   check each answer; canaries check that nothing else was touched (injection_load.h)
+ *     their clients   check each answer; canaries check that nothing else was touched (injection_clients.c)
  *
  * One fault:
  *
@@ -26,106 +26,18 @@
  * weft-test: cpus=4 accel=icount append="faults=24" seed=1 disk=4M device=virtio-rng-pci-non-transitional timeout=300
  */
 #define PROGRAM "test_injection"
-#include "injection_faults.h"
-#include "injection_load.h"
+#include "injection_targets.h"
 
 #include "weft/annotate.h"
 
 #define FAULTS 24
-#define WELL_OPERATIONS 3    /* of each client, and all is well */
-#define WINDOW_OPERATIONS 25 /* of the service's own client, and a fault has had no effect */
-#define PATIENCE_US 2000000
 #define LATENT_MOST 4
-#define LOOK_US 200
 #define MOMENT_US 3000 /* within which a fault comes */
 #define EVENT_NAME 100
 #define SEED_STEP 0x10000ull /* between seeds: each fault has a generator of its own */
 
-struct target {
-    struct fault_victim victim;
-    enum injection_client client;
-    uint32_t number; /* in init's list */
-    _Bool there;
-    _Bool interrupts; /* it has a device that sends it some */
-    uint32_t latent;  /* faults in the running instance that had no effect */
-};
-
-static struct target targets[] = {
-    {.victim = {.name = "pci", .endpoint = "pci", .cpu = 0}, .client = CLIENT_BUS},
-    {.victim = {.name = "disk", .endpoint = "block", .cpu = 1},
-     .client = CLIENT_DISK,
-     .interrupts = 1},
-    {.victim = {.name = "random", .endpoint = "entropy", .cpu = 2},
-     .client = CLIENT_RANDOM,
-     .interrupts = 1},
-    {.victim = {.name = "clock", .endpoint = "rtc", .cpu = 3}, .client = CLIENT_CLOCK},
-    {.victim = {.name = "store", .endpoint = "store", .cpu = 2}, .client = CLIENT_STORE},
-};
-#define TARGETS (sizeof(targets) / sizeof(targets[0]))
-
 static const char *const kind_names[] = FAULT_NAMES;
 static struct weft_random chance;
-
-/* ---- how things stand --------------------------------------------------------------------------- */
-
-struct view {
-    struct weft_service_info services[TARGETS];
-    struct injection_line clients[CLIENTS];
-};
-
-static void look(struct view *view)
-{
-    for (uint32_t i = 0; i < TARGETS; i++) {
-        if (targets[i].there) {
-            (void)weft_supervisor_list(targets[i].number, &view->services[i], NULL);
-        }
-    }
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct injection_line *line = injection_line((enum injection_client)i);
-        view->clients[i] = (struct injection_line){.good = injection_read(&line->good),
-                                                   .wrong = injection_read(&line->wrong),
-                                                   .lost = injection_read(&line->lost),
-                                                   .cut = injection_read(&line->cut),
-                                                   .late = injection_read(&line->late),
-                                                   .good_at = injection_read(&line->good_at)};
-    }
-}
-
-static _Bool counts(uint32_t client)
-{
-    return client >= CLIENT_MEMORY || targets[client].there;
-}
-
-/* Who keeps us from saying that all is well: a name, or NULL. `since`: what the clients had got before. */
-static const char *laggard(const struct view *since, const struct view *now)
-{
-    static const char *const canaries[] = {"canary memory", "canary calls"};
-    for (uint32_t i = 0; i < TARGETS; i++) {
-        if (targets[i].there &&
-            (now->services[i].state != WEFT_SERVICE_RUNNING || now->services[i].answered_at == 0)) {
-            return targets[i].victim.name;
-        }
-    }
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        if (counts(i) && now->clients[i].good < since->clients[i].good + WELL_OPERATIONS) {
-            return i < CLIENT_MEMORY ? targets[i].victim.endpoint : canaries[i - CLIENT_MEMORY];
-        }
-    }
-    return NULL;
-}
-
-/* Waits until all is well. Returns who is not, if that takes too long. */
-static const char *wait_well(const struct view *since, struct view *now)
-{
-    uint64_t deadline = weft_deadline(PATIENCE_US);
-    const char *name;
-    do {
-        weft_sleep_for(LOOK_US);
-        look(now);
-        name = laggard(since, now);
-    } while (name != NULL && weft_cycles() < deadline);
-    return name;
-}
 
 /* ---- one fault ---------------------------------------------------------------------------------- */
 
@@ -158,7 +70,7 @@ static _Bool manifested(const struct target *target, const struct view *before,
     if (service->instance != before->services[index].instance ||
         service->failures != before->services[index].failures) {
         out->how = causes[service->cause];
-        out->by = "init";
+        out->by = service->cause == WEFT_CAUSE_COMPLAINT ? "client" : "init";
         out->noticed_at = service->failed_at;
         return 1;
     }
@@ -176,7 +88,7 @@ static void watch(const struct target *target, const struct view *before, struct
 {
     struct view now;
     uint64_t deadline = weft_deadline(PATIENCE_US);
-    uint64_t enough = before->clients[target->client].good + WINDOW_OPERATIONS;
+    uint64_t enough = before->clients[target->client].good + target->window;
     *out = (struct outcome){0};
     do {
         weft_sleep_for(LOOK_US);
@@ -330,21 +242,6 @@ static enum progress inject_one(struct target *target, enum fault_kind kind, uin
 
 /* ---- all of them -------------------------------------------------------------------------------- */
 
-static void find_targets(void)
-{
-    struct weft_service_info info;
-    char only[24] = "";
-    (void)weft_argument("service", only, sizeof(only));
-    for (uint32_t number = 0; weft_supervisor_list(number, &info, NULL) == STATUS_OK; number++) {
-        for (uint32_t i = 0; i < TARGETS; i++) {
-            if (info.is_service && strcmp(info.name, targets[i].victim.name) == 0) {
-                targets[i].there = 1;
-                targets[i].number = number;
-            }
-        }
-    }
-}
-
 static struct target *some_target(void)
 {
     char only[24] = "";
@@ -387,10 +284,7 @@ TEST(faults_stay_where_they_are,
     for (uint32_t kind = 0; kind < FAULT_KINDS; kind++) {
         weft_annotate_name(EVENT_NAME + kind, kind_names[kind]);
     }
-    find_targets();
-    for (uint32_t i = 0; i < TARGETS; i++) {
-        targets[i].victim.place = FAULT_PLACE + i * FAULT_ROOM;
-    }
+    REQUIRE(targets_find());
     for (uint32_t i = 0, tries = 0; i < wanted && goes_on && tries < 4 * wanted; tries++) {
         chance.state = weft_argument_number("seed", 1) * SEED_STEP + tries;
         struct target *target = some_target();
@@ -402,15 +296,4 @@ TEST(faults_stay_where_they_are,
     weft_print("@weft {\"record\":\"faults\",\"complete\":%u}\n", goes_on);
 }
 
-static const struct role roles[] = {
-    {"store", role_store},
-    {"load_bus", role_load_bus},
-    {"load_disk", role_load_disk},
-    {"load_random", role_load_random},
-    {"load_clock", role_load_clock},
-    {"load_store", role_load_store},
-    {"canary_memory", role_canary_memory},
-    {"canary_ping", role_canary_ping},
-    {"canary_pong", role_canary_pong},
-};
-ROLES_MAIN(roles)
+KTAP_MAIN

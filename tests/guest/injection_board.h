@@ -5,24 +5,32 @@
  */
 #pragma once
 
-#include "child.h"
-
 #include "weft/atomic.h"
+#include "weft/layout.h"
+#include "weft/startup.h"
+#include "weft/syscalls.h"
 
 #define INJECTION_BOARD WEFT_FREE_BASE
 #define INJECTION_CLIENTS 10
 
-/* Who counts. The first ones are clients of a service each, in the order of the targets. */
+/* Who counts: clients of services, and canaries. */
 enum injection_client {
     CLIENT_BUS,
     CLIENT_DISK,
     CLIENT_RANDOM,
     CLIENT_CLOCK,
     CLIENT_STORE,
+    CLIENT_FILES,
     CLIENT_MEMORY, /* canaries: no service is asked */
     CLIENT_PING,
     CLIENTS
 };
+
+#define INJECTION_CLIENT_NAMES                                                                     \
+    {                                                                                              \
+        "load_bus", "load_disk", "load_random", "load_clock", "load_store", "load_files",          \
+            "canary_memory", "canary_ping"                                                         \
+    }
 
 struct injection_line {
     uint64_t good;    /* operations that went well and were checked */
@@ -43,7 +51,7 @@ static inline struct injection_line *injection_line(enum injection_client client
     return &((struct injection_board *)INJECTION_BOARD)->lines[client];
 }
 
-static unused_function _Bool injection_board_open(void)
+static inline _Bool injection_board_open(void)
 {
     return weft_memory_map(HANDLE_SELF, weft_capability("board"), INJECTION_BOARD, 0, 1,
                            RIGHT_READ | RIGHT_WRITE) == STATUS_OK;

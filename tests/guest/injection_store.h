@@ -9,11 +9,10 @@
  */
 #pragma once
 
-#include "child.h"
-
 #include "weft/atomic.h"
 #include "weft/client.h"
 #include "weft/service.h"
+#include "weft/startup.h"
 
 #define STORE_CELLS 64
 #define STORE_VALUE_BITS 40
@@ -65,11 +64,10 @@ static void store_do(struct weft_service *service, uint64_t *cells)
     }
 }
 
-static unused_function int role_store(uint64_t value)
+static int role_store(void)
 {
     static struct weft_service service;
     char planted[8];
-    (void)value;
     weft_service_open(&service, "store");
     if (weft_argument("planted", planted, sizeof(planted)) && service.page->instance > 1) {
         weft_exit(1);
@@ -81,8 +79,8 @@ static unused_function int role_store(uint64_t value)
     }
 }
 
-static unused_function status_t store_ask(enum store_operation operation, uint64_t cell,
-                                          uint64_t value, uint64_t *got, uint64_t *deaths)
+static status_t store_ask(enum store_operation operation, uint64_t cell, uint64_t value,
+                          uint64_t *got, uint64_t *deaths)
 {
     struct store_request request = {operation, cell, value, 0};
     struct store_answer answer = {0};

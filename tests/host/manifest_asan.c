@@ -57,7 +57,8 @@ static void test_manifest_services(struct manifest *manifest)
         "process shell program=sh needs=kv,log wait\n"
         "  use kv\n"
         "  use supervisor\n"
-        "service kv program=kv cpu=2 restart=failure backoff=0..50\n"
+        "  complain\n"
+        "service kv program=kv cpu=2 restart=failure backoff=0..50 opened\n"
         "  provide kv\n"
         "  state 5000\n"
         "  vault 64\n"
@@ -78,6 +79,9 @@ static void test_manifest_services(struct manifest *manifest)
     CHECK(manifest->objects[shell->grants[0].object].cpu == 2 && shell->grants[0].badge == 1);
     CHECK(shell->grants[0].rights == RIGHT_WRITE && strcmp(shell->grants[0].name, "kv") == 0);
     CHECK(manifest->objects[shell->grants[1].object].kind == KIND_SUPERVISOR);
+    CHECK(manifest->objects[shell->grants[2].object].kind == KIND_SUPERVISOR);
+    CHECK(shell->grants[2].badge == (MANIFEST_COMPLAIN | 0));
+    CHECK(kv->service.opened && !log->service.opened);
     CHECK(kv->is_service && kv->service.restart == RESTART_FAILURE && kv->service.state == 5000);
     CHECK(kv->service.vault == 64 && log->service.vault == 0);
     CHECK(kv->service.backoff_first == 0 && kv->service.backoff_most == 50);
@@ -152,10 +156,21 @@ static void test_manifest_bad_services(struct manifest *manifest)
         {"process p program=x needs=a\nservice a program=x needs=c\nservice b program=x needs=a\n"
          "service c program=x needs=b\n",
          2},
+    };
+    check_wrong(manifest, wrong, sizeof(wrong) / sizeof(wrong[0]));
+}
+
+static void test_manifest_bad_lines_of_services(struct manifest *manifest)
+{
+    static const struct wrong wrong[] = {
         {"provide door\n", 1},
         {"use door\n", 1},
         {"state 5\n", 1},
         {"vault 5\n", 1},
+        {"complain\n", 1},
+        {"process a program=x\ncomplain of\n", 2},
+        {"process a program=x opened\n", 1},
+        {"service a program=x opened=1\n", 1},
         {"process a program=x\nvault 5\n", 2},
         {"service a program=x\nvault\n", 2},
         {"service a program=x\nvault 0\n", 2},
@@ -231,6 +246,7 @@ int main(void)
     test_manifest_services(&manifest);
     test_manifest_bad(&manifest);
     test_manifest_bad_services(&manifest);
+    test_manifest_bad_lines_of_services(&manifest);
     printf("%u failures\n", failures);
     return failures != 0;
 }

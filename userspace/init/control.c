@@ -270,6 +270,36 @@ static status_t open_inside(const struct supervisor_request *request, struct att
     return STATUS_OK;
 }
 
+static _Bool uses(const struct manifest_process *process, const struct task *task)
+{
+    for (uint32_t i = 0; i < process->grant_count; i++) {
+        if (process->grants[i].wanted[0] != '\0' && provides(task, process->grants[i].object)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Of the process with this number, about a service that it uses. */
+static status_t complain(uint64_t process, const struct weft_message *message)
+{
+    struct supervisor_complaint complaint;
+    char name[sizeof(complaint.name) + 1] = "";
+    memcpy(&complaint, message, sizeof(complaint));
+    if (complaint.operation != SUPERVISOR_COMPLAIN || process >= init.manifest.process_count) {
+        return STATUS_NO_RIGHT;
+    }
+    memcpy(name, complaint.name, sizeof(complaint.name));
+    struct task *task = find(name, 1);
+    if (task == NULL || !uses(&init.manifest.processes[process], task)) {
+        return STATUS_NO_RIGHT;
+    }
+    if (complaint.at >= task->started_at) {
+        task_end(task, (struct verdict){.cause = WEFT_CAUSE_COMPLAINT, .detail = (int32_t)process});
+    }
+    return STATUS_OK;
+}
+
 void control(struct question *question)
 {
     struct supervisor_request request;
@@ -277,7 +307,10 @@ void control(struct question *question)
     question->attachment.bytes = 0;
     question->attachment.handle_count = 0;
     memcpy(&request, &question->message, sizeof(request));
-    if (request.operation == SUPERVISOR_LIST || request.operation == SUPERVISOR_CAPABILITIES) {
+    if ((question->badge & MANIFEST_COMPLAIN) != 0) {
+        answer.status = complain(question->badge & ~MANIFEST_COMPLAIN, &question->message);
+    } else if (request.operation == SUPERVISOR_LIST ||
+               request.operation == SUPERVISOR_CAPABILITIES) {
         answer.status = list(question, &request, &answer);
     } else if ((question->badge & WEFT_SUPERVISOR_ONLY_LIST) != 0) {
         answer.status = STATUS_NO_RIGHT;

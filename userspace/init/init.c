@@ -47,6 +47,9 @@
  *                                         name `supervisor` is init's own: see weft/supervisor.h; only=list
  *                                         is for that one, and takes its commands away
  *
+ *     complain                            the right to complain of the services that it uses: who gives
+ *                                         wrong answers, or none, is started anew (weft/supervisor.h)
+ *
  *     service NAME program=FILE ...       a process that is started again when it ends. Further words:
  *         [restart=always|failure|never]  always; only if it did not exit with status 0; never
  *         [backoff=MS..MS]                the wait before a new start: the first after a failure,

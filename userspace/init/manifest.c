@@ -266,7 +266,7 @@ static const char *read_line(struct reader *reader, char *line)
         return read_process(reader, &words, kind[0] == 's');
     }
     if (strcmp(kind, "provide") == 0 || strcmp(kind, "use") == 0 || strcmp(kind, "state") == 0 ||
-        strcmp(kind, "vault") == 0) {
+        strcmp(kind, "vault") == 0 || strcmp(kind, "complain") == 0) {
         return manifest_service_line(reader->manifest, reader->process, reader->line, kind, &words);
     }
     if (strcmp(kind, "give") == 0) {

@@ -36,6 +36,9 @@ struct manifest_object {
     uint64_t pages; /* memory only */
 };
 
+/* Of the badge with which a process may complain, beside the process's number. */
+#define MANIFEST_COMPLAIN (1ull << 33)
+
 struct manifest_grant {
     char name[MANIFEST_NAME_MAX];   /* under which the process finds it */
     char wanted[MANIFEST_NAME_MAX]; /* a `use` line: the object's name, looked up at the end */

@@ -198,14 +198,29 @@ static const char *read_vault(struct manifest_process *process, struct words *wo
     return problem == NULL && next_word(words) != NULL ? "a word is not understood" : problem;
 }
 
+/* `complain`: the right to say that a service which it uses does not work. */
+static const char *read_complain(const struct manifest *manifest, struct manifest_process *process,
+                                 unsigned line, struct words *words)
+{
+    struct manifest_grant *grant = &process->grants[process->grant_count++];
+    *grant = (struct manifest_grant){
+        .name = "complain",
+        .wanted = "supervisor",
+        .rights = RIGHT_WRITE,
+        .badge = MANIFEST_COMPLAIN | (uint64_t)(process - manifest->processes),
+        .line = line,
+    };
+    return next_word(words) != NULL ? "a word is not understood" : NULL;
+}
+
 const char *manifest_service_line(struct manifest *manifest, struct manifest_process *process,
                                   unsigned line, const char *kind, struct words *words)
 {
-    _Bool uses = strcmp(kind, "use") == 0;
+    _Bool uses = strcmp(kind, "use") == 0, complains = strcmp(kind, "complain") == 0;
     if (process == NULL) {
-        return "use, provide, state and vault stand below a service";
+        return "use, provide, state, vault and complain stand below a service";
     }
-    if (!uses && !process->is_service) {
+    if (!uses && !complains && !process->is_service) {
         return "only a service can provide, and have a state and a vault";
     }
     if (strcmp(kind, "state") == 0) {
@@ -216,6 +231,9 @@ const char *manifest_service_line(struct manifest *manifest, struct manifest_pro
     }
     if (process->grant_count == MANIFEST_GRANTS_MAX) {
         return "there are too many capabilities";
+    }
+    if (complains) {
+        return read_complain(manifest, process, line, words);
     }
     return uses ? read_use(process, line, (uint64_t)(process - manifest->processes) + 1, words)
                 : read_provide(manifest, process, words);

@@ -28,7 +28,6 @@
 #define FAULT_STATUS 98
 #define STATUS_TOP 99 /* the machine's exit statuses end here */
 #define DOUBLINGS_MAX 24
-#define BLAME_AFTER 4 /* failures before being ready, in a row; then at 8, 16 and so on */
 
 /* Names of events in the trace: four numbers per task. */
 enum event { EVENT_FAILED, EVENT_RESTART, EVENTS };
@@ -43,22 +42,32 @@ static uint32_t event_name(const struct task *task, enum event event)
     return number;
 }
 
-_Bool task_is_up(const struct task *task)
-{
-    return task->state == WEFT_SERVICE_STARTING || task->state == WEFT_SERVICE_RUNNING;
-}
-
 /* ---- the end of an instance ------------------------------------------------------------------- */
+
+static _Bool is_provided(const struct manifest_grant *grant)
+{
+    return grant->wanted[0] == '\0' && grant->rights == RIGHT_READ &&
+           init.manifest.objects[grant->object].kind == KIND_ENDPOINT;
+}
 
 static void for_each_provided(const struct task *task, void (*action)(uint32_t object))
 {
     for (uint32_t i = 0; i < task->process->grant_count; i++) {
-        const struct manifest_grant *grant = &task->process->grants[i];
-        if (grant->wanted[0] == '\0' && grant->rights == RIGHT_READ &&
-            init.manifest.objects[grant->object].kind == KIND_ENDPOINT) {
-            action(grant->object);
+        if (is_provided(&task->process->grants[i])) {
+            action(task->process->grants[i].object);
         }
     }
+}
+
+_Bool provides(const struct task *task, uint32_t object)
+{
+    for (uint32_t i = 0; i < task->process->grant_count; i++) {
+        const struct manifest_grant *grant = &task->process->grants[i];
+        if (grant->object == object && is_provided(grant)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* " (needed by a, b)", as far as it fits. */
@@ -121,33 +130,19 @@ static uint64_t back_off(struct task *task)
 static const char *describe(const struct verdict *verdict)
 {
     static const char *const names[] = WEFT_SERVICE_CAUSE_NAMES;
-    static char text[32];
-    weft_format(text, sizeof(text), "%s %d", names[verdict->cause], verdict->detail);
-    return verdict->cause == WEFT_CAUSE_KILLED || verdict->cause == WEFT_CAUSE_HANG ||
-                   verdict->cause == WEFT_CAUSE_BLAMED
-               ? names[verdict->cause]
-               : text;
-}
-
-/* A service that cannot even begin, again and again, may be well itself: one that it needs may be sick and
- * still have a heartbeat. So those are started anew, too: seldom, as it may not be their fault. */
-static void blame(struct task *task)
-{
-    /* [service.ready] acquire: nothing hangs on it here. */
-    _Bool was_ready = weft_load64_acquire(&task->page->ready_at) != 0;
-    if (task->last.cause == WEFT_CAUSE_START || task->last.on_demand) {
-        return;
-    }
-    task->unready = was_ready ? 0 : task->unready + 1;
-    if (task->unready < BLAME_AFTER || (task->unready & (task->unready - 1)) != 0) {
-        return;
-    }
-    for (uint32_t i = 0; i < init.manifest.process_count; i++) {
-        if ((task->process->needs >> i & 1) != 0 && task_is_up(&init.tasks[i])) {
-            weft_print("init: service %s cannot begin: service %s is started anew\n",
-                       task->process->name, init.tasks[i].process->name);
-            task_end(&init.tasks[i], (struct verdict){.cause = WEFT_CAUSE_BLAMED, .on_demand = 1});
-        }
+    static char text[40];
+    switch (verdict->cause) {
+    case WEFT_CAUSE_COMPLAINT:
+        weft_format(text, sizeof(text), "complaint of %s",
+                    init.manifest.processes[verdict->detail].name);
+        return text;
+    case WEFT_CAUSE_EXIT:
+    case WEFT_CAUSE_FAULT:
+    case WEFT_CAUSE_START:
+        weft_format(text, sizeof(text), "%s %d", names[verdict->cause], verdict->detail);
+        return text;
+    default:
+        return names[verdict->cause];
     }
 }
 

@@ -48,7 +48,7 @@ struct task {
     uint64_t check_at; /* the next one */
     _Bool spared;      /* the last one was late, and it had not moved */
     uint32_t row;      /* failures in a row */
-    uint32_t unready;  /* of these, the last ones that came before it was ready */
+    uint32_t useless;  /* instances in a row that did no good */
     uint32_t failures;
     uint32_t forgiven;                         /* failures before somebody started it by hand */
     uint64_t failed_at[MANIFEST_FAILURES_MAX]; /* the last ones, a ring by number */
@@ -67,6 +67,12 @@ extern struct system init;
 static inline uint32_t task_number(const struct task *task)
 {
     return (uint32_t)(task - init.tasks);
+}
+
+/* Its process is there. */
+static inline _Bool task_is_up(const struct task *task)
+{
+    return task->state == WEFT_SERVICE_STARTING || task->state == WEFT_SERVICE_RUNNING;
 }
 
 /* Prints one line and switches the machine off, as the system cannot be brought up. */
@@ -88,9 +94,6 @@ void task_close(struct task *task);
 /* Starts what waits and has what it needs; gives up what will not get it. */
 void tasks_start_waiting(void);
 
-/* Is there an instance, or a process? */
-_Bool task_is_up(const struct task *task);
-
 /* The task's process may have ended. */
 void task_look(struct task *task);
 
@@ -99,6 +102,9 @@ void tasks_look_for_ready(void);
 
 /* Ends an instance, for a reason that is remembered. Does nothing when it is at its end already. */
 void task_end(struct task *task, struct verdict verdict);
+
+/* Whether this object of the manifest is an endpoint that the task receives from. */
+_Bool provides(const struct task *task, uint32_t object);
 
 /* Starts a service that rests, has ended or is given up; or a manual process that does not run. */
 void task_start_again(struct task *task);
@@ -111,6 +117,12 @@ void tasks_tick(void);
 
 /* When that is due next; 0: never. */
 uint64_t tasks_deadline(void);
+
+/* ---- blame.c ---- */
+
+/* The task's instance has ended (task->last says how). Ends instances of what it needs, now and then, if it did
+ * no good. */
+void blame(struct task *task);
 
 /* ---- control.c ---- */
 

@@ -42,6 +42,20 @@ status_t weft_supervisor_find(const char *name, struct weft_service_info *info)
     return status;
 }
 
+status_t weft_supervisor_complain(const char *name, uint64_t at)
+{
+    struct supervisor_complaint complaint = {.operation = SUPERVISOR_COMPLAIN, .at = at};
+    struct supervisor_answer answer;
+    size_t length = strlen(name);
+    if (length > sizeof(complaint.name)) {
+        return STATUS_BAD_ARGUMENT;
+    }
+    memcpy(complaint.name, name, length);
+    struct weft_call call = {
+        .service = weft_capability("complain"), .request = &complaint, .answer = &answer};
+    return weft_call(&call);
+}
+
 status_t weft_supervisor_open(const char *name, struct weft_inside *inside)
 {
     struct supervisor_request request = {.operation = SUPERVISOR_OPEN};

@@ -316,7 +316,9 @@ void virtio_publish(struct virtio_queue *queue)
 
 void virtio_acknowledge(struct virtio_queue *queue)
 {
-    (void)weft_interrupt_acknowledge(queue->interrupt); /* ours, or the bus server took it back */
+    if (weft_interrupt_acknowledge(queue->interrupt) != STATUS_OK) {
+        weft_fail("its interrupt is gone"); /* the bus server took it back, or we lost it */
+    }
 }
 
 _Bool virtio_failed(const struct virtio *device)

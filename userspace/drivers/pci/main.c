@@ -148,6 +148,9 @@ static void answer(struct weft_message *message, struct weft_ipc *ipc, uint64_t 
     for (uint32_t i = handles; i < IPC_HANDLES_MAX; i++) {
         ipc->receive_handles[i] = 0;
     }
+    if (handles > 0 && ipc->receive_handles[0] == 0) {
+        weft_fail("its table of capabilities is full: what it holds is bounded, so it is sick");
+    }
     status_t status = serve(badge, message, ipc);
     message->words[0] = (uint64_t)status;
     for (uint32_t i = 0; i < handles; i++) {

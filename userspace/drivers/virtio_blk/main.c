@@ -173,8 +173,13 @@ int main(void)
             virtio_acknowledge(&queue);
             continue;
         }
-        for (uint32_t i = WEFT_IPC_HANDLES(came); i < ipc.receive_count; i++) {
-            ipc.receive_handles[i] = 0;
+        for (uint32_t i = 0; i < ipc.receive_count; i++) {
+            if (i >= WEFT_IPC_HANDLES(came)) {
+                ipc.receive_handles[i] = 0;
+            } else if (ipc.receive_handles[i] == 0) {
+                weft_fail(
+                    "its table of capabilities is full: what it holds is bounded, so it is sick");
+            }
         }
         serve(badge, &message, &ipc);
         answers = 1;

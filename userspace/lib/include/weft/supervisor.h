@@ -26,17 +26,18 @@ enum weft_service_state {
 
 enum weft_service_cause {
     WEFT_CAUSE_NONE,
-    WEFT_CAUSE_EXIT,   /* `detail`: its status */
-    WEFT_CAUSE_FAULT,  /* the vector */
-    WEFT_CAUSE_KILLED, /* by somebody who may, or on demand of a client of this interface */
-    WEFT_CAUSE_HANG,   /* its heartbeat did not come */
-    WEFT_CAUSE_START,  /* it could not be started: the status, negative */
-    WEFT_CAUSE_NEEDS,  /* what it needs is given up */
+    WEFT_CAUSE_EXIT,      /* `detail`: its status */
+    WEFT_CAUSE_FAULT,     /* the vector */
+    WEFT_CAUSE_KILLED,    /* by somebody who may, or on demand of a client of this interface */
+    WEFT_CAUSE_HANG,      /* its heartbeat did not come */
+    WEFT_CAUSE_START,     /* it could not be started: the status, negative */
+    WEFT_CAUSE_NEEDS,     /* what it needs is given up */
+    WEFT_CAUSE_COMPLAINT, /* a client that may said that it does not do its work */
     WEFT_CAUSE_BLAMED, /* who needs it failed again and again before being ready; no failure of its own */
 };
 #define WEFT_SERVICE_CAUSE_NAMES                                                                   \
     {                                                                                              \
-        "none", "exit", "fault", "killed", "hang", "start", "needs", "blamed"                      \
+        "none", "exit", "fault", "killed", "hang", "start", "needs", "complaint", "blamed"         \
     }
 
 struct weft_service_info {
@@ -101,6 +102,15 @@ enum supervisor_operation {
     SUPERVISOR_CAPABILITIES, /* number: which process; comes with struct weft_capability_info[] */
 };
 
+/* Another form of request, the only one that a capability of a `complain` line allows. */
+#define SUPERVISOR_COMPLAIN 0x100ull
+struct supervisor_complaint {
+    uint64_t operation;
+    char name[NAME_MAX]; /* of the service */
+    uint64_t at; /* clock: what was wrong was asked then, so a later instance has no part in it */
+};
+WEFT_REQUEST(struct supervisor_complaint);
+
 struct supervisor_request {
     uint64_t operation;
     union {
@@ -130,6 +140,11 @@ status_t weft_supervisor_find(const char *name, struct weft_service_info *info);
 /* Services, and processes marked `manual`. */
 status_t weft_supervisor_kill(const char *name);
 status_t weft_supervisor_restart(const char *name);
+
+/* Says that a service gives wrong answers, or none, though it seems to be alive: init ends the instance. Wants the
+ * line `complain` in the manifest and the service among those that the process uses (else STATUS_NO_RIGHT). `at` is
+ * the clock when the service was asked; STATUS_OK also where the instance of then has ended by now. */
+status_t weft_supervisor_complain(const char *name, uint64_t at);
 
 /* STATUS_NO_RIGHT: it is not `opened`; STATUS_WOULD_BLOCK: it is not up. The handles are the caller's to delete. */
 status_t weft_supervisor_open(const char *name, struct weft_inside *inside);
