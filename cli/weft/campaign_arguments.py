@@ -111,14 +111,15 @@ def _add_faults(commands: Commands, functions: Functions) -> None:
         epilog="example: ./weft faults --seeds 400 --faults 50; then, if seed 17 failed:"
         " ./weft faults --seed 17 --faults 50",
     )
+    faults.add_argument(
+        "--endure", metavar="MINUTES", help="one machine for so long, with a service killed every second, instead"
+    )
     faults.add_argument("--seeds", metavar="N", help="so many boots (default: 10)")
     faults.add_argument("--first-seed", metavar="S", help="from this seed on (default: 1)")
     faults.add_argument("--seed", metavar="S", help="this one only")
     faults.add_argument("--faults", default="50", metavar="M", help="faults in each boot (default: 50)")
     faults.add_argument("--cpus", default="4", metavar="N", help="CPUs of each machine (default: 4)")
-    faults.add_argument(
-        "--accel", default="icount", metavar="WAY", help="icount (default) or tcg"
-    )
+    faults.add_argument("--accel", metavar="WAY", help="icount or tcg (default: icount; with --endure tcg)")
     faults.add_argument(
         "--append", default="", metavar="TEXT", help="added to the kernel's command line, such as service=disk kind=code"
     )

@@ -86,13 +86,14 @@ class Request:
 
 def check(arguments: argparse.Namespace) -> Request:
     """The request in the command line. Raises UsageError or Failure for what cannot work."""
-    if arguments.accel not in ("tcg", "icount"):
-        raise UsageError(f"accel must be tcg or icount, not {arguments.accel!r}")
+    accel = arguments.accel or "icount"
+    if accel not in ("tcg", "icount"):
+        raise UsageError(f"accel must be tcg or icount, not {accel!r}")
     count = positive("faults", arguments.faults)
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
         cpus=positive("cpus", arguments.cpus),
-        accel=arguments.accel,
+        accel=accel,
         command_line=f"{arguments.append} faults={count}".strip(),
         timeout=seconds_of(arguments.timeout),
         devices=DEVICES,

@@ -73,8 +73,12 @@ def command_fuzz(arguments: argparse.Namespace) -> int:
 
 
 def command_faults(arguments: argparse.Namespace) -> int:
-    from weft import faults, setup
+    from weft import endure, faults, setup
 
+    if arguments.endure is not None:
+        endurance = endure.check(arguments)
+        setup.setup("run")
+        return endure.endure(endurance)
     request = faults.check(arguments)
     setup.setup("run")
     return faults.faults(request)

@@ -39,7 +39,8 @@ struct injection_line {
     uint64_t cut;     /* operations that had to be asked again, as the service had died */
     uint64_t late;    /* the client's patience ended */
     uint64_t good_at; /* clock: when the last one went well */
-    uint64_t unused[2];
+    uint64_t pages;   /* of its memory that are free */
+    uint64_t unused;
 };
 
 struct injection_board {

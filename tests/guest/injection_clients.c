@@ -20,7 +20,7 @@
 #include "weft/time.h"
 
 #define LOAD_PAUSE_US 30
-#define LOAD_PATIENCE_US 400000 /* without a good answer, and there is something to complain of */
+#define LOAD_PATIENCE_MS 400 /* without a good answer, and there is something to complain of */
 #define LOAD_WATCH_US 50000
 
 /* ---- complaints -------------------------------------------------------------------------------- */
@@ -35,19 +35,28 @@ static void load_wrong(void)
     (void)weft_supervisor_complain(load_service, load_asked);
 }
 
-/* Beside the thread that works, which may wait for an answer that never comes. */
+/* Beside the thread that works, which may wait for an answer that never comes. After each complaint it
+ * waits twice as long: a service that needs long to begin must not be ended for that again and again. */
 static void load_watch(void *unused)
 {
+    uint64_t usual = weft_microseconds(weft_argument_number("patience", LOAD_PATIENCE_MS) * 1000);
+    uint64_t patience = usual;
     struct injection_line *line = injection_line(load_client);
     uint64_t seen = 0, since = weft_cycles();
     (void)unused;
     for (;;) {
+        struct weft_process_statistics own = {0};
         weft_sleep_for(LOAD_WATCH_US);
+        if (weft_process_statistics(HANDLE_SELF, (uint64_t)&own) == STATUS_OK) {
+            weft_store64_release(&line->pages, own.pages_free); /* [injection.line] release */
+        }
         uint64_t now = weft_cycles(), done = injection_read(&line->good);
         if (done != seen || done == 0) {
             seen = done;
             since = now;
-        } else if (now - since > weft_microseconds(LOAD_PATIENCE_US)) {
+            patience = usual;
+        } else if (now - since > patience) {
+            patience *= 2;
             injection_count(&line->late);
             (void)weft_supervisor_complain(load_service, since);
             since = now;

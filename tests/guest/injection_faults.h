@@ -56,7 +56,7 @@ static uint64_t fault_page; /* the parasite's code */
 
 /* ---- the way in --------------------------------------------------------------------------------- */
 
-static status_t fault_make_code(void)
+static unused_function status_t fault_make_code(void)
 {
     status_t status = weft_memory_create(FAULT_CODE_PAGES, &fault_page);
     for (uint64_t i = 0; i < FAULT_CODE_PAGES && status == STATUS_OK; i++) {
@@ -119,7 +119,7 @@ static status_t fault_map(struct fault_victim *victim)
 }
 
 /* Opens the instance that runs now, unless it is open already. */
-static status_t fault_open(struct fault_victim *victim, uint32_t instance)
+static unused_function status_t fault_open(struct fault_victim *victim, uint32_t instance)
 {
     struct weft_inside *inside = &victim->inside;
     if (inside->instance == instance) {
@@ -275,8 +275,8 @@ static status_t fault_message(const struct fault_victim *victim, struct weft_ran
 /* ---- all of them -------------------------------------------------------------------------------- */
 
 /* STATUS_OK: it is in. Else nothing has happened, as the victim has just ended, or cannot have this fault. */
-static status_t fault_inject(struct fault_victim *victim, enum fault_kind kind,
-                             struct weft_random *random)
+static unused_function status_t fault_inject(struct fault_victim *victim, enum fault_kind kind,
+                                             struct weft_random *random)
 {
     struct weft_inside *inside = &victim->inside;
     struct parasite_orders *orders = fault_orders(victim);

@@ -28,7 +28,8 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "line", ["--seeds 0", "--faults 0", "--faults x", "--cpus 0", "--accel kvm", "--seed 1 --seeds 2", "--jobs 0"]
+    "line", ["--seeds 0", "--faults 0", "--faults x", "--cpus 0", "--accel kvm", "--endure 0", "--endure x",
+     "--endure 1 --accel kvm", "--with tape", "--seed 1 --seeds 2", "--jobs 0"]
 )
 def test_a_bad_request_for_faults_is_one_line(line: str) -> None:
     done = faults(*line.split())
