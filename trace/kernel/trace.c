@@ -73,11 +73,9 @@ void trace_init(uint8_t mask, uint64_t ring_bytes, bool once)
 void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name)
 {
     for (unsigned piece = 0; piece < NAME_MAX / 4 && name[piece * 4] != '\0'; piece++) {
-        uint32_t characters = 0;
+        uint32_t characters;
 
-        for (unsigned i = 0; i < 4 && name[piece * 4 + i] != '\0'; i++) {
-            characters |= (uint32_t)(uint8_t)name[piece * 4 + i] << (8 * i);
-        }
+        __builtin_memcpy(&characters, name + piece * 4, sizeof(characters));
         trace_name((uint8_t)(kind << 4 | piece), id, characters);
     }
 }

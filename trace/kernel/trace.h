@@ -67,7 +67,7 @@ extern struct trace_area trace_area;
  * keeps what it has. */
 void trace_init(uint8_t mask, uint64_t ring_bytes, bool once);
 
-/* Writes up to 16 characters as NAME events. */
+/* Writes up to NAME_MAX characters, zeros behind them, as NAME events. */
 void trace_write_name(enum trace_name_kind kind, uint32_t id, const char *name);
 
 /* Follows trace_area.mask, if this CPU does not yet. */
