@@ -143,8 +143,9 @@ def wait_for_start(user: User, service: str, start: int) -> list[str]:
             return row
 
 
-def test_each_service_is_killed_and_comes_back(demo: Callable[..., User]) -> None:
-    user = demo()
+@pytest.mark.parametrize("options", [(), ("--iommu",)], ids=["plain", "iommu"])
+def test_each_service_is_killed_and_comes_back(demo: Callable[..., User], options: tuple[str, ...]) -> None:
+    user = demo(*options)
     services = [name for name in table(user.ask("services")) if name != "SERVICE"]
     assert {"iommu", "pci", "disk", "fs", "random", "rtc", "console", "keyboard", "shell"} <= set(services)
     for service in services:
