@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,7 +72,7 @@ class User:
         match = self.wait_for(rf"^{PROMPT}echo = done =$")
         self.wait_for(r"^= done =$")
         lines = self.seen[start : match.start()].strip("\n").splitlines()
-        return [line for line in lines if not re.match(r"init: (service|process) |\[ *\d+\.\d+\] ", line)]
+        return [line for line in lines if not re.match(r"init: (service|process) |\w+: the (disk|device|display) has stopped|iommu: the |\[ *\d+\.\d+\] ", line)]
 
     def end(self) -> int:
         self._in.close()
@@ -196,6 +198,21 @@ def test_files_are_kept(demo: Callable[..., User]) -> None:
     assert user.ask("rm /dir/note") == []
     assert user.ask("rm /dir") == []
     assert user.ask("ls") == []
+    assert user.end() == 0
+
+
+def test_the_host_gets_a_file_of_the_disk(demo: Callable[..., User]) -> None:
+    user = demo()
+    port = user.wait_for(r"^weft: 127\.0\.0\.1:(\d+) is port 80 of the guest$")[1]
+    assert user.ask("write /note one  two") == []
+    wait_for_start(user, "http", 1)
+    for service in ("http", "fs", "ethernet", "disk"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/note", timeout=SECONDS) as answer:
+            assert answer.read() == b"one  two\n"
+        user.ask(f"kill {service}")
+        wait_for_start(user, service, 2)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing", timeout=SECONDS)
     assert user.end() == 0
 
 

@@ -358,6 +358,12 @@ static int64_t listening(struct weft_listener *listener, uint32_t lost, struct w
     return result;
 }
 
+int64_t weft_listener_begin(struct weft_listener *listener)
+{
+    struct weft_socket unused;
+    return listening(listener, 0, &unused);
+}
+
 int64_t weft_listener_accept(struct weft_listener *listener, struct weft_socket *socket,
                              struct weft_address *peer, uint64_t deadline)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The parts of the HTTP server: main.c has the threads and their connections, request.c reads what clients ask for,
- * content.c has the files. request.c makes no system calls: it is attacked on the host (tests/host/http_request_fuzz.c).
+ * content.c and content_files.c have the files. request.c makes no system calls.
  */
 #pragma once
 
@@ -33,11 +33,14 @@ const char *status_text(int status);
 /* What a file is, by the end of its name. */
 const char *content_type(const char *path);
 
-/* ---- content.c ------------------------------------------------------------------------------------ */
+/* ---- content.c, content_files.c ------------------------------------------------------------------- */
+
+#define WORKERS_MAX 24u /* as many files are open at most */
 
 struct content {
     uint64_t size;
-    const uint8_t *bytes;
+    const uint8_t *bytes; /* of the boot image */
+    uint32_t place;       /* of an open file */
 };
 
 /* To be called once. NULL, or why there are no files. */
@@ -47,5 +50,11 @@ const char *content_begin(void);
 int content_open(struct content *content, const char *path);
 
 /* Exactly `count` bytes from `offset` on, all of which are there. False: they cannot be had. */
-bool content_read(struct content *content, uint64_t offset, void *out, size_t count);
-void content_close(struct content *content);
+bool content_read(const struct content *content, uint64_t offset, void *out, size_t count);
+void content_close(const struct content *content);
+
+/* The same for files of the file system. */
+const char *files_begin(void);
+int files_open(struct content *content, const char *path);
+bool files_read(const struct content *content, uint64_t offset, void *out, size_t count);
+void files_close(const struct content *content);

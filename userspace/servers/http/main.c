@@ -6,7 +6,8 @@
  *
  *     net        the network server
  *     http       its endpoint, right read: any message is answered with how much was served
- *     initrd     the boot image, whose files it serves
+ *     files      the file system, whose files it serves; or
+ *     initrd     the boot image, whose files it serves then
  *
  * Arguments: port=N (80), workers=N (8). Each worker is a thread with one connection at a time: it waits in one call
  * for the next part of a request, or for room for the answer, and the network server ends that wait when the client is
@@ -25,7 +26,6 @@
 #include "weft/thread.h"
 #include "weft/time.h"
 
-#define WORKERS_MAX 24u
 #define PATIENCE 15000000ull /* microseconds without anything from a client */
 
 struct worker {
@@ -207,6 +207,10 @@ static void begin(uint64_t count)
         weft_net_open(&net, weft_capability("net"), WEFT_FREE_BASE, (uint32_t)count + 2);
     if (status != STATUS_OK) {
         weft_fail("there is no network (status %ld)", status);
+    }
+    int64_t result = weft_listener_begin(&listener);
+    if (result < 0) {
+        weft_fail("port %u cannot be had: %s", listener.address.port, weft_net_error_text(result));
     }
     for (uint64_t i = 0; i < count; i++) {
         uint32_t cpu = (uint32_t)((weft_startup()->cpu + i) % weft_startup()->cpu_count);

@@ -206,6 +206,10 @@ struct weft_listener {
     struct weft_socket socket;
     uint32_t turns; /* how often it has begun to listen */
 };
+
+/* Begins to listen, if that has not been done: for who wants to be found before a thread accepts. */
+int64_t weft_listener_begin(struct weft_listener *listener);
+
 int64_t weft_listener_accept(struct weft_listener *listener, struct weft_socket *socket,
                              struct weft_address *peer, uint64_t deadline);
 
