@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 900
-SERVICES = {"pci", "disk", "random", "clock", "store"}
+SERVICES = {"pci", "disk", "random", "clock", "store", "fs"}
 
 
 def faults(*arguments: str) -> subprocess.CompletedProcess[str]:
