@@ -5,6 +5,7 @@
  */
 #include "bus.h"
 
+#include "weft/atomic.h"
 #include "weft/startup.h"
 #include "weft/string.h"
 #include "weft/syscalls.h"
@@ -33,6 +34,7 @@ uint32_t function_count;
 
 static uint64_t ports, physical;
 static uint64_t next_address = WEFT_FREE_BASE;
+static struct known_sizes *known_sizes; /* FUNCTIONS_MAX of them in the state, or NULL */
 
 void bus_open(uint64_t the_ports, uint64_t the_physical)
 {
@@ -91,32 +93,91 @@ volatile void *registers_map(uint64_t address, uint64_t bytes)
 
 /* ---- what there is -------------------------------------------------------------------------------- */
 
-/* One region: writes ones and sees which of them stay. Returns how many registers it takes. Decoding is off. */
-static uint32_t size_region(struct function *function, uint32_t number)
+/* One region: writes ones and sees which of them stay. Decoding is off. */
+static uint64_t probe_region(uint16_t address, uint32_t offset, uint32_t flags, _Bool wide)
 {
-    uint32_t offset = CONFIG_REGION + 4 * number;
-    uint32_t low = config_read(function->address, offset, 4), high = 0;
-    _Bool is_ports = low & REGION_PORTS, wide = !is_ports && (low & REGION_WIDE) != 0;
-    uint32_t flags = is_ports ? PORT_FLAGS : REGION_FLAGS;
+    uint32_t low = config_read(address, offset, 4);
     uint64_t mask = ~0ull << 32;
 
-    wide = wide && number + 1 < WEFT_PCI_REGIONS;
-    config_write(function->address, offset, 4, ~0u);
-    uint32_t ones = config_read(function->address, offset, 4);
-    config_write(function->address, offset, 4, low);
+    config_write(address, offset, 4, ~0u);
+    uint32_t ones = config_read(address, offset, 4);
+    config_write(address, offset, 4, low);
     if (wide) {
-        high = config_read(function->address, offset + 4, 4);
-        config_write(function->address, offset + 4, 4, ~0u);
-        mask = (uint64_t)config_read(function->address, offset + 4, 4) << 32;
-        config_write(function->address, offset + 4, 4, high);
+        uint32_t high = config_read(address, offset + 4, 4);
+        config_write(address, offset + 4, 4, ~0u);
+        mask = (uint64_t)config_read(address, offset + 4, 4) << 32;
+        config_write(address, offset + 4, 4, high);
     }
     mask |= ones & ~flags;
+    return (ones & ~flags) == 0 ? 0 : ~mask + 1;
+}
+
+/* One region, of the size that is known or is to be found out. Returns how many registers it takes. */
+static uint32_t read_region(struct function *function, uint32_t number,
+                            const struct known_sizes *known)
+{
+    uint32_t offset = CONFIG_REGION + 4 * number;
+    uint32_t low = config_read(function->address, offset, 4);
+    _Bool is_ports = low & REGION_PORTS, wide = !is_ports && (low & REGION_WIDE) != 0;
+    uint32_t flags = is_ports ? PORT_FLAGS : REGION_FLAGS;
+
+    wide = wide && number + 1 < WEFT_PCI_REGIONS;
+    uint32_t high = wide ? config_read(function->address, offset + 4, 4) : 0;
+    uint64_t bytes =
+        known != NULL ? known->bytes[number] : probe_region(function->address, offset, flags, wide);
     function->regions[number] = (struct region){
         .base = (uint64_t)high << 32 | (low & ~flags),
-        .bytes = is_ports || (ones & ~flags) == 0 ? 0 : ~mask + 1,
+        .bytes = is_ports ? 0 : bytes,
         .ports = is_ports,
     };
     return wide ? 2 : 1;
+}
+
+/* A region's size is a power of two that its base is a multiple of; the instance before may have been sick. */
+static _Bool is_plausible(const struct function *function)
+{
+    for (uint32_t number = 0; number < WEFT_PCI_REGIONS; number++) {
+        const struct region *region = &function->regions[number];
+        if ((region->bytes & (region->bytes - 1)) != 0 ||
+            (region->bytes != 0 && region->base % region->bytes != 0)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void read_regions(struct function *function, const struct known_sizes *known)
+{
+    for (uint32_t number = 0; number < WEFT_PCI_REGIONS;) {
+        number += read_region(function, number, known);
+    }
+}
+
+/* While they are probed the function decodes none of its regions, which are out of the memory map. An emulator may
+ * not like that beside other CPUs (docs/drivers.md), so it is done once for all instances. */
+static void size_regions(struct function *function, struct known_sizes *known)
+{
+    uint64_t key = 1ull << 63 | (uint64_t)function->id << 16 | function->address;
+
+    if (known != NULL && known->key == key) {
+        read_regions(function, known);
+        if (is_plausible(function)) {
+            return;
+        }
+    }
+    uint32_t command = config_read(function->address, CONFIG_COMMAND, 2);
+    config_write(function->address, CONFIG_COMMAND, 2, command & ~(COMMAND_PORTS | COMMAND_MEMORY));
+    memset(function->regions, 0, sizeof(function->regions));
+    read_regions(function, NULL);
+    config_write(function->address, CONFIG_COMMAND, 2, command);
+    if (known != NULL) {
+        known->key = 0;
+        for (uint32_t number = 0; number < WEFT_PCI_REGIONS; number++) {
+            known->bytes[number] = function->regions[number].bytes;
+        }
+        /* [pci.known] release: the sizes are complete before they count. Pairs with the next instance. */
+        weft_store64_release(&known->key, key);
+    }
 }
 
 static void find_messages(struct function *function, uint32_t at)
@@ -152,7 +213,7 @@ static void find_capabilities(struct function *function)
     }
 }
 
-/* A function that is no bridge. While its regions are sized it decodes none of them. */
+/* A function that is no bridge. */
 static void add_function(uint16_t address, uint32_t id)
 {
     if (function_count == FUNCTIONS_MAX) {
@@ -165,12 +226,7 @@ static void add_function(uint16_t address, uint32_t id)
         .class = (uint16_t)config_read(address, CONFIG_CLASS, 2),
         .watch = NOBODY,
     };
-    uint32_t command = config_read(address, CONFIG_COMMAND, 2);
-    config_write(address, CONFIG_COMMAND, 2, command & ~(COMMAND_PORTS | COMMAND_MEMORY));
-    for (uint32_t number = 0; number < WEFT_PCI_REGIONS;) {
-        number += size_region(function, number);
-    }
-    config_write(address, CONFIG_COMMAND, 2, command);
+    size_regions(function, known_sizes != NULL ? &known_sizes[function_count - 1] : NULL);
     find_capabilities(function);
     reset_prepare(function);
 }
@@ -211,9 +267,10 @@ static void scan_bus(uint32_t bus, uint8_t seen[BUSES / 8])
     }
 }
 
-void bus_scan(void)
+void bus_scan(struct known_sizes *known)
 {
     uint8_t seen[BUSES / 8] = {0};
+    known_sizes = known;
     scan_bus(0, seen);
     for (uint32_t i = 0; i < function_count; i++) {
         if (functions[i].reset != RESET_UNKNOWN) {

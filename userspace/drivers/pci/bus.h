@@ -76,14 +76,21 @@ struct function {
 extern struct function functions[FUNCTIONS_MAX];
 extern uint32_t function_count;
 
+/* What the next instance need not find out by taking a function's registers out of the memory map for a moment:
+ * the sizes of its regions. Kept in the state, if the manifest gives any. */
+struct known_sizes {
+    uint64_t key; /* of the function; written last, 0: nothing is known */
+    uint64_t bytes[WEFT_PCI_REGIONS];
+};
+
 /* ---- bus.c: configuration and what it says -------------------------------------------------------- */
 
 void bus_open(uint64_t ports, uint64_t physical);
 uint32_t config_read(uint16_t address, uint32_t offset, uint32_t width);
 void config_write(uint16_t address, uint32_t offset, uint32_t width, uint32_t value);
 
-/* Finds all functions, sizes their regions, resets what can be reset. */
-void bus_scan(void);
+/* Finds all functions, sizes their regions, resets what can be reset. `known`: FUNCTIONS_MAX of them, or NULL. */
+void bus_scan(struct known_sizes *known);
 
 /* Maps `bytes` of device registers into this process for good; NULL: it is not possible. */
 volatile void *registers_map(uint64_t address, uint64_t bytes);

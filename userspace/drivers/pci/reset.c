@@ -7,8 +7,9 @@
  *
  * 1. Switching bus mastering off keeps the device from *new* accesses. Nothing promises more: what is under way
  *    may still end in memory. (QEMU 7.2 happens to wait for a disk's requests there.)
- * 2. So the function is reset as well, and this waits until the reset is over. PCI Express has a reset of one
- *    function for this. A virtio device is reset by 0 in its device status, and has stopped when 0 is read back.
+ * 2. So the function is reset as well, and this waits until the reset is over. A virtio
+ *    device is reset by 0 in its device status, and has stopped when 0 is read back. PCI Express has a reset of one
+ *    function for the others, which takes 100 ms.
  * 3. A function that knows neither is never allowed to be bus master: it has registers and nothing else. Behind an
  *    IOMMU it may: there it is stopped by taking its memory out of the tables (guard.c).
  * 4. A device that does not come out of its reset stays as it is, without mastering, and what it had is kept
@@ -74,13 +75,15 @@ static void find_virtio_status(struct function *function)
 
 void reset_prepare(struct function *function)
 {
-    if (function->express != 0 &&
-        (config_read(function->address, function->express + EXPRESS_DEVICE_CAPABILITIES, 4) &
-         HAS_FUNCTION_RESET) != 0) {
-        function->reset = RESET_FUNCTION;
-    } else if (function->id >> 16 == VIRTIO_VENDOR) {
+    if (function->id >> 16 == VIRTIO_VENDOR) {
         find_virtio_status(function);
-        function->reset = function->status != NULL ? RESET_VIRTIO : RESET_UNKNOWN;
+    }
+    if (function->status != NULL) {
+        function->reset = RESET_VIRTIO; /* takes no time, and leaves the regions where they are */
+    } else if (function->express != 0 &&
+               (config_read(function->address, function->express + EXPRESS_DEVICE_CAPABILITIES, 4) &
+                HAS_FUNCTION_RESET) != 0) {
+        function->reset = RESET_FUNCTION;
     }
 }
 
