@@ -373,6 +373,7 @@ int64_t weft_listener_accept(struct weft_listener *listener, struct weft_socket 
     for (unsigned turn = 0; turn < ATTEMPTS; turn++) {
         int64_t result = listening(listener, lost, &here);
         if (result == 0) {
+            turn = 0; /* who waits here for long may see any number of servers die */
             result = weft_socket_accept(&here, socket, peer, deadline);
         }
         if (result != WEFT_NET_LOST) {
