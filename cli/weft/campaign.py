@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands that boot many machines have in common: `weft explore` and `weft fuzz`.
+"""What commands that boot many machines have in common: `weft explore`, `fuzz`, `faults` and `powercut`.
 
     seeds_of(arguments, 1000)           the range that --seed, --seeds and --first-seed ask for
+    build_all(programs)                 what their machines boot
     Binaries(folder, programs)          kernel and images as they are now, whoever builds meanwhile
     complaint(outcome, console)         why a run failed
     keep_evidence(machine, ...)         all that one needs to look at a failure
@@ -62,6 +63,16 @@ def positive(what: str, text: str) -> int:
     if value < 1:
         raise UsageError(f"{what} must be at least 1, not {value}")
     return value
+
+
+def build_all(programs: Iterable[str]) -> None:
+    """The test kernel, the trace tool and the programs' images. An image may lack code that set-up could not fetch."""
+    for program in programs:
+        try:
+            build.build([build.kernel("test"), build.host_tool(), build.image(program)])
+        except build.UnknownTarget as error:
+            raise Failure(f"no image {program}: the source of a library that it needs is missing (./weft setup"
+                          " fetches it)") from error
 
 
 class Binaries:

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from weft.failure import Failure
-from weft.machine_config import UsageError, format_size, parse_size
+from weft.machine_config import UsageError, format_size, make_disk, parse_size
 
 BLOCK = 64 * 1024
 SECTOR = 512
@@ -37,6 +37,11 @@ LOOKAHEAD = 8192
 
 class DiskError(Failure):
     """What is on the disk cannot be used for what was asked; one line."""
+
+
+def _reason(error: Exception) -> str:
+    """littlefs's module raises FileNotFoundError and the like without a word."""
+    return str(error) or type(error).__name__.removesuffix("Error")
 
 
 class _Storage:
@@ -115,7 +120,7 @@ class Disk:
             with self._fs.open(path, "rb") as file:
                 return bytes(file.read())
         except (self._error, OSError) as error:
-            raise DiskError(f"{path} cannot be read ({error})") from error
+            raise DiskError(f"{path} cannot be read ({_reason(error)})") from error
 
     def write(self, path: str, data: bytes) -> None:
         parent = path.rpartition("/")[0]
@@ -125,13 +130,13 @@ class Disk:
             with self._fs.open(path, "wb") as file:
                 file.write(data)
         except (self._error, OSError) as error:
-            raise DiskError(f"{path} cannot be written ({error})") from error
+            raise DiskError(f"{path} cannot be written ({_reason(error)})") from error
 
     def make_directory(self, path: str) -> None:
         try:
             self._fs.makedirs(path, exist_ok=True)
         except (self._error, OSError) as error:
-            raise DiskError(f"{path} cannot be made ({error})") from error
+            raise DiskError(f"{path} cannot be made ({_reason(error)})") from error
 
     def check(self) -> tuple[int, int, int]:
         """Reads everything: how many files, bytes, and blocks in use. Raises DiskError for the first thing wrong."""
@@ -169,13 +174,7 @@ def make(arguments: argparse.Namespace) -> int:
         raise UsageError(f"a disk has {format_size(BLOCKS_MIN * BLOCK)} at least, in whole sectors of {SECTOR} bytes")
     if folder is not None and not folder.is_dir():
         raise UsageError(f"no folder {folder}")
-    try:
-        with image.open("xb") as file:
-            file.truncate(size)
-    except FileExistsError as error:
-        raise UsageError(f"{image} exists already") from error
-    except OSError as error:
-        raise Failure(f"cannot write {image}: {error.strerror}", code=2) from error
+    make_disk(image, size)
     try:
         with Disk(image, make=True) as disk:
             for path in sorted(folder.rglob("*")) if folder is not None else ():
@@ -183,7 +182,7 @@ def make(arguments: argparse.Namespace) -> int:
                 if path.is_dir():
                     disk.make_directory(name)
                 else:
-                    disk.write(name, path.read_bytes())
+                    disk.write(name, _content(path))
     except BaseException:
         image.unlink()
         raise
@@ -217,11 +216,15 @@ def get(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def put(arguments: argparse.Namespace) -> int:
+def _content(path: Path) -> bytes:
     try:
-        data = Path(arguments.file).read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise Failure(f"cannot read {arguments.file}: {error.strerror}", code=2) from error
+        raise Failure(f"cannot read {path}: {error.strerror}", code=2) from error
+
+
+def put(arguments: argparse.Namespace) -> int:
+    data = _content(Path(arguments.file))
     with Disk(Path(arguments.image), writes=True) as disk:
         disk.write(arguments.path, data)
     return 0

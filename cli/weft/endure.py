@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from weft import build
-from weft.campaign import Binaries, complaint, duration, keep_evidence, positive, prepare, telling
+from weft.campaign import Binaries, build_all, complaint, duration, keep_evidence, positive, prepare, telling
 from weft.failure import Failure
 from weft.faults_table import quantile
 from weft.machine import RECORD_PREFIX, Machine, MachineConfig
@@ -130,7 +129,7 @@ class Report:
 
 def endure(request: Request) -> int:
     """Build and run what was asked for; returns the exit code."""
-    build.build([build.kernel("test"), build.host_tool(), build.image(PROGRAM)])
+    build_all([PROGRAM])
     report = Report(request)
     with TemporaryDirectory(prefix="weft-endure-") as folder:
         disk = Path(folder) / "disk.img"

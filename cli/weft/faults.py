@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft import build
-from weft.campaign import Binaries, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
+from weft.campaign import Binaries, build_all, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
 from weft.explore_runs import Result, Run, Runs
 from weft.failure import Failure
 from weft.faults_table import Fault, summary, table
@@ -250,7 +250,7 @@ class Report:
 
 def faults(request: Request) -> int:
     """Build and run what was asked for; returns the exit code."""
-    build.build([build.kernel("test"), build.host_tool(), *(build.image(IMAGES[name]) for name in request.images)])
+    build_all(IMAGES[name] for name in request.images)
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-faults-") as folder:
         campaign = Campaign(request, Path(folder))

@@ -67,6 +67,26 @@ def parse_size(text: str, unit: str = "") -> int:
     return int(match[1]) * _SIZE_FACTOR[match[2].lower() or unit]
 
 
+def make_disk(path: Path, size: int) -> None:
+    """A new file of zeros. Raises UsageError, and then leaves nothing behind."""
+    if size < SECTOR or size % SECTOR:
+        raise UsageError(f"a disk has whole sectors of {SECTOR} bytes, not {size} bytes")
+    if path.exists():
+        raise UsageError(f"{path} exists already")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            try:
+                file.truncate(size)
+            except (OSError, OverflowError):
+                path.unlink()
+                raise
+    except OSError as error:
+        raise UsageError(f"cannot make the disk {path}: {error.strerror}") from error
+    except OverflowError as error:
+        raise UsageError(f"cannot make the disk {path}: no file is so large") from error
+
+
 def format_size(size: int) -> str:
     """The shortest exact form: 256M, 6G, 65537."""
     for suffix, factor in (("G", GIB), ("M", MIB), ("K", 1 << 10)):

@@ -37,8 +37,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weft import build
-from weft.campaign import Binaries, complaint, duration, positive, prepare
+from weft.campaign import Binaries, build_all, complaint, duration, positive, prepare
 from weft.failure import Failure
 from weft.machine import Machine, MachineConfig, MachineError, MachineTimeout
 from weft.machine_config import UsageError
@@ -332,10 +331,7 @@ def plan(request: Request, report: Report) -> Iterator[Item]:
 
 def powercut(request: Request) -> int:
     """Build and cut what was asked for; returns the exit code."""
-    try:
-        build.build([build.kernel("test"), build.image(PROGRAM)])
-    except build.UnknownTarget as error:
-        raise Failure(f"no program {PROGRAM}: it needs littlefs, whose source is missing (./weft setup)") from error
+    build_all([PROGRAM])
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-powercut-") as folder:
         binaries = Binaries(Path(folder), [PROGRAM])

@@ -30,7 +30,7 @@ from weft.failure import Failure
 from weft.flight import Recorder, Triggers, read_triggers
 from weft.image import ImageError, programs_of, read_entry, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
-from weft.machine_config import ACCELERATORS, UsageError
+from weft.machine_config import ACCELERATORS, UsageError, make_disk
 from weft.mask import requests_of
 from weft.network import announce as announce_ports
 from weft.network import read_network
@@ -197,12 +197,7 @@ def _disk(name: str | None, size: str | None) -> Path | None:
     disk = Path(name) if name else None
     if disk is None or size is None or disk.exists():
         return disk
-    try:
-        disk.parent.mkdir(parents=True, exist_ok=True)
-        with disk.open("xb") as file:
-            file.truncate(parse_size(size, unit="m"))
-    except OSError as error:
-        raise UsageError(f"cannot make the disk {disk}: {error.strerror}") from error
+    make_disk(disk, parse_size(size, unit="m"))
     return disk
 
 

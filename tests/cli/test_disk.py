@@ -59,6 +59,8 @@ def test_files_go_in_and_out(weft: Weft, image: Path, tmp_path: Path) -> None:
         ("make {image}", 2, "exists already"),
         ("make {image}.new --size 1K", 2, "256K at least"),
         ("make {image}.new --size many", 2, "not a size"),
+        ("make {image}.new --size 99999999T", 2, "cannot make the disk"),
+        ("make {image}.new {image}.links", 2, "cannot read"),
         ("make {image}.new absent", 2, "no folder absent"),
         ("make {image}.new {folder} --size 256K", 1, "cannot be made"),
         ("", 2, "ACTION"),
@@ -67,6 +69,8 @@ def test_files_go_in_and_out(weft: Weft, image: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_done_is_one_line(weft: Weft, image: Path, tmp_path: Path, line: str, code: int, said: str) -> None:
     Path(f"{image}.zero").write_bytes(bytes(1 << 20))
     Path(f"{image}.tiny").write_bytes(b"x")
+    Path(f"{image}.links").mkdir()
+    Path(f"{image}.links/broken").symlink_to("nowhere")
     done = weft("disk", *line.format(image=image, folder=tmp_path / "folder").split())
     assert done.returncode == code and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not Path(f"{image}.new").exists()

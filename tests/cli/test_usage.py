@@ -42,6 +42,8 @@ BAD = [
     "run --disk absent.img",
     "run --disk tests",
     "run --disk LICENSE",
+    "run --disk out/test/none.img --disk-size 0",
+    "run --disk out/test/none.img --disk-size 99999999T",
     "run --disk-iops -1",
     "run --disk-iops x",
     "run --display",
