@@ -32,6 +32,7 @@ MEMORY_MIN = 64 * MIB
 REBOOTS_MAX = 1000
 SECTOR = 512
 IOPS_MAX = 1_000_000
+TIMEOUT_MAX = 2_000_000.0  # seconds: three weeks, which is what may be waited for at once
 COMMAND_LINE_MAX = 1023  # the kernel keeps 1024 bytes, terminator included
 ACCELERATORS = ("icount", "tcg", "kvm")
 DISPLAYS = ("none", "vnc", "gtk", "sdl")
@@ -161,6 +162,8 @@ class MachineConfig:
             raise UsageError(f"unknown display {self.display!r} (have: {', '.join(DISPLAYS)})")
         if not self.timeout > 0:
             raise UsageError(f"timeout must be more than 0 seconds, not {self.timeout:g}")
+        if self.timeout > TIMEOUT_MAX:
+            raise UsageError(f"timeout must be at most {TIMEOUT_MAX:.0f} seconds, not {self.timeout:g}")
         if self.gdb is not None and not 1 <= self.gdb <= 65535:
             raise UsageError(f"gdb port must be 1 to 65535, not {self.gdb}")
         if not 0 <= self.reboots <= REBOOTS_MAX:

@@ -30,7 +30,7 @@ from weft.failure import Failure
 from weft.flight import Recorder, Triggers, read_triggers
 from weft.image import ImageError, programs_of, read_entry, write_image
 from weft.machine import Machine, MachineConfig, MachineError, Outcome, parse_size
-from weft.machine_config import ACCELERATORS, UsageError, make_disk
+from weft.machine_config import ACCELERATORS, TIMEOUT_MAX, UsageError, make_disk
 from weft.mask import requests_of
 from weft.network import announce as announce_ports
 from weft.network import read_network
@@ -45,7 +45,6 @@ CAPTURE = "trace.weft"
 MANIFEST_ROOMS = ("userspace/apps", "bench/guest", "tests/*")
 WISH = re.compile(r"\s*#\s*weft-run:")
 RESULTS = ("console.log", CAPTURE, "trace.pftrace")
-NO_LIMIT = 2_000_000.0  # seconds: three weeks, which is what may be waited for at once
 CAPTURES = ("flight", "once", "stream")
 
 
@@ -203,7 +202,7 @@ def _disk(name: str | None, size: str | None) -> Path | None:
 
 def seconds_of(text: str) -> float:
     if text == "none":
-        return NO_LIMIT
+        return TIMEOUT_MAX
     try:
         return float(text)
     except ValueError:

@@ -44,6 +44,8 @@ BAD = [
     "run --disk LICENSE",
     "run --disk out/test/none.img --disk-size 0",
     "run --disk out/test/none.img --disk-size 99999999T",
+    "run --timeout 1e12",
+    "run --timeout inf",
     "run --disk-iops -1",
     "run --disk-iops x",
     "run --display",
