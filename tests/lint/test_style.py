@@ -53,6 +53,15 @@ def test_every_source_names_its_licence_first() -> None:
     complain(wrong)
 
 
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest imports a test file by its bare name: a second one of that name stops the whole collection."""
+    rooms: dict[str, list[str]] = {}
+    for name, path in sources(".py"):
+        if path.name.startswith("test_"):
+            rooms.setdefault(path.name, []).append(name)
+    complain([f"{', '.join(where)}: one name" for where in rooms.values() if len(where) > 1])
+
+
 def test_no_file_has_grown_too_long() -> None:
     lengths = [(name, path.read_text().count("\n")) for name, path in sources(".c", ".h", ".S", ".py")]
     complain([f"{name}: {length} lines" for name, length in lengths if length > LINES_MAX])
