@@ -10,17 +10,21 @@ terminal (the second). A line never stands within another one: where the termina
 (a prompt, something that is being typed), the line goes above it.
 
 At a real terminal each key goes to the guest at once, ^C as well. ^A is the escape: ^A x ends the machine, ^A ^A
-is one ^A for the guest. Where the output is a file or a pipe, only finished rows are written. Where the input
-is one, all of it is typed, and its end is ^D, which the shell takes for `halt`.
+is one ^A for the guest. Who ends the command by a signal gets the terminal back as it was. Where the output is a
+file or a pipe, only finished rows are written. Where the input is one, all of it is typed, and its end is ^D, which
+the shell takes for `halt`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import termios
+import threading
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ ESCAPE = b"\x01"  # ^A
 END_OF_INPUT = b"\x04"  # ^D
 ERASE = b"\r\x1b[K"
 TYPED_AHEAD_MAX = 1 << 16  # no more is read from a pipe while so much waits for the guest
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Row:
@@ -70,6 +75,7 @@ class Terminal:
         self._output = sys.stdout.fileno()
         self._shows_keys, self._shows_rows = os.isatty(self._input), not os.isatty(self._output)
         self._before: list[Any] | None = None
+        self._caught: list[signal.Signals] = []
         self._escaped = False
         self._return = b""  # the end of what came last
         self._machine: Machine | None = None
@@ -80,6 +86,10 @@ class Terminal:
             raw = termios.tcgetattr(self._input)
             raw[0] &= ~(termios.ICRNL | termios.IXON)
             raw[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
+            if threading.current_thread() is threading.main_thread():
+                self._caught = [ending for ending in ENDINGS if signal.getsignal(ending) is signal.SIG_DFL]
+            for ending in self._caught:
+                signal.signal(ending, self._terminated)
             termios.tcsetattr(self._input, termios.TCSADRAIN, raw)
             print("weft: ^A x ends the machine", flush=True)
         return self
@@ -88,8 +98,17 @@ class Terminal:
                  _trace: TracebackType | None) -> None:  # fmt: skip
         if self._before is not None:
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)
+        for ending in self._caught:
+            signal.signal(ending, signal.SIG_DFL)
         if self._row.bytes and not self._shows_rows:
             self._write(b"\n")
+
+    def _terminated(self, number: int, _frame: FrameType | None) -> None:
+        """A signal that ends this process, and with it QEMU: as if nobody had caught it, but for the terminal."""
+        with contextlib.suppress(termios.error):  # it may be gone
+            termios.tcsetattr(self._input, termios.TCSANOW, self._before or [])
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def attach(self, machine: Machine) -> None:
         """From here on what is typed goes to the machine."""

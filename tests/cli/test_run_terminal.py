@@ -7,8 +7,10 @@ import contextlib
 import os
 import pty
 import selectors
+import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -167,4 +169,24 @@ def test_at_a_real_terminal_each_key_goes_to_the_guest(tree: object, pytestconfi
     finally:
         process.kill()
         process.wait()
+        os.close(master)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_terminal_as_it_was(ending: signal.Signals) -> None:
+    """The keys are the guest's meanwhile; who kills the command finds a terminal that shows what is typed."""
+    master, slave = pty.openpty()
+    program = "import time\nfrom weft.terminal import Terminal\nwith Terminal():\n    time.sleep(60)"
+    before = termios.tcgetattr(slave)
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=slave, stdout=slave, start_new_session=True)
+    try:
+        read_until(master, b"ends the machine")
+        assert termios.tcgetattr(slave)[3] & termios.ECHO == 0
+        process.send_signal(ending)
+        assert process.wait(60) == -ending
+        assert termios.tcgetattr(slave) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(slave)
         os.close(master)
