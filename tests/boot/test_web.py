@@ -130,6 +130,8 @@ REQUESTS = [
     (b"POST /f1 HTTP/1.1\r\n" + HOST + b"\r\n", 405),
     (b"BREW /f1 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
     (b"GET /f1 HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello", 413),
+    (b"GET /f1 HTTP/1.1\r\n" + HOST + b"Content-Length: 0, 5\r\n\r\nhello", 413),
+    (b"GET /f1 HTTP/1.0\r\nContent-Length: 0 \r\n\r\n", 200),
     (b"GET /f1 HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 413),
     (b"GET /f1 HTTP/1.1\r\n" + HOST + b"X: " + b"y" * 9000 + b"\r\n\r\n", 431),
     (b"\r\n\r\n", 400),

@@ -181,6 +181,17 @@ static bool has_word(const char *text, size_t length, const char *word)
     return false;
 }
 
+/* Is it this, and no list? */
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == ',') {
+            return false;
+        }
+    }
+    return has_word(text, length, word);
+}
+
 /* `Name: value`; 200, or a status. */
 static int read_field(const char *line, size_t length, struct request *out, unsigned *hosts)
 {
@@ -207,7 +218,7 @@ static int read_field(const char *line, size_t length, struct request *out, unsi
                         ? false
                         : out->keep || has_word(value, bytes, "keep-alive");
     } else if (is_name(line, name, "transfer-encoding") ||
-               (is_name(line, name, "content-length") && !has_word(value, bytes, "0"))) {
+               (is_name(line, name, "content-length") && !is_word(value, bytes, "0"))) {
         return 413;
     }
     return 200;
