@@ -264,6 +264,8 @@ TEST(what_cannot_be_done_is_said, "names, kinds, flags and places that do not fi
     EXPECT_EQUAL(WEFT_FILE_BAD, weft_file_read_at(&file, 0, DATA, 1));
     EXPECT_EQUAL(WEFT_FILE_BAD, weft_file_read_at(&file, 0, DATA - 4, 8));
     EXPECT_EQUAL(WEFT_FILE_BAD, weft_file_write_at(&file, 0, 1ull << 31, 8));
+    EXPECT_EQUAL(WEFT_FILE_BAD, weft_file_read_at(&file, 0, 0, 1ull << 32));
+    EXPECT_EQUAL(WEFT_FILE_BAD, weft_file_write_at(&file, 0, 1ull << 32, 8));
     EXPECT_EQUAL(WEFT_FILE_TOO_LARGE, weft_file_write_at(&file, 1ull << 40, 0, 8));
     EXPECT_EQUAL(0, weft_file_read_at(&file, ~0ull, 0, 8));
     EXPECT_EQUAL(0, weft_file_close(&file));

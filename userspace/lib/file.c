@@ -133,6 +133,9 @@ static int64_t transfer(struct weft_file *file, enum weft_file_message operation
                         uint64_t offset, uint64_t bytes)
 {
     struct weft_message message = {{operation, file->handle, position, offset << 32 | bytes}};
+    if (offset > file->files->bytes || bytes > file->files->bytes - offset) {
+        return WEFT_FILE_BAD; /* the server says so too, of what fits into a message */
+    }
     int64_t result = ask(file->files, &message, NULL, NULL);
     if (result != WEFT_FILE_OK) {
         return result;
