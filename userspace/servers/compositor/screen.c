@@ -95,7 +95,7 @@ status_t surface_open(uint64_t badge, uint64_t memory, const struct weft_rectang
                                           .order = order};
         screen_show(area);
     }
-    if (old.width != 0 && memcmp(&old, area, sizeof(old)) != 0) {
+    if (old.width != 0 && (status != STATUS_OK || memcmp(&old, area, sizeof(old)) != 0)) {
         screen_show(&old);
     }
     return status;

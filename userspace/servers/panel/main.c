@@ -53,6 +53,10 @@ static void open_surface(void)
         .width = (uint32_t)weft_argument_number("width", width),
         .height = (uint32_t)weft_argument_number("height", HEIGHT),
     };
+    if (status == STATUS_OK && (area.height < HEAD + ROW || area.width < COLUMN)) {
+        weft_fail("a panel of %u x %u pixels is too small: %u x %u are needed", area.width,
+                  area.height, COLUMN, HEAD + ROW);
+    }
     if (status == STATUS_OK) {
         status = weft_surface_open(&surface, compositor, WEFT_FREE_BASE, &area, 1);
     }
