@@ -43,6 +43,7 @@
 /* Event N, from 1, is at N modulo the size, and counts when `count` gets there. */
 static struct kept {
     uint64_t count;
+    uint64_t set_up; /* the controller has been told all that it must know; written last */
     struct keymap map;
     struct weft_key keys[WEFT_KEYS_KEPT];
 } * kept;
@@ -99,8 +100,8 @@ static void open_device(uint64_t notification)
     if (status != STATUS_OK) {
         weft_fail("interrupt line %u cannot be had: status %ld", LINE, status);
     }
-    if (service.page->instance > 1) {
-        return; /* it is set up, and may have keys for us */
+    if (kept->set_up != 0) {
+        return; /* by an instance before, and it may have keys for us */
     }
     write(control, PORT_CONTROL, COMMAND_NO_MOUSE);
     while ((read(control, PORT_CONTROL) & STATUS_FULL) != 0) {
@@ -112,6 +113,8 @@ static void open_device(uint64_t notification)
     write(data, PORT_DATA, mode | MODE_INTERRUPT | MODE_SET_1);
     write(control, PORT_CONTROL, COMMAND_KEYBOARD);
     write(data, PORT_DATA, KEYBOARD_SCAN);
+    /* [keys.set_up] release: the registers have been written. Pairs with the next instance. */
+    weft_store64_release(&kept->set_up, 1);
 }
 
 static void take_bytes(void)
