@@ -197,5 +197,6 @@ void handles_rename_end(_Bool done)
             move(&state->handles[i], state->rename.from, state->rename.to);
         }
     }
-    state->rename.used = 0;
+    /* [fs.rename] release: all that is open has moved. Pairs with the next instance. */
+    weft_store64_release(&state->rename.used, 0);
 }
