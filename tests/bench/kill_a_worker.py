@@ -11,9 +11,11 @@ figures must be those of the same run without workers, digit by digit. Arguments
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0  # seconds in which a worker that has work begins a boot
+PATIENCE = 10.0  # seconds for the end of a process that gets SIGKILL
 SHOWN = 20  # lines of a run that went wrong
 
 
@@ -35,22 +38,24 @@ def children_of(pid: int) -> list[int]:
 
 
 def kill_busy(worker: int) -> int:
-    """Kills the worker while it boots something; the process id of that QEMU."""
+    """Kills the worker while it boots something; a descriptor of that QEMU's process, whose id may be another's later."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
-        for child in children_of(worker):
-            if "qemu" in Path(f"/proc/{child}/comm").read_text():
-                os.kill(worker, signal.SIGKILL)
-                return child
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread or child has just ended
+            for child in children_of(worker):
+                if "qemu" in Path(f"/proc/{child}/comm").read_text():
+                    qemu = os.pidfd_open(child)
+                    os.kill(worker, signal.SIGKILL)
+                    return qemu
     raise AssertionError(f"worker {worker} began no boot within {DEADLINE:g} s")
 
 
 def run_and_kill(out: Path, arguments: list[str]) -> tuple[int, list[str], int]:
-    """Exit code, what was said on stderr, and the QEMU that lost its worker."""
+    """Exit code, what was said on stderr, and the QEMU that lost its worker (as kill_busy(); -1: there was none)."""
     command = [str(ROOT / "weft"), "bench", "--suite", "grid", "--dask", "local:2", "--out", str(out), *arguments]
     lines: list[str] = []
     workers: list[int] = []
-    orphan = 0
+    orphan = -1
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -58,7 +63,7 @@ def run_and_kill(out: Path, arguments: list[str]) -> tuple[int, list[str], int]:
             if said := re.match(r"2 workers: \S+ (\d+), \S+ (\d+)$", line):
                 workers = [int(said[1]), int(said[2])]
             place = re.match(r"\[(\d+)/(\d+)\]", line)
-            if place and not orphan and int(place[1]) >= int(place[2]) // 2:
+            if place and orphan < 0 and int(place[1]) >= int(place[2]) // 2:
                 orphan = kill_busy(workers[0])
     return process.returncode, lines, orphan
 
@@ -91,7 +96,9 @@ def check(out: Path, lines: list[str]) -> int:
 def main(arguments: list[str], out: Path = ROOT / "out" / "kill-a-worker") -> int:
     code, lines, orphan = run_and_kill(out / "workers", [*arguments, "--fresh"])
     assert code == 0, "\n".join(lines[-SHOWN:])
-    assert orphan and not Path(f"/proc/{orphan}").exists(), f"QEMU {orphan} has outlived its worker"
+    # It has ended when this can be read; it may be in /proc for as long as nobody asks for its exit code.
+    assert orphan >= 0 and select.select([orphan], [], [], PATIENCE)[0], "a QEMU has outlived its worker"
+    os.close(orphan)
     gone = [line for line in lines if " is gone: " in line]
     assert len(gone) == 1, "\n".join(lines[-SHOWN:])
     total = check(out / "workers", lines)
