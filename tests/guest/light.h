@@ -61,7 +61,7 @@ static unused_function status_t light_add(struct light_image *image, uint64_t ad
 /* False where the memory does not suffice, or the program is not in the boot image. */
 static unused_function _Bool light_prepare(struct light_image *image, uint64_t page)
 {
-    struct weft_file file;
+    struct weft_archive_file file;
     struct weft_elf elf;
     image->count = 0;
     if (weft_archive_find(child_archive(), PROGRAM, &file) != NULL ||

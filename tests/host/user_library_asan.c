@@ -133,7 +133,7 @@ static void test_archive(void)
     uint8_t *exact = malloc(size); /* so that one byte too many is seen */
     memcpy(exact, bytes, size);
     struct weft_archive archive = {exact, size};
-    struct weft_file file;
+    struct weft_archive_file file;
     CHECK(weft_archive_check(&archive) == NULL);
     CHECK(weft_archive_find(&archive, "init", &file) == NULL && file.size == 5 &&
           memcmp(file.bytes, "first", 5) == 0);

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct manifest manifest;
     struct weft_archive archive = {data, size};
-    struct weft_file file;
+    struct weft_archive_file file;
     struct weft_elf elf;
     unsigned line;
     (void)weft_archive_check(&archive);

@@ -68,7 +68,7 @@ static void play(void *argument)
 static void read_script(void)
 {
     struct weft_archive archive;
-    struct weft_file file = {0};
+    struct weft_archive_file file = {0};
     const char *problem = weft_archive_open(&archive);
     if (problem == NULL) {
         problem = weft_archive_find(&archive, "script", &file);

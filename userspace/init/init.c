@@ -102,7 +102,7 @@ _Noreturn void init_fail(const char *what, const char *name, const char *reason,
 
 static void read_manifest(void)
 {
-    struct weft_file file;
+    struct weft_archive_file file;
     const char *problem = weft_archive_find(&init.archive, "manifest", &file);
     if (problem != NULL) {
         init_fail("file", "manifest", problem, 0);

@@ -22,7 +22,7 @@
 
 struct entry {
     const char *name; /* NUL-terminated */
-    struct weft_file file;
+    struct weft_archive_file file;
     size_t next; /* offset of the entry behind it */
 };
 
@@ -87,7 +87,7 @@ static const char *plain_name(const char *name)
 
 /* Looks for a name; without one, walks up to the trailer. */
 static const char *walk(const struct weft_archive *archive, const char *wanted,
-                        struct weft_file *out)
+                        struct weft_archive_file *out)
 {
     for (size_t offset = 0;;) {
         struct entry entry;
@@ -112,7 +112,7 @@ const char *weft_archive_check(const struct weft_archive *archive)
 }
 
 const char *weft_archive_find(const struct weft_archive *archive, const char *name,
-                              struct weft_file *out)
+                              struct weft_archive_file *out)
 {
     return walk(archive, name, out);
 }

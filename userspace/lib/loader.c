@@ -79,7 +79,7 @@ static struct weft_part *part_of(struct weft_child *child, unsigned access)
 }
 
 static status_t place_segments(uint64_t process, const struct weft_elf *elf,
-                               const struct weft_file *file, struct weft_child *opened)
+                               const struct weft_archive_file *file, struct weft_child *opened)
 {
     for (unsigned i = 0; i < elf->segment_count; i++) {
         const struct weft_segment *segment = &elf->segments[i];
@@ -231,7 +231,7 @@ static status_t start(uint64_t process, const struct weft_spawn *spawn, uint64_t
 
 /* Fills a new process; on failure spawn->reason says in which step. */
 static status_t build(uint64_t process, struct weft_spawn *spawn, const struct weft_elf *elf,
-                      const struct weft_file *file, struct weft_child *child)
+                      const struct weft_archive_file *file, struct weft_child *child)
 {
     memset(&page, 0, sizeof(page));
     spawn->reason = "its segments cannot be loaded";
@@ -257,7 +257,7 @@ static status_t build(uint64_t process, struct weft_spawn *spawn, const struct w
 status_t weft_spawn(const struct weft_archive *archive, struct weft_spawn *spawn,
                     struct weft_child *child)
 {
-    struct weft_file file;
+    struct weft_archive_file file;
     struct weft_elf elf;
     if (spawn->grant_count + 2 > WEFT_CAPABILITIES_MAX) { /* `self` and `cpus` */
         spawn->reason = "it is given too many capabilities";

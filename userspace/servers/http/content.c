@@ -20,7 +20,7 @@ const char *content_begin(void)
 
 int content_open(struct content *content, const char *path)
 {
-    struct weft_file file;
+    struct weft_archive_file file;
 
     if (have_files) {
         return files_open(content, path);

@@ -14,7 +14,7 @@ struct weft_archive {
     size_t size;
 };
 
-struct weft_file {
+struct weft_archive_file {
     const uint8_t *bytes;
     size_t size;
 };
@@ -24,7 +24,7 @@ const char *weft_archive_check(const struct weft_archive *archive);
 
 /* The file of this name (leading "./" does not count); NULL, or why it cannot be had. */
 const char *weft_archive_find(const struct weft_archive *archive, const char *name,
-                              struct weft_file *out);
+                              struct weft_archive_file *out);
 
 /* Maps the boot image that the capability `initrd` stands for; to be called once per process.
  * NULL, or why not. */
