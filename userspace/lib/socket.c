@@ -288,7 +288,7 @@ int64_t weft_socket_send(struct weft_socket *socket, const void *bytes, uint64_t
     weft_socket_window(socket)->to = (struct weft_address){0}; /* where it is connected to */
     while (done < count) {
         uint64_t now = count - done < WEFT_WINDOW_BYTES ? count - done : WEFT_WINDOW_BYTES;
-        memcpy(weft_socket_window(socket)->out, (const uint8_t *)bytes + done, now);
+        weft_copy(weft_socket_window(socket)->out, (const uint8_t *)bytes + done, now);
         int64_t result = weft_socket_send_window(socket, now, deadline);
         if (result < 0) {
             return done > 0 ? (int64_t)done : result;
@@ -324,8 +324,8 @@ int64_t weft_socket_receive_from(struct weft_socket *socket, void *bytes, uint64
     int64_t result = weft_socket_receive_window(socket, count, deadline);
 
     if (result > 0) {
-        memcpy(bytes, weft_socket_window(socket)->in,
-               (uint64_t)result < count ? (uint64_t)result : count);
+        weft_copy(bytes, weft_socket_window(socket)->in,
+                  (uint64_t)result < count ? (uint64_t)result : count);
     }
     if (result >= 0 && from != NULL) {
         *from = weft_socket_window(socket)->from;

@@ -37,7 +37,7 @@ bool content_read(const struct content *content, uint64_t offset, void *out, siz
     if (have_files) {
         return files_read(content, offset, out, count);
     }
-    memcpy(out, content->bytes + offset, count);
+    weft_copy(out, content->bytes + offset, count);
     return true;
 }
 

@@ -76,7 +76,7 @@ bool files_read(const struct content *content, uint64_t offset, void *out, size_
     int64_t result = weft_file_read_at(&open_files[content->place], offset, 0, count);
     bool good = result == (int64_t)count; /* or it has become shorter */
     if (good) {
-        memcpy(out, weft_files_data(&files, 0), count);
+        weft_copy(out, weft_files_data(&files, 0), count);
     }
     weft_mutex_unlock(&mutex);
     return good;

@@ -52,6 +52,7 @@
 #define PATIENCE 10000u /* microseconds between tries, while there is no driver */
 #define DUPLICATES 4u   /* acknowledgements that make a peer send again */
 
+_Static_assert(WEFT_FRAME_DEPTH <= UINT8_MAX + 1, "a sender's number fits");
 _Static_assert(DATA_BYTES % WEFT_PAGE_SIZE == 0, "whole pages");
 _Static_assert(DATA_BYTES / WEFT_PAGE_SIZE <= WEFT_ETHERNET_PAGES_MAX, "it can be shared");
 
@@ -86,6 +87,8 @@ static struct receiver receivers[RECEIVERS];
 static uint32_t empty[RECEIVERS], empties; /* a stack of places that nobody has */
 static uint32_t held;                      /* places that lwIP has */
 static struct sender senders[WEFT_FRAME_DEPTH];
+static uint8_t idle[WEFT_FRAME_DEPTH]; /* a stack of senders that are not used */
+static uint32_t idles;
 static uint32_t copies; /* places in use, bits */
 
 /* ---- receiving -------------------------------------------------------------------------------------- */
@@ -152,6 +155,9 @@ static _Bool received(const struct weft_frame *frame)
 
 static void sender_free(struct sender *sender)
 {
+    if (!sender->used) {
+        return;
+    }
     if (sender->packet != NULL) {
         (void)pbuf_free(sender->packet);
     }
@@ -159,6 +165,7 @@ static void sender_free(struct sender *sender)
         copies &= ~(1u << (sender->copy - 1));
     }
     *sender = (struct sender){0};
+    idle[idles++] = (uint8_t)(sender - senders);
 }
 
 static _Bool sent(const struct weft_frame *frame)
@@ -180,16 +187,13 @@ static _Bool reached(const struct pbuf *packet, uint32_t *offset)
 
 static err_t send_frame(struct netif *netif, struct pbuf *packet)
 {
-    struct sender *sender = senders;
     uint32_t offset;
 
     (void)netif;
-    while (sender < senders + WEFT_FRAME_DEPTH && sender->used) {
-        sender++;
-    }
-    if (!usable || sender == senders + WEFT_FRAME_DEPTH) {
+    if (!usable || idles == 0) {
         return ERR_IF; /* a stream tries again */
     }
+    struct sender *sender = &senders[idle[idles - 1]];
     if (reached(packet, &offset)) {
         pbuf_ref(packet);
         sender->packet = packet;
@@ -204,6 +208,7 @@ static err_t send_frame(struct netif *netif, struct pbuf *packet)
         sender->copy = (uint8_t)(place + 1);
     }
     sender->used = 1;
+    idles--;
     if (!weft_ethernet_put(&link, WEFT_FRAME_SEND, (uint32_t)(sender - senders), offset,
                            packet->tot_len)) {
         sender_free(sender);
@@ -384,6 +389,10 @@ void link_open(uint64_t the_notification, void *state_memory)
     }
     for (uint32_t id = 0; id < RECEIVERS; id++) {
         empty[empties++] = id;
+    }
+    while (idles < WEFT_FRAME_DEPTH) {
+        idle[idles] = (uint8_t)(WEFT_FRAME_DEPTH - 1 - idles); /* the first one on top */
+        idles++;
     }
     if (weft_cap_copy(HANDLE_SELF, notification, RIGHT_WRITE | RIGHT_COPY, BIT_FRAMES, &frames) !=
             STATUS_OK ||

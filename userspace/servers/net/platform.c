@@ -25,22 +25,31 @@ uint32_t net_random(void)
     return (uint32_t)(value >> 32);
 }
 
+typedef uint64_t __attribute__((may_alias, aligned(1))) word;
+
+/* Adds as many words to the sum, one chain of carries. */
+static inline uint64_t add_words(uint64_t sum, const word *words, unsigned count)
+{
+    unsigned long long carry = 0;
+#pragma clang loop unroll(full)
+    for (unsigned i = 0; i < count; i++) {
+        sum = __builtin_addcll(sum, words[i], carry, &carry);
+    }
+    sum += carry;
+    return sum + (sum < carry);
+}
+
 /* The Internet checksum (RFC 1071), eight bytes at a time: a carry counts as one, wherever it falls. */
 uint16_t net_checksum(const void *bytes, int length)
 {
-    typedef uint64_t __attribute__((may_alias, aligned(1))) word;
     const uint8_t *next = bytes;
     uint64_t sum = 0, last = 0;
 
+    for (; length >= 128; length -= 128, next += 128) {
+        sum = add_words(sum, (const word *)next, 16);
+    }
     for (; length >= 32; length -= 32, next += 32) {
-        const word *words = (const word *)next;
-        unsigned long long carry = 0;
-        sum = __builtin_addcll(sum, words[0], 0, &carry);
-        sum = __builtin_addcll(sum, words[1], carry, &carry);
-        sum = __builtin_addcll(sum, words[2], carry, &carry);
-        sum = __builtin_addcll(sum, words[3], carry, &carry);
-        sum += carry;
-        sum += sum < carry;
+        sum = add_words(sum, (const word *)next, 4);
     }
     for (; length >= 8; length -= 8, next += 8) {
         sum += *(const word *)next;

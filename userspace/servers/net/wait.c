@@ -18,9 +18,21 @@ static struct acceptor {
     uint8_t window; /* for the connection */
 } acceptors[ACCEPTORS_MAX];
 
+/* No waiter's deadline is before this; 0: none has one. That of a waiter who was answered may still stand here: then all are
+ * looked at once in vain. So the many turns in which nobody's time is over do not look at anybody. */
+static uint64_t due;
+
+static void due_by(uint64_t deadline)
+{
+    if (deadline != 0 && (due == 0 || deadline < due)) {
+        due = deadline;
+    }
+}
+
 _Bool waiter_keep(struct waiter *waiter, uint64_t deadline)
 {
     waiter->deadline = deadline;
+    due_by(deadline);
     return weft_ipc_reply_save(&waiter->reply) == STATUS_OK;
 }
 
@@ -36,8 +48,8 @@ void waiter_answer(struct waiter *waiter, const struct weft_net_answer *answer)
     }
 }
 
-/* Is its time over? Else its deadline may be the next. */
-static _Bool is_over(const struct waiter *waiter, uint64_t now, uint64_t *next)
+/* Is its time over? Else its deadline is one to come. */
+static _Bool is_over(const struct waiter *waiter, uint64_t now)
 {
     if (waiter->reply == 0 || waiter->deadline == 0) {
         return 0;
@@ -45,7 +57,7 @@ static _Bool is_over(const struct waiter *waiter, uint64_t now, uint64_t *next)
     if (waiter->deadline <= now) {
         return 1;
     }
-    *next = *next == 0 || waiter->deadline < *next ? waiter->deadline : *next;
+    due_by(waiter->deadline);
     return 0;
 }
 
@@ -99,27 +111,31 @@ void acceptors_end(const struct socket *listener)
 
 uint64_t waiters_expire(void)
 {
-    uint64_t now = weft_cycles(), next = 0;
+    uint64_t now = weft_cycles();
 
+    if (due == 0 || now < due) {
+        return due;
+    }
+    due = 0; /* until others are found */
     for (uint32_t i = 0; i < SOCKETS_MAX; i++) {
-        if (is_over(&sockets[i].reader, now, &next)) {
+        if (is_over(&sockets[i].reader, now)) {
             waiter_result(&sockets[i].reader, STATUS_TIMED_OUT);
         }
-        if (is_over(&sockets[i].writer, now, &next)) {
+        if (is_over(&sockets[i].writer, now)) {
             give_up_writing(&sockets[i]);
         }
     }
     for (uint32_t i = 0; i < ACCEPTORS_MAX; i++) {
-        if (is_over(&acceptors[i].waiter, now, &next)) {
+        if (is_over(&acceptors[i].waiter, now)) {
             waiter_result(&acceptors[i].waiter, STATUS_TIMED_OUT);
         }
     }
     for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (is_over(&info_waiters[i], now, &next)) {
+        if (is_over(&info_waiters[i], now)) {
             waiter_result(&info_waiters[i], STATUS_TIMED_OUT);
         }
     }
-    return next;
+    return due;
 }
 
 void socket_readable(struct socket *socket)

@@ -23,8 +23,15 @@
 #define SZT_F "zu"
 #define BYTE_ORDER LITTLE_ENDIAN
 
+/* One instruction each, where lwIP has functions. */
+#define lwip_htons(value) __builtin_bswap16((uint16_t)(value))
+#define lwip_htonl(value) __builtin_bswap32((uint32_t)(value))
+
 uint16_t net_checksum(const void *bytes, int length);
 #define LWIP_CHKSUM net_checksum
+
+/* What lwIP calls so is the data of frames, mostly. */
+#define MEMCPY(to, from, length) weft_copy(to, from, length)
 
 uint32_t net_random(void);
 #define LWIP_RAND() net_random()
