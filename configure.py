@@ -73,7 +73,8 @@ OWN_MODULES = (IMAGE_TOOL, "cli/weft/ninja.py", "cli/weft/ports.py", "cli/weft/v
 # through `arch/<name>/` belongs to that architecture alone.
 KERNEL_ROOMS = ("kernel/**", "smp", "ipc", "trace/kernel")
 LIBRARY_ROOM = "userspace/lib/**"
-ONE_PROGRAM_PER_ROOM = {"init": "userspace/init", "bench": "bench/guest"}
+ONE_PROGRAM_PER_ROOM = {"init": "userspace/init", "bench": "bench/guest", "bench_throughput": "bench/throughput"}
+TAKEN = {"bench_throughput": ("bench/guest", ("main", "common", "report", "distribution", "filler"))}  # of others' rooms
 # Every folder in these is one program of its name, and a part of other programs' images.
 ONE_PROGRAM_PER_FOLDER = ("userspace/drivers", "userspace/servers")
 ONE_PROGRAM_PER_FILE = ("userspace/apps", "tests/explore", "tests/simulator")
@@ -88,7 +89,7 @@ SIMULATED = ("kernel/core/tree.c", "kernel/sched/policy_edf.c", "kernel/sched/po
 # The Linux baseline: a static program for Linux, with the statistics of our own benchmarks.
 LINUX_ROOM = "bench/linux"
 LINUX_USES = ("bench/guest/distribution.c",)
-MANIFEST_ROOMS = ("userspace/apps", "bench/guest", *GUEST_TEST_ROOMS)
+MANIFEST_ROOMS = ("userspace/apps", "bench/guest", "bench/throughput", *GUEST_TEST_ROOMS)
 
 WARNINGS = "-Wall -Wextra -Werror"
 COMMON = f"-std=gnu2x -O2 -g -fdebug-compilation-dir=. {WARNINGS}"
@@ -120,7 +121,7 @@ TARGETS = {
 
 # User code that is compiled without vector registers, so that it leaves the lazily kept FPU state
 # of its callers alone and its instruction counts stay comparable.
-GENERAL_REGISTER_ROOMS = ("userspace/lib/", "userspace/drivers/", "userspace/servers/", "bench/guest/")
+GENERAL_REGISTER_ROOMS = ("userspace/lib/", "userspace/drivers/", "userspace/servers/", "bench/")
 
 HOST_INCLUDES = f"-I. -Itrace/host -Ikernel/include -Iuserspace/lib/include -I{GEN}"
 HOST = f"{COMMON} -D_GNU_SOURCE {HOST_INCLUDES}"
@@ -277,7 +278,9 @@ def write_user(ninja: Ninja, arch: str) -> dict[str, str]:
         if use.absent:
             print(f"configure: no program {name}: there is no library {', '.join(use.absent)}")
             continue
-        objects = [compile_one(source, use.flags) for source in sources]
+        room, files = TAKEN.get(name, ("", ()))
+        objects = [compile_one(source, use.flags + (f" -I{room}" if room else "")) for source in sources]
+        objects += [f"{folder}/obj/{room}/{file}.c.o" for file in files]
         elfs[name] = f"{folder}/{name}.elf"
         ninja.build([elfs[name]], "link", objects + library_objects + use.archives, [script], flags=link)
     ninja.products["all"] += elfs.values()

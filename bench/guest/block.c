@@ -5,13 +5,12 @@
  * block.{read,write}.stream: what does a MiB cost, in requests of 128 KiB, STREAM of them under way together?
  *
  * Timed: from the submission to the results in the client's hands. All of it is on CPU 0: the client, the driver
- * (virtio_blk, a process, started here with the bus server), and a filler, a thread of the lowest priority which
- * counts its turns while the others wait for the disk. What it took is subtracted from each sample: so the figure
- * contains no waiting, however long the host's disk takes, and the CPU never idles, when icount's clock would jump.
+ * (virtio_blk, a process, started here with the bus server), and the filler (filler.h).
  * Sectors of the random ones are the same in each boot. Hot. Not measured: what QEMU does for its device; work with the
  * data; flushing.
  */
 #include "bench.h"
+#include "filler.h"
 
 #include "weft/archive.h"
 #include "weft/atomic.h"
@@ -20,40 +19,16 @@
 #include "weft/print.h"
 #include "weft/random.h"
 #include "weft/startup.h"
-#include "weft/thread.h"
-#include "weft/time.h"
 
 #define DISK WEFT_PCI_BY_ID(0x1af4, 0x1042, 0)
 #define DRIVER_PAGES 400
-#define FILLER_PRIORITY 8
-#define FILLER_INSTRUCTIONS 2u /* of a turn */
 #define PIECE 4096u
 #define BATCH 16u
 #define STREAM 8u
 #define DATA_PAGES (STREAM * WEFT_BLOCK_BYTES / WEFT_PAGE_SIZE)
 
 static struct weft_block disk;
-static uint64_t filler_turns; /* written by the filler alone */
-static uint64_t position;     /* sector where the stream goes on */
-
-static _Noreturn void fill(void)
-{
-    for (;;) {
-        __asm__ volatile("1: incq %0\n\tjmp 1b" : "+m"(filler_turns));
-    }
-}
-
-static void run_filler(void *unused)
-{
-    (void)unused;
-    fill();
-}
-
-static uint64_t clock_without_filler(void)
-{
-    uint64_t turns = *(volatile uint64_t *)&filler_turns;
-    return weft_timestamp() - turns * FILLER_INSTRUCTIONS;
-}
+static uint64_t position; /* sector where the stream goes on */
 
 /* ---- the drivers ------------------------------------------------------------------------------------ */
 
@@ -106,9 +81,7 @@ static void open_disk(void)
     if (status != STATUS_OK) {
         weft_fail("the disk cannot be had (weft run --disk): status %ld", status);
     }
-    if (weft_thread_start(NULL, "filler", 0, FILLER_PRIORITY, run_filler, NULL) != STATUS_OK) {
-        weft_fail("there is no filler");
-    }
+    filler_start();
 }
 
 /* ---- loops -------------------------------------------------------------------------------------------- */

@@ -6,16 +6,14 @@
  * requests of 128 KiB that are under way together?
  *
  * Timed: from the system call to its return, O_DIRECT, on CPU 0; and as in bench/guest/block.c a filler counts its turns
- * while the others wait for the disk, a thread of this process with SCHED_IDLE. What it took is subtracted from each
- * sample. The data lies in a huge page and the block layer has no scheduler (`none`), which is Linux's shortest way. Not measured: what QEMU does for its
- * device, caches, flushing. Where there is no disk, nothing is asked.
+ * while the others wait for the disk (filler.c). What it took is subtracted from each sample. The data lies in a huge page
+ * and the block layer has no scheduler (`none`), which is Linux's shortest way. Not measured: what QEMU does for its device,
+ * caches, flushing. Where there is no disk, nothing is asked.
  */
 #include "lab.h"
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -24,7 +22,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILLER_INSTRUCTIONS 2u /* of a turn */
 #define PIECE 4096u
 #define BATCH 16u
 #define STREAM 8u
@@ -34,29 +31,10 @@
 
 enum operation { READ, WRITE };
 
-static uint64_t filler_turns;
 static int disk;
 static uint64_t disk_bytes, position;
 static char *data;
 static aio_context_t aio;
-
-static void *fill(void *unused)
-{
-    struct sched_param idle = {0};
-    (void)unused;
-    run_on(0);
-    must(sched_setscheduler(0, SCHED_IDLE, &idle), "SCHED_IDLE");
-    for (;;) {
-        __asm__ volatile("1: incq %0\n\tjmp 1b" : "+m"(filler_turns));
-    }
-    return NULL;
-}
-
-static uint64_t clock_without_filler(void)
-{
-    uint64_t turns = *(volatile uint64_t *)&filler_turns;
-    return timestamp() - turns * FILLER_INSTRUCTIONS;
-}
 
 static uint64_t random_offset(uint64_t *state)
 {
@@ -66,28 +44,9 @@ static uint64_t random_offset(uint64_t *state)
 
 /* ---- the disk ----------------------------------------------------------------------------------------- */
 
-/* The drivers are modules of Debian's kernel, and lie in the image. */
-static void load_modules(void)
-{
-    static const char *const modules[] = {
-        "virtio_ring",           "virtio",     "virtio_pci_modern_dev",
-        "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"};
-    for (unsigned i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "/%s.ko", modules[i]);
-        int file = (int)must(open(path, O_RDONLY), path);
-        must(syscall(SYS_finit_module, file, "", 0), "a module of the kernel");
-        (void)close(file);
-    }
-}
-
 static void disk_open(void)
 {
-    pthread_t thread;
-    load_modules();
-    int scheduler = (int)must(open("/sys/block/vda/queue/scheduler", O_WRONLY), "the disk's queue");
-    must(write(scheduler, "none", 4), "no scheduler for the disk");
-    (void)close(scheduler);
+    disk_driver();
     disk = (int)must(open("/dev/vda", O_RDWR | O_DIRECT), "/dev/vda");
     must(ioctl(disk, BLKGETSIZE64, &disk_bytes), "the disk's size");
     data = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
@@ -98,9 +57,7 @@ static void disk_open(void)
         data[i] = (char)i;
     }
     must(syscall(SYS_io_setup, BATCH, &aio), "io_setup");
-    if (pthread_create(&thread, NULL, fill, NULL) != 0) {
-        fail("the filler");
-    }
+    filler_start();
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------- */

@@ -229,6 +229,8 @@ int main(void)
     ask_creation();
     ask_memory();
     ask_tracing();
-    ask_disk(); /* last: its filler never ends */
+    ask_disk(); /* these last: their filler never ends */
+    ask_files();
+    ask_network();
     machine_end(0);
 }

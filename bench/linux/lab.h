@@ -95,6 +95,35 @@ void urgent(int priority);
  * members and may be empty. */
 void report(const char *name, struct loop *loop, uint64_t operations, const char *params);
 
+/* A thread with SCHED_IDLE that counts its turns on CPU 0 while others wait for a device, from the first call
+ * on and for ever; and the time without it. */
+#define FILLER_INSTRUCTIONS 2u /* of a turn */
+extern uint64_t filler_turns;
+void filler_start(void);
+
+static inline uint64_t clock_without_filler(void)
+{
+    uint64_t turns = *(volatile uint64_t *)&filler_turns;
+    return timestamp() - turns * FILLER_INSTRUCTIONS;
+}
+
+/* Loads a module of Debian's kernel, which lies in the image. */
+void module_load(const char *name);
+void virtio_drivers(void);
+
+/* /dev/vda is there behind it, without an I/O scheduler. */
+void disk_driver(void);
+
+/* The disk's ext4 is at FILES behind it. */
+#define FILES "/files"
+void files_mount(void);
+
+/* A socket that listens. */
+int listen_on(uint16_t port);
+
+/* Serves the files of a folder to whoever connects, for ever. */
+void http_serve(int listener, const char *folder);
+
 /* The questions. */
 void ask_system_calls(void);
 void ask_round_trips(void);
@@ -105,6 +134,8 @@ void ask_creation(void);
 void ask_memory(void);
 void ask_tracing(void);
 void ask_disk(void);
+void ask_files(void);
+void ask_network(void);
 
 /* Brings CPUs 1 to `cpus` - 1 online that are not. */
 void cpus_online(unsigned cpus);

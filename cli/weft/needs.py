@@ -49,6 +49,7 @@ TOOLS = (
     Tool("ninja", "ninja-build", "run", (1, 10)),
     Tool("qemu-system-x86_64", "qemu-system-x86", "run", (7, 2)),
     Tool("C library headers", "libc6-dev", "run", file="crt1.o"),
+    Tool("mke2fs", "e2fsprogs", "bench"),
     Tool("sanitizers", "libclang-rt-dev", "fuzz", file="libclang_rt.asan-x86_64.a"),
     Tool("clang-format", "clang-format", "test", (14,)),
     Tool("clang-tidy", "clang-tidy", "test", (14,)),

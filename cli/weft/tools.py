@@ -64,9 +64,14 @@ def _problem(tool: Tool, versions: _Versions) -> str:
     return ""
 
 
+def program(name: str) -> str | None:
+    """Where it is; those for administrators are looked for as well where not everybody's PATH leads."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+
+
 def _locate(tool: Tool) -> str | None:
     if not tool.file:
-        return shutil.which(tool.name)
+        return program(tool.name)
     if not shutil.which("clang"):
         return None
     path = _output(["clang", f"-print-file-name={tool.file}"]).strip()

@@ -165,7 +165,7 @@ def test_figures_for_several_numbers_of_cpus_stand_beside_those_of_the_same_numb
     found = [(row["weft"], row["linux"], row["ratio"]) for row in ratios(point, "max", rows, ours, theirs)]
     assert found == [
         ("b", "linux.b.alone", 5.0), ("b", "linux.plain", 20.0),
-        ("b", "linux.b.all", 20.0), ("b", "linux.b.more", 10.0), ("b", "best of b, b", 10.0),
+        ("b", "linux.b.all", 20.0), ("b", "linux.b.more", 10.0), ("b", "best of b.all, b.more", 10.0),
         ("c", "linux.plain", 2.0),
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from weft.paths import ROOT
 
 
 def registered() -> list[str]:
-    sources = sorted((ROOT / "bench" / "guest").glob("*.c"))
+    sources = sorted(path for room in ("guest", "throughput") for path in (ROOT / "bench" / room).glob("*.c"))
     return [name for path in sources for name in re.findall(r'^BENCHMARK\("([\w.]+)"', path.read_text(), re.MULTILINE)]
 
 

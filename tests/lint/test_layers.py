@@ -19,7 +19,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 DIRECTIONS = [
     (("smp/", "trace/kernel/"), r"ipc/", ()),
     (("trace/kernel/",), r"smp/(?!atomic\.h)", ()),
-    (("userspace/", "bench/guest/", "tests/guest/"), r"(?:kernel|arch|smp|ipc|trace)/",
+    (("userspace/", "bench/guest/", "bench/throughput/", "tests/guest/"), r"(?:kernel|arch|smp|ipc|trace)/",
      ("userspace/lib/trace.c",)),  # the layout of the rings, which it reads as the host does
     (("trace/host/",), r"(?:kernel|arch|smp|ipc)/", ()),
     # What of an architecture the portable kernel builds on comes in by these headers alone.

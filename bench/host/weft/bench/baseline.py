@@ -80,7 +80,9 @@ def _best(
     fastest = min(names, key=lambda name: statistics.median_low(theirs[name]))
     of_round = [min(values) for values in zip(*(theirs[name] for name in names), strict=True)]
     spread = _ratio(point, weft, fastest, ours, of_round)
-    title = f"best of {', '.join(name.split('.')[1] for name in names)}"
+    short = [name.split(".")[1] for name in names]
+    short = short if len(set(short)) == len(names) else [name.partition(".")[2] for name in names]
+    title = f"best of {', '.join(short)}"
     return _ratio(point, weft, fastest, ours, theirs[fastest]) | {
         "linux": title,
         "contenders": names,

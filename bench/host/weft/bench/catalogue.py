@@ -26,10 +26,12 @@ from weft.variants import DESIGN
 
 SHAPES = ("operation", "round trip", "one way")
 MODES = ("icount", "tcg", "kvm")
+FILESYSTEMS = ("", "ext4")
 SECTIONS = {  # of a suite, with the keys of each; None: any, or checked where they are used
-    "suite": {"name", "title", "select", "modes", "cpus", "memory", "timeout_seconds", "runs", "parts", "disk"},
+    "suite": {"name", "title", "select", "modes", "cpus", "memory", "timeout_seconds", "runs", "parts", "disk",
+              "image", "net"},
     "trace": {"total", "on", "stream", "cost"},
-    "baseline": {"linux", "always"},
+    "baseline": {"linux", "always", "filesystem"},
     "guest": None, "variant": None, "grid": None, "part": None, "tools": None,
 }  # fmt: skip
 
@@ -219,6 +221,9 @@ class Suite:
     stream: bool = False  # the capture is drained while the guest runs
     cost: bool = False  # every variant is captured, and they are compared (cost.py)
     disk: str = ""  # size of a fresh virtio-blk disk in each boot; empty: there is none
+    filesystem: str = ""  # that is on it when Linux boots; empty: zeros
+    net: bool = False  # there is a virtio-net device, and at its other end the peer (peer.py)
+    image: str = "bench"  # the boot image of our own system
     variants: tuple[Variant, ...] = (Variant(),)
     linux: str = "mitigations=off"  # on the baseline's command line: the fastest Linux there is
     baseline: bool = False  # is compared with Linux without being asked
@@ -260,6 +265,9 @@ class Suite:
             "stream": data.get("trace", {}).get("stream", False),
             "cost": data.get("trace", {}).get("cost", False),
             "disk": head.get("disk", ""),
+            "filesystem": data.get("baseline", {}).get("filesystem", ""),
+            "image": head.get("image", Suite.image),
+            "net": head.get("net", False),
             "linux": data.get("baseline", {}).get("linux", Suite.linux),
             "baseline": data.get("baseline", {}).get("always", False),
             "grid": data.get("grid", {}),
@@ -276,6 +284,8 @@ class Suite:
                 parse_size(values[key] or "0")
             except UsageError as error:
                 raise BenchError(f"{path}: {key}: {error}") from error
+        if values["filesystem"] not in FILESYSTEMS:
+            raise BenchError(f"{path}: no such filesystem '{values['filesystem']}'")
         for mode in values["modes"]:
             if mode not in MODES:
                 raise BenchError(f"{path}: no such mode '{mode}'")

@@ -25,12 +25,13 @@ from typing import Any, Protocol
 
 from weft import build
 from weft.accel import resolve_accel
-from weft.bench import linux
+from weft.bench import linux, peer
 from weft.bench.errors import BenchError
 from weft.bench.rows import rows_of
 from weft.machine import Machine, MachineConfig, MachineError, UsageError, parse_size, qemu_version
 from weft.paths import BUILD
 from weft.stream import Stream
+from weft.tools import program
 from weft.variants import DESIGN
 
 TOOL_SECONDS = 120
@@ -54,6 +55,9 @@ class BootPlan:
     trace: bool = True  # the kernel with tracing compiled in
     system: str = "weft"  # or linux
     disk: int = 0  # bytes of a fresh disk, all zeros; 0: there is none
+    filesystem: str = ""  # one that mke2fs makes on it, instead of the zeros
+    image: str = "bench"  # of our own system
+    net: bool = False  # a virtio-net device, and a peer that does what the guest tells it
     design: str = DESIGN  # of our kernel's cross-core path
 
 
@@ -147,7 +151,7 @@ class QemuLauncher:
     def __init__(self) -> None:
         self._kernels: dict[tuple[str, bool], Path] = {}
         self._digests: dict[Path | None, str] = {}
-        self._image: Path | None = None
+        self._images: dict[str, Path | None] = {}
         self._tool: Path | None = None
         self._linux: linux.LinuxSystem | None = None
         self._version = ""
@@ -158,13 +162,13 @@ class QemuLauncher:
             assert image is not None
             self._linux = linux.LinuxSystem(kernel, image, "")
         else:
-            self._kernels[plan.design, plan.trace], self._image = kernel, image
+            self._kernels[plan.design, plan.trace], self._images[plan.image] = kernel, image
 
     def prepare(self, trace: bool, design: str = DESIGN) -> None:
         """Builds; Failure when that does not work."""
         kernel, image, tool = build.kernel("bench", trace, design), build.image("bench"), build.host_tool()
         build.build([kernel, image, *([tool] if trace else [])])
-        self._kernels[design, trace], self._image = kernel, image
+        self._kernels[design, trace], self._images["bench"] = kernel, image
         self._tool = tool if trace else self._tool
 
     def prepare_baseline(self) -> str:
@@ -180,7 +184,16 @@ class QemuLauncher:
         if plan.system == "linux":
             assert self._linux is not None
             return self._linux.kernel, self._linux.image
-        return self._kernels[plan.design, plan.trace], self._image
+        if plan.image not in self._images:
+            image = build.image(plan.image)
+            try:
+                build.build([image])
+            except build.UnknownTarget as error:
+                raise BenchError(
+                    f"there is no boot image {plan.image}: sources that its programs need are missing; run ./weft setup"
+                ) from error
+            self._images[plan.image] = image
+        return self._kernels[plan.design, plan.trace], self._images[plan.image]
 
     def identity(self, plan: BootPlan) -> str:
         """Of kernel, boot image and QEMU."""
@@ -209,6 +222,8 @@ class QemuLauncher:
         """Boots and waits. A capture is taken of guests that failed as well, if there is one."""
         with tempfile.NamedTemporaryFile(prefix="weft-disk-", suffix=".img") as disk:
             disk.truncate(plan.disk)
+            if plan.filesystem:
+                _make_filesystem(plan.filesystem, Path(disk.name))
             return self._boot_with(plan, on_line, Path(disk.name) if plan.disk else None)
 
     def _boot_with(self, plan: BootPlan, on_line: LineSink, disk: Path | None) -> BootOutcome:
@@ -224,14 +239,20 @@ class QemuLauncher:
                 command_line=plan.command_line,
                 timeout=plan.timeout,
                 disk=disk,
+                network=peer.NETWORK if plan.net else None,
             )
             with Machine(config, on_line) as machine:
                 streams = plan.stream and plan.capture and self._tool
                 stream = Stream(machine, self._tool, plan.capture) if streams else None
+                other = peer.Peer.of(machine) if plan.net else None
                 try:
+                    if other:
+                        other.start()
                     outcome = machine.wait()
                     self._capture(machine, plan, stream, outcome.ok)
                 finally:
+                    if other:
+                        other.stop()
                     if stream:
                         stream.abandon()  # nothing is left to do where it has finished
         except UsageError as error:
@@ -304,3 +325,15 @@ class QemuLauncher:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise BenchError(f"weft-trace {arguments[0]}: {last}")
         return done.stdout
+
+
+def _make_filesystem(kind: str, disk: Path) -> None:
+    """All of it is there at once, so that Linux has nothing to finish in the background."""
+    tool = program("mke2fs")
+    if tool is None:
+        raise BenchError(f"no mke2fs here to make {kind} on Linux's disk: install e2fsprogs, or run ./weft setup")
+    words = ["-q", "-F", "-t", kind, "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"]
+    made = subprocess.run([tool, *words, str(disk)], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        last = (made.stderr.strip().splitlines() or [f"exit code {made.returncode}"])[-1]
+        raise BenchError(f"mke2fs cannot make {kind} on Linux's disk: {last}")

@@ -29,7 +29,8 @@ from weft.paths import BUILD
 META_PACKAGE = "linux-image-cloud-amd64"
 KERNEL_PACKAGE = r"linux-image-\d[\w.+-]*-cloud-amd64"
 FOLDER = BUILD / "linux"
-MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk")
+MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
+           "crc32c-intel", "failover", "net_failover", "virtio_net")  # fmt: skip
 COMMON_WORDS = (
     "console=ttyS0",
     "quiet",

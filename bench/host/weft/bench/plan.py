@@ -138,6 +138,9 @@ class Plan:
             trace=self.traced(point),
             system=system,
             disk=parse_size(self.suite.disk or "0"),
+            filesystem=self.suite.filesystem if system == "linux" else "",
+            image=self.suite.image,
+            net=self.suite.net,
             design=point.variant.design,
         )
         name = self.label(point, system)
