@@ -12,6 +12,7 @@
 #include "weft/random.h"
 #include "weft/startup.h"
 #include "weft/string.h"
+#include "weft/supervisor.h"
 #include "weft/syscalls.h"
 #include "weft/thread.h"
 
@@ -363,6 +364,41 @@ TEST(a_client_has_its_own_files_only,
     REQUIRE(weft_files_open(&anew, files[0].service, WEFT_FREE_BASE + CLIENTS * DATA, 1) == 0);
     EXPECT_EQUAL(WEFT_FILE_BAD, weft_file_read_at(&file, 0, 0, 4)); /* a new session begins anew */
     weft_files_close(&anew);
+}
+
+/* Gives the server capabilities until no more fit. */
+static void fill_table(const struct weft_inside *inside)
+{
+    uint64_t notification, copy;
+    status_t status;
+    REQUIRE_STATUS(STATUS_OK, weft_notification_create(0, &notification));
+    do {
+        status = weft_cap_copy(inside->handles[WEFT_INSIDE_PROCESS], notification, RIGHT_WRITE, 0,
+                               &copy);
+    } while (status == STATUS_OK);
+    EXPECT_STATUS(STATUS_NO_SLOT, status);
+    EXPECT_STATUS(STATUS_OK, weft_cap_delete(notification));
+}
+
+TEST(a_server_without_room_for_capabilities_ends,
+     "the next instance takes the session that came, and what was open is open")
+{
+    struct weft_inside inside;
+    struct weft_service_info info;
+    struct weft_file kept, file;
+    REQUIRE(weft_file_open(&files[1], &kept, "/log", WEFT_FILE_READ) == 0);
+    REQUIRE_STATUS(STATUS_OK, weft_supervisor_open("fs", &inside));
+    fill_table(&inside);
+    EXPECT_EQUAL(4, weft_file_read_at(&kept, 0, 0, 4)); /* wants no capability */
+    EXPECT_EQUAL(0, weft_file_open(&files[0], &file, "/log", WEFT_FILE_READ)); /* attaches first */
+    REQUIRE_STATUS(STATUS_OK, weft_supervisor_find("fs", &info));
+    EXPECT_EQUAL(inside.instance + 1, info.instance);
+    EXPECT_EQUAL(4, weft_file_read_at(&kept, 0, 0, 4));
+    EXPECT_EQUAL(0, weft_file_close(&kept));
+    EXPECT_EQUAL(0, weft_file_close(&file));
+    for (uint32_t i = 0; i < 4; i++) {
+        EXPECT_STATUS(STATUS_OK, weft_cap_delete(inside.handles[i]));
+    }
 }
 
 TEST(open_files_have_a_limit, "and those of a client that begins anew are free again")

@@ -281,6 +281,8 @@ int main(void)
         }
         if (WEFT_IPC_HANDLES(came) == 0) {
             ipc.receive_handles[0] = 0;
+        } else if (ipc.receive_handles[0] == 0) {
+            weft_fail("its table of capabilities is full: what it holds is bounded, so it is sick");
         }
         message.words[0] = (uint64_t)serve(badge, &message, &ipc, WEFT_IPC_BYTES(came));
         if (WEFT_IPC_HANDLES(came) != 0 && ipc.receive_handles[0] != 0) {
