@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two surfaces, one over a part of the other, drawn while compositor and display are killed, for tests that look at the
- * screen. The lower one is drawn once and then only waits; the upper one grows by a column after each kill.
+ * Two surfaces, one over a part of the other, while compositor and display are killed in turn, `kills=N` times each, for
+ * tests that look at the screen. The lower one was drawn once and then only waits; a thread draws column after column
+ * of the upper one, the next turn over the older ones. `stay=1` leaves the picture there in the end.
  */
+#include "screen_kills.h"
+
 #include "weft/layout.h"
-#include "weft/print.h"
-#include "weft/startup.h"
-#include "weft/supervisor.h"
 #include "weft/surface.h"
 #include "weft/syscalls.h"
-#include "weft/time.h"
 
 #define WIDTH 200u
 #define HEIGHT 100u
-#define ROUNDS 6u
+#define COLUMN 10u
 
 static struct weft_surface lower, upper;
+static uint32_t waits, turns; /* atomic */
+static struct deaths compositor = {.name = "compositor"}, display = {.name = "display"};
 
 static void open_surface(struct weft_surface *surface, const char *name, uint64_t place, uint32_t x,
                          uint32_t y, uint32_t order)
@@ -40,21 +41,61 @@ static void fill(struct weft_surface *surface, uint32_t from, uint32_t to, weft_
     }
 }
 
+static void draw(void *unused)
+{
+    (void)unused;
+    for (uint32_t turn = 0; weft_load_acquire(&stop) == 0;) {
+        uint32_t from = turn * COLUMN % WIDTH;
+        fill(&upper, from, from + COLUMN, 0xff0000 | turn % 0x10000);
+        weft_store_release(&turns, ++turn);
+    }
+}
+
+static void wait(void *unused)
+{
+    (void)unused;
+    while (weft_load_acquire(&stop) == 0) {
+        if (weft_surface_wait(&lower, weft_deadline(2000)) != STATUS_OK) {
+            weft_fail("nothing to wait for");
+        }
+        weft_store_release(&waits, waits + 1);
+    }
+}
+
+static void let_draw(void)
+{
+    kills_let_draw(&turns);
+    kills_let_draw(&waits);
+}
+
 int main(void)
 {
-    static const char *const killed[] = {"compositor", "display"};
+    struct weft_group group;
+    uint64_t kills = kills_wanted();
+    if (weft_group_open(&group) != STATUS_OK) {
+        weft_fail("no threads");
+    }
     open_surface(&lower, "one", WEFT_FREE_BASE, 300, 200, 5);
     open_surface(&upper, "two", WEFT_FREE_BASE + 0x1000000, 400, 250, 6);
     fill(&lower, 0, WIDTH, 0x00ff00);
     fill(&upper, 0, WIDTH, 0x0000ff);
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        (void)weft_supervisor_kill(killed[i % 2]);
-        fill(&upper, 10 * i, 10 * i + 10, 0xff0000 + i);
-        (void)weft_surface_wait(&lower, weft_deadline(10000));
+    kills_start(&group, draw);
+    kills_start(&group, wait);
+    while (display.count < kills) {
+        let_draw();
+        kills_one(&compositor);
+        let_draw();
+        kills_one(&display);
     }
-    weft_print("compositor_kills: %u and %u compositors were met\n", lower.recoveries + 1,
-               upper.recoveries + 1);
-    for (;;) {
+    let_draw();
+    weft_store_release(&stop, 1);
+    weft_group_wait(&group);
+    kills_tell(&compositor);
+    kills_tell(&display);
+    weft_print("compositor_kills: %u and %u compositors were met, %u columns drawn\n",
+               lower.recoveries + 1, upper.recoveries + 1, turns);
+    while (weft_argument_number("stay", 0) != 0) {
         (void)weft_surface_wait(&lower, UINT64_MAX);
     }
+    return 0;
 }
