@@ -55,6 +55,11 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_the_list_of_documents_has_all_of_them() -> None:
+    linked = set(LINK.findall((ROOT / "README.md").read_text()))
+    assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} - linked == set()
+
+
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
 def test_paths_in_the_text_exist(document: Path) -> None:
     """What stands in backticks and begins with a room of the tree is there."""
