@@ -20,6 +20,7 @@ import pytest
 from weft import build, run
 from weft.failure import Failure
 from weft.image import write_image
+from weft.paths import ROOT
 from weft.terminal import Row
 from weft.wire import Wire
 
@@ -93,6 +94,15 @@ def test_a_manifest_wants_options(tmp_path: Path) -> None:
     image.write_bytes(b"no image")
     with pytest.raises(Failure, match="no boot image"):
         run.wishes_of(str(image))
+
+
+@pytest.mark.parametrize("program", [path.stem for path in (ROOT / "userspace/apps").glob("*.manifest")])
+def test_programs_want_the_devices_that_their_drivers_drive(program: str) -> None:
+    """So that `./weft run NAME` needs no options."""
+    manifest = (ROOT / "userspace/apps" / f"{program}.manifest").read_text()
+    devices = {"virtio_gpu": "--display", "virtio_blk": "--disk", "virtio_net": "--net", "uart": "--terminal"}
+    for driver, option in devices.items():
+        assert (f"program={driver} " in manifest) == (option in run.wishes_of(program)), driver
 
 
 def test_a_wrong_wish_is_one_line(weft: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
