@@ -236,8 +236,7 @@ def _build(request: Request) -> Path:
             build.build([*needed, image])
         except build.UnknownTarget as error:
             if absent := _absent(program, error.targets):
-                raise Failure(f"{program} needs {absent}, which is not built as its source is missing: ./weft setup "
-                              "fetches it") from error
+                raise _lacks_source(program, absent) from error
             have = sorted(Path(name).stem for name in error.targets if name.endswith(".cpio"))
             raise Failure(f"no program {program!r} (have: {', '.join(have) or 'none'})", code=2) from error
         return image
@@ -248,10 +247,17 @@ def _build(request: Request) -> Path:
         image = out / "image.cpio"
         write_image(image, [*((name, build.packed(name)) for name in names), ("manifest", manifest)])
     except build.UnknownTarget as error:
-        raise Failure(f"{program}: there is no program {Path(error.target).name}", code=2) from error
+        name = Path(error.target).name
+        if any(ROOT.glob(f"userspace/*/{name}/program.toml")):  # it has a port
+            raise _lacks_source(program, name) from error
+        raise Failure(f"{program}: there is no program {name}", code=2) from error
     except (ImageError, UnicodeDecodeError) as error:
         raise Failure(f"{program}: {error}", code=2) from error
     return image
+
+
+def _lacks_source(program: str, absent: str) -> Failure:
+    return Failure(f"{program} needs {absent}, which is not built as its source is missing: ./weft setup fetches it")
 
 
 def _absent(program: str, targets: Collection[str]) -> str:

@@ -131,6 +131,25 @@ def test_an_image_that_lacks_a_program_says_which(monkeypatch: pytest.MonkeyPatc
         run._build(request)
 
 
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [("fs", r"my\.manifest needs fs, which is not built as its source is missing: \./weft setup fetches it"),
+     ("absent", r"my\.manifest: there is no program absent")],
+)  # fmt: skip
+def test_a_manifest_file_that_lacks_a_program_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tree: object,
+                                                       program: str, said: str) -> None:  # fmt: skip
+    def nothing_makes(_: object) -> None:
+        raise build.UnknownTarget(f"build/x86_64/stripped/{program}", set())
+
+    monkeypatch.setattr(build, "build", nothing_makes)
+    monkeypatch.setattr(build, "kernel", lambda *_: tmp_path)
+    (tmp_path / "my.manifest").write_text(f"service a program={program}\n")
+    request = SimpleNamespace(program=str(tmp_path / "my.manifest"), out=tmp_path, profile="test", trace=True,
+                              design="mailbox")  # fmt: skip
+    with pytest.raises(Failure, match=said):
+        run._build(request)
+
+
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "empty"])
 def test_without_input_it_ends_at_the_first_prompt(tree: object, pytestconfig: pytest.Config, tmp_path: Path,
                                                    closed: bool) -> None:  # fmt: skip
