@@ -33,6 +33,7 @@ SECTOR = 512
 METADATA = 8 * 1024
 BLOCKS_MIN = 4
 LOOKAHEAD = 8192
+PATH_MAX = 255  # bytes
 
 
 class DiskError(Failure):
@@ -162,18 +163,50 @@ class Disk:
 # ---- the command ------------------------------------------------------------------------------
 
 
-def main(arguments: argparse.Namespace) -> int:
-    return int(arguments.action(arguments))
-
-
-def make(arguments: argparse.Namespace) -> int:
+def check_request(arguments: argparse.Namespace) -> None:
+    """Refuses what cannot work, as far as that can be told without the packages. Raises UsageError or Failure."""
     image = Path(arguments.image)
+    if arguments.action is make:
+        if image.exists():
+            raise UsageError(f"{image} exists already")
+        _request_of(arguments)
+    elif not image.is_file():
+        raise UsageError(f"no disk at {image}")
+    if "path" in arguments:
+        _check_path(arguments.path)
+    if arguments.action is put and not Path(arguments.file).exists():
+        raise UsageError(f"cannot read {arguments.file}: No such file or directory")
+
+
+def _check_path(path: str) -> None:
+    """The guest takes no others, so nobody shall make them here (weft/file.h)."""
+    if not path.startswith("/"):
+        raise UsageError(f"a path in the disk begins with /, and {path!r} does not")
+    path = path.removesuffix("/")  # as `list` shows directories
+    if path and any(part in ("", ".", "..") for part in path[1:].split("/")):
+        raise UsageError(f"a path in the disk has names between its slashes, neither . nor .., and {path!r} has not")
+    if len(os.fsencode(path)) > PATH_MAX:
+        raise UsageError(f"a path in the disk has {PATH_MAX} bytes at most, and this one {len(os.fsencode(path))}")
+
+
+def _request_of(arguments: argparse.Namespace) -> tuple[int, Path | None]:
+    """Of `make`: the size, and the folder."""
     size = parse_size(arguments.size, "m")
     folder = Path(arguments.folder) if arguments.folder else None
     if size < BLOCKS_MIN * BLOCK or size % SECTOR:
         raise UsageError(f"a disk has {format_size(BLOCKS_MIN * BLOCK)} at least, in whole sectors of {SECTOR} bytes")
     if folder is not None and not folder.is_dir():
         raise UsageError(f"no folder {folder}")
+    return size, folder
+
+
+def main(arguments: argparse.Namespace) -> int:
+    return int(arguments.action(arguments))
+
+
+def make(arguments: argparse.Namespace) -> int:
+    image = Path(arguments.image)
+    size, folder = _request_of(arguments)
     make_disk(image, size)
     try:
         with Disk(image, make=True) as disk:

@@ -85,14 +85,15 @@ def command_faults(arguments: argparse.Namespace) -> int:
 
 
 def command_powercut(arguments: argparse.Namespace) -> int:
-    from weft import setup
+    from weft import powercut_request, setup
 
+    request = powercut_request.check(arguments)
     setup.setup("disk")
     setup.setup("bench")
     _in_environment(*sys.argv[1:])
     from weft import powercut
 
-    return powercut.powercut(powercut.check(arguments))
+    return powercut.powercut(request)
 
 
 def command_fuzz_trace(arguments: argparse.Namespace) -> int:
@@ -163,12 +164,11 @@ def command_view(arguments: argparse.Namespace) -> int:
 
 
 def command_disk(arguments: argparse.Namespace) -> int:
-    from weft import setup
+    from weft import disk, setup
 
+    disk.check_request(arguments)
     setup.setup("disk")
     _in_environment(*sys.argv[1:])
-    from weft import disk
-
     return disk.main(arguments)
 
 

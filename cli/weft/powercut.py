@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cut the power while files are written, and see that nothing that was synced is lost: what `weft powercut` does.
 
-    request = check(arguments)      refuse what cannot work before anything is installed or built
     powercut(request)               boot, cut, look, report; the exit code
 
 The guest is tests/guest/power_cut.c. It changes files, one change after the other, and writes a claim of what is synced by
@@ -23,7 +22,6 @@ are the same again for the same log, which is kept.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
@@ -37,14 +35,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weft.campaign import Binaries, build_all, complaint, duration, positive, prepare
+from weft.campaign import Binaries, build_all, complaint, duration
 from weft.failure import Failure
-from weft.machine import Machine, MachineConfig, MachineError, MachineTimeout
-from weft.machine_config import UsageError
-from weft.paths import OUT
+from weft.machine import Machine, MachineError, MachineTimeout
 from weft.powercut_claim import check_image, claim_of, claim_offset, read_claim
 from weft.powercut_log import WAYS, cuts, read_log
-from weft.run import seconds_of, whole_number
+from weft.powercut_request import Request
 from weft.steps import Progress
 from weft.workers import Workers
 
@@ -59,24 +55,6 @@ GUEST_EVERY = 20
 FAILURES = 5
 PROGRESS_SECONDS = 30.0
 _NEVER = r"(?!)"
-
-
-@dataclass(frozen=True)
-class Request:
-    cuts: int
-    seed: int
-    lost: bool
-    deaf: bool
-    config: MachineConfig
-    jobs: int
-    out: Path
-
-    def command(self, seed: int, number: int) -> str:
-        words = ["./weft powercut", f"--cuts {number}", f"--seed {seed}"]
-        words += ["--lost"] if self.lost else []
-        words += ["--plant deaf"] if self.deaf else []
-        words += ["--cpus", str(self.config.cpus)] if self.config.cpus != 4 else []
-        return " ".join(words)
 
 
 @dataclass(frozen=True)
@@ -97,31 +75,6 @@ class Result:
     wrong: str
     turn: int
     seen_by_guest: bool
-
-
-def check(arguments: argparse.Namespace) -> Request:
-    """The request in the command line. Raises UsageError or Failure for what cannot work."""
-    seed = whole_number("seed", arguments.seed)
-    if not 0 <= seed < 1 << 31:
-        raise UsageError("seeds are 0 to 2^31-1")
-    if arguments.plant and not arguments.lost:
-        raise UsageError("--plant goes with --lost")
-    config = MachineConfig(
-        kernel=Path(__file__),  # any file that exists: the kernel is not built yet
-        cpus=whole_number("cpus", arguments.cpus),
-        accel="tcg",
-        timeout=seconds_of(arguments.timeout),
-    )
-    config.validate()
-    return Request(
-        cuts=positive("cuts", arguments.cuts),
-        seed=seed,
-        lost=arguments.lost,
-        deaf=bool(arguments.plant),
-        config=config,
-        jobs=positive("jobs", arguments.jobs or str(len(os.sched_getaffinity(0)))),
-        out=prepare(Path(arguments.out) if arguments.out else OUT / "powercut"),
-    )
 
 
 # ---- cutting -----------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from weft import setup
 from weft.disk import Disk, DiskError
+from weft.main import main
 
 Weft = Callable[..., Any]
 
@@ -30,7 +32,8 @@ def test_a_folder_is_found_in_the_disk(weft: Weft, image: Path) -> None:
     assert image.stat().st_size == 4 << 20
     done = weft("disk", "list", image)
     assert done.stdout.split() == ["/deep/", "/deep/er/", "256000", "/deep/er/large", "/empty/", "5", "/small"]
-    assert weft("disk", "list", image, "/deep/er").stdout.split() == ["256000", "/deep/er/large"]
+    for name in ("/deep/er", "/deep/er/"):
+        assert weft("disk", "list", image, name).stdout.split() == ["256000", "/deep/er/large"]
     before = image.read_bytes()
     done = weft("disk", "check", image)
     assert "2 files with 256,005 bytes in 12 of 64 blocks of 64K: clean" in done.stdout
@@ -55,6 +58,15 @@ def test_files_go_in_and_out(weft: Weft, image: Path, tmp_path: Path) -> None:
         ("list {image} /small", 1, "/small cannot be listed"),
         ("put {image} absent /x", 2, "cannot read absent"),
         ("put {image} {image} /x", 1, "/x cannot be written"),
+        ("put {image} {image} x", 2, "begins with /, and 'x' does not"),
+        ("put {image} {image} x/y", 2, "begins with /"),
+        ("put {image} {image} /deep/", 1, "/deep/ cannot be written"),
+        ("put {image} {folder} /x", 2, "cannot read"),
+        ("put {image} {image} /a//b", 2, "has names between its slashes"),
+        ("put {image} {image} /a/../b", 2, "has names between its slashes"),
+        ("put {image} {image} /{long}", 2, "255 bytes at most, and this one 256"),
+        ("get {image} small", 2, "begins with /"),
+        ("list {image} deep", 2, "begins with /"),
         ("get {image} /small /dev/null/x", 2, "cannot write /dev/null/x"),
         ("make {image}", 2, "exists already"),
         ("make {image}.new --size 1K", 2, "256K at least"),
@@ -71,9 +83,18 @@ def test_what_cannot_be_done_is_one_line(weft: Weft, image: Path, tmp_path: Path
     Path(f"{image}.tiny").write_bytes(b"x")
     Path(f"{image}.links").mkdir()
     Path(f"{image}.links/broken").symlink_to("nowhere")
-    done = weft("disk", *line.format(image=image, folder=tmp_path / "folder").split())
+    done = weft("disk", *line.format(image=image, folder=tmp_path / "folder", long="a" * 255).split())
     assert done.returncode == code and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not Path(f"{image}.new").exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["check absent.img", "put LICENSE absent /x", "put LICENSE LICENSE x", "make LICENSE", "make out/no.img --size 1K",
+             "make out/no.img absent"]
+)  # fmt: skip
+def test_what_cannot_work_is_refused_before_anything_is_installed(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(setup, "setup", lambda _: pytest.fail("set-up began"))
+    assert main(["disk", *line.split()]) == 2
 
 
 def test_damage_is_found(image: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from weft import setup
 from weft.disk import BLOCK, Disk
 from weft.failure import Failure
+from weft.main import main
 from weft.powercut_claim import MARK, NOTHING, PLACES, Claim, check_image, content, read_claim
 from weft.powercut_log import DISCARD, FLUSH, MAGIC, Write, cuts, read_log
 
@@ -58,6 +60,11 @@ def test_a_disk_that_forgets_its_flushes_is_found(weft: Weft, tmp_path: Path) ->
 def test_a_bad_cut_is_one_line(weft: Weft, line: str, said: str) -> None:
     done = weft("powercut", *line.split())
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_bad_cut_is_refused_before_anything_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "setup", lambda _: pytest.fail("set-up began"))
+    assert main(["powercut", "--cuts", "0"]) == 2
 
 
 # ---- the log -----------------------------------------------------------------------------------
