@@ -168,6 +168,9 @@ def test_services_are_restarted_stopped_and_started(demo: Callable[..., User]) -
     user.ask("restart rtc")
     assert wait_for_start(user, "rtc", 2)[2] == "0"  # which is no failure
     assert user.ask("start rtc") == ["rtc: it is not in a state for this (see ps)"]
+    assert user.ask("run rtc") == ["rtc: it is a service (try start)"]
+    assert user.ask("restart spin") == ["spin: it is a program (try run and kill)"]
+    assert user.ask("kill weave") == ["weave: it began with the machine, and ends with it"]
     user.type("stop rtc")
     user.wait_for(r"^init: service rtc is stopped")
     assert user.ask("date") == ["date: the service has ended, or is given up"]

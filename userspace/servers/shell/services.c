@@ -202,11 +202,33 @@ static void command_caps(const struct shell_line *line)
 
 /* ---- beginning and end -------------------------------------------------------------------------- */
 
+/* Why it was not done. init knows no such name where the command is not for what has it: say what that is. */
+static void say_refusal(const char *name, status_t status)
+{
+    struct weft_service_info info;
+    _Bool known = 0;
+    for (uint32_t i = 0; status == STATUS_BAD_ARGUMENT && !known; i++) {
+        if (list(i, &info) != STATUS_OK) {
+            break;
+        }
+        known = strcmp(info.name, name) == 0;
+    }
+    if (!known) {
+        say_status(name, status);
+    } else if (info.is_service) {
+        say("%s: it is a service (try start)\n", name);
+    } else if (info.is_manual) {
+        say("%s: it is a program (try run and kill)\n", name);
+    } else {
+        say("%s: it began with the machine, and ends with it\n", name);
+    }
+}
+
 static void command_kill(const struct shell_line *line)
 {
     status_t status = weft_supervisor_kill(line->words[1]);
     if (status != STATUS_OK) {
-        say_status(line->words[1], status);
+        say_refusal(line->words[1], status);
     }
 }
 
@@ -214,7 +236,7 @@ static void command_restart(const struct shell_line *line)
 {
     status_t status = weft_supervisor_restart(line->words[1]);
     if (status != STATUS_OK) {
-        say_status(line->words[1], status);
+        say_refusal(line->words[1], status);
     }
 }
 
@@ -222,7 +244,7 @@ static void command_stop(const struct shell_line *line)
 {
     status_t status = weft_supervisor_stop(line->words[1]);
     if (status != STATUS_OK) {
-        say_status(line->words[1], status);
+        say_refusal(line->words[1], status);
     }
 }
 
@@ -230,7 +252,7 @@ static void command_start(const struct shell_line *line)
 {
     status_t status = weft_supervisor_start(line->words[1]);
     if (status != STATUS_OK) {
-        say_status(line->words[1], status);
+        say_refusal(line->words[1], status);
     }
 }
 
@@ -291,7 +313,7 @@ static void command_run(const struct shell_line *line)
     if (status == STATUS_WOULD_BLOCK) {
         say("%s: it runs already\n", line->words[1]);
     } else if (status != STATUS_OK) {
-        say_status(line->words[1], status);
+        say_refusal(line->words[1], status);
     } else if (!aside) {
         wait_for(line->words[1]);
     }
