@@ -18,6 +18,7 @@ from weft.machine import Machine, MachineError, MachineTimeout, QmpError
 from weft.machine_config import MachineConfig, UsageError
 
 SCREENDUMP_SECONDS = 30.0
+AFTER = 5.0  # seconds from the start to the picture, where nothing else is said
 
 
 @dataclass
@@ -39,12 +40,14 @@ class Picture:
         raise Failure(f"no picture: the machine ended before {self.after:g} s (try a smaller --after)")
 
 
-def read_picture(path: str | None, after: str) -> Picture | None:
+def read_picture(path: str | None, after: str | None) -> Picture | None:
     """Raises UsageError for what cannot work; None: no picture is wanted."""
     if path is None:
+        if after is not None:
+            raise UsageError("--after says when --screenshot is taken")
         return None
     try:
-        seconds = float(after)
+        seconds = AFTER if after is None else float(after)
     except ValueError:
         raise UsageError(f"after must be a number of seconds, not {after!r}") from None
     if not 0 < seconds < 86400:

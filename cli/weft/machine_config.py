@@ -182,6 +182,8 @@ class MachineConfig:
             raise UsageError(f"requests a second must be 0 to {IOPS_MAX}, not {self.disk_iops}")
         if self.disk is None:
             return
+        if self.disk.is_dir():
+            raise UsageError(f"a disk is a file, and {self.disk} is a folder")
         if not self.disk.is_file():
             raise UsageError(f"no disk at {self.disk} (make one: truncate -s 64M {self.disk})")
         size = self.disk.stat().st_size

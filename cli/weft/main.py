@@ -266,7 +266,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--display", default="", metavar="HOW",
                      help="a virtio-gpu display, seen by way of none, vnc, gtk or sdl (default: there is none)")
     run.add_argument("--screenshot", metavar="FILE", help="end the run with a picture of the display, a PNG file")
-    run.add_argument("--after", default="5", metavar="SECONDS", help="when --screenshot is taken (default: 5)")
+    run.add_argument("--after", metavar="SECONDS", help="when --screenshot is taken (default: 5)")
     run.add_argument("--iommu", action="store_true", help="a machine with Intel's IOMMU (QEMU's q35 and intel-iommu)")
     run.add_argument("--net", action="store_true",
                      help="a virtio-net device in a network of its own (docs/network.md)")

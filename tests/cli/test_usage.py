@@ -56,6 +56,7 @@ BAD = [
     "run --screenshot shot.png --after nan",
     "run --screenshot shot.png --after soon",
     "run --screenshot shot.png --reboots 1",
+    "run --after 5",
     "run --reboots -1",
     "run --reboots 1001",
     "run --reboots x",
