@@ -6,6 +6,7 @@
     Binaries(folder, programs)          kernel and images as they are now, whoever builds meanwhile
     complaint(outcome, console)         why a run failed
     keep_evidence(machine, ...)         all that one needs to look at a failure
+    conduct(runs, report)               runs all of it, and tells what came of it
 
 A failing run leaves in its folder: console.log, trace.weft, trace.pftrace, kernel.elf, image.cpio, and
 command.txt with the commands that do it again.
@@ -16,9 +17,11 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from weft import build
 from weft.failure import Failure
@@ -28,9 +31,13 @@ from weft.machine_config import UsageError
 from weft.outcome import Outcome
 from weft.run import Keeper, whole_number
 from weft.variants import DESIGN
+from weft.workers import Workers
 
 SEED_END = 1 << 64
 TELLING_MAX = 6
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Told = TypeVar("Told", contravariant=True)
 _TELLING = re.compile(r"weft: PANIC:|not ok |# [\w.]+:\d+: ")
 
 
@@ -93,6 +100,27 @@ class Binaries:
 
 
 # ---- what came of it -------------------------------------------------------------------------
+
+
+class Report(Protocol[Told]):
+    def add(self, result: Told) -> None: ...
+
+    def end(self) -> int:
+        """Tells what came of all; returns the exit code."""
+        ...
+
+
+def conduct(runs: Workers[Item, Result], report: Report[Result]) -> int:
+    """Hands each result to the report and ends it, also when Ctrl-C comes; returns the exit code."""
+    try:
+        with runs:
+            for result in runs:
+                report.add(result)
+    except KeyboardInterrupt:
+        report.end()
+        sys.stdout.flush()
+        raise
+    return report.end()
 
 
 def complaint(outcome: Outcome, console: Sequence[str]) -> str:

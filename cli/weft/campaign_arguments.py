@@ -112,25 +112,26 @@ def _add_faults(commands: Commands, functions: Functions) -> None:
         " ./weft faults --seed 17 --faults 50",
     )
     faults.add_argument(
-        "--endure", metavar="MINUTES", help="one machine for so long, with a service killed every second, instead"
+        "--endure", metavar="MINUTES", help="one machine for so long, with a service killed every second, instead; takes --cpus,"
+        " --accel, --append, --no-iommu and --out",
     )
     faults.add_argument("--seeds", metavar="N", help="so many boots (default: 10)")
     faults.add_argument("--first-seed", metavar="S", help="from this seed on (default: 1)")
     faults.add_argument("--seed", metavar="S", help="this one only")
-    faults.add_argument("--faults", default="50", metavar="M", help="faults in each boot (default: 50)")
+    faults.add_argument("--faults", metavar="M", help="faults in each boot (default: 50)")
     faults.add_argument("--cpus", default="4", metavar="N", help="CPUs of each machine (default: 4)")
     faults.add_argument("--accel", metavar="WAY", help="icount or tcg (default: icount; with --endure tcg)")
     faults.add_argument(
         "--append", default="", metavar="TEXT", help="added to the kernel's command line, such as service=disk kind=code"
     )
     faults.add_argument(
-        "--with", dest="images", default="", metavar="IMAGE,...",
+        "--with", dest="images", metavar="IMAGE,...",
         help="who uses the disk: disk (a client), files (the file system); seeds take turns (default: all)",
     )  # fmt: skip
     faults.add_argument("--no-iommu", action="store_true", help="devices reach all of the memory")
     faults.add_argument("--jobs", metavar="N", help="machines at a time (default: the host's cores)")
     faults.add_argument(
-        "--timeout", default="900", metavar="SECONDS", help="give a boot up after this (default: 900)"
+        "--timeout", metavar="SECONDS", help="give a boot up after this (default: 900)"
     )
     faults.add_argument("--out", metavar="DIR", help="folder for the records and for what failed (default: out/faults)")
     faults.set_defaults(function=functions["faults"])

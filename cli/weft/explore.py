@@ -27,7 +27,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -36,7 +35,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft import build
-from weft.campaign import Binaries, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
+from weft.campaign import Binaries, complaint, conduct, duration, keep_evidence, positive, prepare, seeds_of, telling
 from weft.explore_runs import Result, Run, Runs
 from weft.harness.program import GUEST_TEST_ROOMS, program_name, read_program
 from weft.machine import Machine, MachineConfig
@@ -282,12 +281,4 @@ def explore(request: Request) -> int:
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-explore-") as folder:
         exploration = Exploration(request, Path(folder))
-        try:
-            with Runs(exploration.plan(report.failed), exploration.judge, request.jobs) as runs:
-                for result in runs:
-                    report.add(result)
-        except KeyboardInterrupt:  # from the first start of a machine on
-            report.end()
-            sys.stdout.flush()
-            raise
-    return report.end()
+        return conduct(Runs(exploration.plan(report.failed), exploration.judge, request.jobs), report)

@@ -20,7 +20,7 @@ import argparse
 import json
 import os
 import shlex
-import sys
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,7 +28,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft import build
-from weft.campaign import Binaries, build_all, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
+from weft.campaign import (
+    Binaries,
+    build_all,
+    complaint,
+    conduct,
+    duration,
+    keep_evidence,
+    positive,
+    prepare,
+    seeds_of,
+    telling,
+)
 from weft.explore_runs import Result, Run, Runs
 from weft.failure import Failure
 from weft.faults_table import Fault, summary, table
@@ -46,6 +57,7 @@ IMAGES = {"disk": "test_injection", "files": "test_injection_files"}
 CPUS = 4
 SEEDS = 10
 FAULTS = 50
+TIMEOUT = 900
 PROGRESS_SECONDS = 30.0
 DEVICES = ("virtio-rng-pci-non-transitional",)
 
@@ -89,13 +101,13 @@ def check(arguments: argparse.Namespace) -> Request:
     accel = arguments.accel or "icount"
     if accel not in ("tcg", "icount"):
         raise UsageError(f"accel must be tcg or icount, not {accel!r}")
-    count = positive("faults", arguments.faults)
+    count = positive("faults", arguments.faults or str(FAULTS))
     config = MachineConfig(
         kernel=Path(__file__),  # any file that exists: the kernel is not built yet
         cpus=positive("cpus", arguments.cpus),
         accel=accel,
         command_line=f"{arguments.append} faults={count}".strip(),
-        timeout=seconds_of(arguments.timeout),
+        timeout=seconds_of(arguments.timeout or str(TIMEOUT)),
         devices=DEVICES,
         iommu=not arguments.no_iommu,
     )
@@ -111,7 +123,7 @@ def check(arguments: argparse.Namespace) -> Request:
     )
 
 
-def images_of(names: str) -> tuple[str, ...]:
+def images_of(names: str | None) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(names.split(","))) if names else tuple(IMAGES)
     for name in chosen:
         if name not in IMAGES:
@@ -147,7 +159,7 @@ class Campaign:
         for seed in self.request.seeds:
             disk = self._folder / f"{seed}.img"
             image = self.request.image(seed)
-            disk.write_bytes(self._pattern if image == "disk" else bytes(DISK_BYTES))
+            disk.write_bytes(self._content(image))
             config = replace(self.request.config, seed=seed, disk=disk)
             yield Run(image, seed, self._binaries.config(config, IMAGES[image]))
 
@@ -164,9 +176,25 @@ class Campaign:
             or check_trace(machine, build.host_tool(), capture)
         )
         if wrong:
-            keep_evidence(machine, run.config, self.request.command(run.seed), folder_of(self.request, run))
+            self._keep(run, machine)
         disk.unlink(missing_ok=True)
         return wrong
+
+    def _keep(self, run: Run, machine: Machine) -> None:
+        """The evidence, with the disk as it was in the end, and one as in the beginning for the run again."""
+        assert run.config.disk is not None
+        folder = folder_of(self.request, run)
+        again = replace(run.config, disk=folder / "disk.img")
+        keep_evidence(machine, again, self.request.command(run.seed), folder)
+        try:
+            shutil.copyfile(run.config.disk, folder / "disk-after.img")
+            (folder / "disk.img").write_bytes(self._content(run.subject))
+        except OSError as error:
+            raise Failure(f"cannot write to {folder}: {error.strerror}") from error
+
+    def _content(self, image: str) -> bytes:
+        """Of a disk in the beginning."""
+        return self._pattern if image == "disk" else bytes(DISK_BYTES)
 
 
 def not_recovered(machine: Machine) -> str:
@@ -175,6 +203,9 @@ def not_recovered(machine: Machine) -> str:
         if record.get("record") == "fault" and record["how"] and not record["recovered"]:
             fault = Fault.of(0, record)
             return f"not recovered: {fault.kind} in {fault.service} ({fault.how}), {fault.laggard} is not well"
+        if record.get("record") == "late":
+            latent = record["latent"] or "nothing"
+            return f"not recovered: {record['laggard']} is not well, late (latent: {latent})"
     return ""
 
 
@@ -194,6 +225,7 @@ class Report:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.found: list[Fault] = []
+        self.late: list[dict] = []
         self.failed: list[Result] = []
         self.ran = 0
         self._started = time.monotonic()
@@ -203,6 +235,9 @@ class Report:
         self.ran += 1
         self.found += [
             Fault.of(result.run.seed, record) for record in result.records if record.get("record") == "fault"
+        ]
+        self.late += [
+            {"seed": result.run.seed, **record} for record in result.records if record.get("record") == "late"
         ]
         if result.wrong:
             self.failed.append(result)
@@ -225,7 +260,7 @@ class Report:
         self._save()
         print("\n".join([*table(self.found, "service"), "", *table(self.found, "kind"), ""]))
         took = duration(time.monotonic() - self._started)
-        print(f"weft: {summary(self.found)}; {self.ran} runs, {took}; records in {self.request.out}/faults.json")
+        print(f"weft: {summary(self.found, len(self.late))}; {self.ran} runs, {took}; records in {self.request.out}/faults.json")
         if not self.failed:
             print("weft: no failure", flush=True)
             return 0
@@ -240,6 +275,7 @@ class Report:
             "seeds": [self.request.seeds.start, self.request.seeds.stop - 1],
             "runs": self.ran,
             "failed": {str(result.run.seed): result.wrong for result in self.failed},
+            "late": self.late,
             "faults": [fault.as_dict() for fault in self.found],
         }
         try:
@@ -254,12 +290,4 @@ def faults(request: Request) -> int:
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-faults-") as folder:
         campaign = Campaign(request, Path(folder))
-        try:
-            with Runs(campaign.plan(), campaign.judge, request.jobs) as runs:
-                for result in runs:
-                    report.add(result)
-        except KeyboardInterrupt:
-            report.end()
-            sys.stdout.flush()
-            raise
-    return report.end()
+        return conduct(Runs(campaign.plan(), campaign.judge, request.jobs), report)

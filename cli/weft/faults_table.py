@@ -2,7 +2,7 @@
 """What came of injected faults, counted: the tables of `weft faults`.
 
     table(faults, "service")     one line per service, and one for all
-    summary(faults)              one line
+    summary(faults, late)        one line
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ def table(faults: Sequence[Fault], by: str) -> list[str]:
     return lines
 
 
-def summary(faults: Sequence[Fault]) -> str:
-    manifested = [fault for fault in faults if fault.manifested]
-    recovered = sum(fault.recovered for fault in manifested)
-    share = 100 * recovered / len(manifested) if manifested else 100
+def summary(faults: Sequence[Fault], late: int = 0) -> str:
+    """`late`: failures that needed help when the faults behind them had been counted as without effect."""
+    manifested = sum(fault.manifested for fault in faults) + late
+    recovered = sum(fault.recovered for fault in faults if fault.manifested)
+    share = 100 * recovered / manifested if manifested else 100
     return (
-        f"{len(faults):,} faults injected, {len(manifested):,} manifested,"
+        f"{len(faults):,} faults injected, {manifested:,} manifested{f' ({late:,} of them late)' if late else ''},"
         f" {recovered:,} recovered without help ({share:.2f} %)"
     )

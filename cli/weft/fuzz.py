@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,7 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft import build
-from weft.campaign import Binaries, complaint, duration, keep_evidence, positive, prepare, seeds_of, telling
+from weft.campaign import Binaries, complaint, conduct, duration, keep_evidence, positive, prepare, seeds_of, telling
 from weft.explore_runs import Result, Run, Runs
 from weft.machine import Machine, MachineConfig
 from weft.machine_config import UsageError
@@ -212,12 +211,4 @@ def fuzz(request: Request) -> int:
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-fuzz-") as folder:
         campaign = Campaign(request, Path(folder))
-        try:
-            with Runs(campaign.plan(), campaign.judge, request.jobs) as runs:
-                for result in runs:
-                    report.add(result)
-        except KeyboardInterrupt:
-            report.end()
-            sys.stdout.flush()
-            raise
-    return report.end()
+        return conduct(Runs(campaign.plan(), campaign.judge, request.jobs), report)

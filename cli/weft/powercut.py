@@ -26,7 +26,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -35,7 +34,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weft.campaign import Binaries, build_all, complaint, duration
+from weft.campaign import Binaries, build_all, complaint, conduct, duration
 from weft.failure import Failure
 from weft.machine import Machine, MachineError, MachineTimeout
 from weft.powercut_claim import check_image, claim_of, claim_offset, read_claim
@@ -288,12 +287,4 @@ def powercut(request: Request) -> int:
     report = Report(request)
     with tempfile.TemporaryDirectory(prefix="weft-powercut-") as folder:
         binaries = Binaries(Path(folder), [PROGRAM])
-        try:
-            with Cutter(plan(request, report), request, Path(folder), binaries) as results:
-                for result in results:
-                    report.add(result)
-        except KeyboardInterrupt:
-            report.end()
-            sys.stdout.flush()
-            raise
-    return report.end()
+        return conduct(Cutter(plan(request, report), request, Path(folder), binaries), report)

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
-from weft import faults
+import pytest
+
+from weft import endure, faults, main
 from weft.faults_table import Fault, quantile, summary, table
 
 RECORD = {
@@ -30,6 +33,32 @@ def test_figures_are_counted_by_service() -> None:
     assert lines[1].split()[1:] == ["3", "2", "1", "1", "0", "0", "2", "0", "2", "0", "2.0", "2.0", "4.0", "4.0"]
     assert lines[2].split()[1:] == ["1", "1", "0", "0", "1", "0", "0", "1", "0", "2", "-", "-", "-", "-"]
     assert summary(found).startswith("4 faults injected, 3 manifested, 2 recovered without help (66.67 %)")
+
+
+def test_late_failures_count_as_manifested_and_not_recovered() -> None:
+    found = [fault(), fault(how="killed", by="init", recovered=1, took=2000)]
+    line = "2 faults injected, 3 manifested (2 of them late), 1 recovered without help (33.33 %)"
+    assert summary(found, late=2) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "again"),
+    [
+        ("--endure 30", "./weft faults --endure 30"),
+        (
+            "--endure 3 --cpus 2 --accel icount --no-iommu --append 'spare=pci every=50'",
+            "./weft faults --endure 3 --accel icount --cpus 2 --no-iommu --append 'spare=pci every=50'",
+        ),
+    ],
+)
+def test_an_endurance_run_again_is_the_same_run(line: str, again: str, tmp_path: Path) -> None:
+    def request(words: str) -> endure.Request:
+        arguments = main.make_parser().parse_args([*shlex.split(words), "--out", str(tmp_path)])
+        return endure.check(arguments)
+
+    first = request(f"faults {line}")
+    assert first.command == again
+    assert request(first.command.removeprefix("./weft ")) == first
 
 
 def test_quantiles_are_values_that_occurred() -> None:

@@ -185,15 +185,40 @@ static _Bool help(void)
     return wait_well(&since, &now) == NULL;
 }
 
-/* A new instance in the place of one that has latent faults. */
-static void refresh(struct target *target)
+/* Something is wrong after faults that had no effect when they were watched: told, and helped. False: this does not
+ * help. */
+static _Bool help_late(uint32_t number, const char *laggard)
 {
-    struct view since, now;
+    weft_print(
+        "@weft "
+        "{\"record\":\"late\",\"number\":%u,\"at\":%lu,\"latent\":\"%s\",\"laggard\":\"%s\"}\n",
+        number, weft_cycles() / weft_microseconds(1), latent_faults(), laggard);
+    return help();
+}
+
+/* Waits until all is well. False: that does not come. */
+static _Bool settle(uint32_t number, struct view *now, _Bool *helped)
+{
+    struct view since;
     look(&since);
-    if (weft_supervisor_restart(target->victim.name) == STATUS_OK) {
-        (void)wait_well(&since, &now);
+    const char *laggard = wait_well(&since, now);
+    *helped = laggard != NULL;
+    return laggard == NULL || help_late(number, laggard);
+}
+
+/* A new instance in the place of one that has latent faults. False: not all is well with it, and nothing helps. */
+static _Bool refresh(struct target *target, uint32_t number)
+{
+    struct view now;
+    _Bool helped;
+    if (weft_supervisor_restart(target->victim.name) != STATUS_OK) {
+        return 1; /* it has just ended; who comes next waits */
+    }
+    if (!settle(number, &now, &helped)) {
+        return 0;
     }
     target->latent = 0;
+    return 1;
 }
 
 static _Bool stays(enum fault_kind kind)
@@ -206,11 +231,14 @@ enum progress { FAULT_MISSED, FAULT_SEEN, FAULT_STUCK };
 /* FAULT_STUCK: the campaign cannot go on. */
 static enum progress inject_one(struct target *target, enum fault_kind kind, uint32_t number)
 {
-    struct view since, before;
+    struct view before;
     struct outcome out;
-    look(&since);
-    if (wait_well(&since, &before) != NULL) {
-        return help() ? FAULT_MISSED : FAULT_STUCK;
+    _Bool helped;
+    if (!settle(number, &before, &helped)) {
+        return FAULT_STUCK;
+    }
+    if (helped) {
+        return FAULT_MISSED;
     }
     weft_sleep_for(weft_random_below(&chance, MOMENT_US));
     look(&before);
@@ -234,8 +262,8 @@ static enum progress inject_one(struct target *target, enum fault_kind kind, uin
     if (out.laggard != NULL) {
         return help() ? FAULT_SEEN : FAULT_STUCK;
     }
-    if (target->latent > weft_random_below(&chance, LATENT_MOST)) {
-        refresh(target);
+    if (target->latent > weft_random_below(&chance, LATENT_MOST) && !refresh(target, number)) {
+        return FAULT_STUCK;
     }
     return FAULT_SEEN;
 }
@@ -268,6 +296,27 @@ static enum fault_kind some_kind(const struct target *target)
     }
 }
 
+/* service= and kind= are names that there are. */
+static _Bool words_known(void)
+{
+    char word[24] = "";
+    _Bool service = !weft_argument("service", word, sizeof(word));
+    for (uint32_t i = 0; i < TARGETS; i++) {
+        service |= targets[i].there && strcmp(word, targets[i].victim.name) == 0;
+    }
+    if (!service) {
+        ktap_note("there is no service %s here", word);
+    }
+    _Bool kind = !weft_argument("kind", word, sizeof(word));
+    for (uint32_t i = 0; i < FAULT_KINDS; i++) {
+        kind |= strcmp(word, kind_names[i]) == 0;
+    }
+    if (!kind) {
+        ktap_note("there is no kind %s of faults", word);
+    }
+    return service && kind;
+}
+
 static void check_canaries(void)
 {
     EXPECT_EQUAL(0, injection_read(&injection_line(CLIENT_MEMORY)->wrong));
@@ -278,13 +327,15 @@ TEST(faults_stay_where_they_are,
      "services are spoilt in every way under load: the rest of the system goes on unharmed")
 {
     uint64_t wanted = weft_argument_number("faults", FAULTS);
-    _Bool goes_on = 1;
+    struct view last;
+    _Bool goes_on = 1, helped;
     REQUIRE(injection_board_open());
     REQUIRE_STATUS(STATUS_OK, fault_make_code());
     for (uint32_t kind = 0; kind < FAULT_KINDS; kind++) {
         weft_annotate_name(EVENT_NAME + kind, kind_names[kind]);
     }
     REQUIRE(targets_find());
+    REQUIRE(words_known());
     for (uint32_t i = 0, tries = 0; i < wanted && goes_on && tries < 4 * wanted; tries++) {
         chance.state = weft_argument_number("seed", 1) * SEED_STEP + tries;
         struct target *target = some_target();
@@ -293,6 +344,7 @@ TEST(faults_stay_where_they_are,
         i += progress != FAULT_MISSED;
         check_canaries();
     }
+    goes_on = goes_on && settle((uint32_t)wanted, &last, &helped);
     weft_print("@weft {\"record\":\"faults\",\"complete\":%u}\n", goes_on);
 }
 

@@ -35,7 +35,7 @@ enum injection_client {
 struct injection_line {
     uint64_t good;    /* operations that went well and were checked */
     uint64_t wrong;   /* answers that cannot be, or are not what was written */
-    uint64_t lost;    /* of those: values that were there before the service died */
+    uint64_t lost;    /* values that had been written, and an answer without error brought others */
     uint64_t cut;     /* operations that had to be asked again, as the service had died */
     uint64_t late;    /* the client's patience ended */
     uint64_t good_at; /* clock: when the last one went well */

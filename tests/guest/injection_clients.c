@@ -119,22 +119,30 @@ static void load_fill(uint64_t *words, uint64_t run, uint64_t version)
     }
 }
 
-/* One write, or one read of what was written last. */
+/* One write, or one read of what was written last. A write that fails leaves nobody knows what. */
 static _Bool load_disk_turn(struct weft_block *disk, uint64_t *versions, uint64_t run,
                             uint64_t turn, _Bool writes)
 {
     static uint64_t expected[LOAD_DISK_WORDS];
     uint64_t sector = LOAD_DISK_FIRST + run * 8;
     if (writes) {
-        versions[run] = turn;
         load_fill(weft_block_data(disk, 0), run, turn);
-        return weft_block_do(disk, WEFT_BLOCK_WRITE, sector, 0, WEFT_PAGE_SIZE) == 0 &&
-               (turn % 8 != 0 || weft_block_do(disk, WEFT_BLOCK_FLUSH, 0, 0, 0) == 0);
+        _Bool written = weft_block_do(disk, WEFT_BLOCK_WRITE, sector, 0, WEFT_PAGE_SIZE) == 0 &&
+                        (turn % 8 != 0 || weft_block_do(disk, WEFT_BLOCK_FLUSH, 0, 0, 0) == 0);
+        versions[run] = written ? turn : 0; /* 0: written anew before it is read again */
+        return written;
     }
     load_fill(expected, run, versions[run]);
     memset(weft_block_data(disk, 0), 0, WEFT_PAGE_SIZE);
-    return weft_block_do(disk, WEFT_BLOCK_READ, sector, 0, WEFT_PAGE_SIZE) == 0 &&
-           memcmp(weft_block_data(disk, 0), expected, WEFT_PAGE_SIZE) == 0;
+    if (weft_block_do(disk, WEFT_BLOCK_READ, sector, 0, WEFT_PAGE_SIZE) != 0) {
+        return 0;
+    }
+    if (memcmp(weft_block_data(disk, 0), expected, WEFT_PAGE_SIZE) != 0) {
+        injection_count(&injection_line(CLIENT_DISK)->lost);
+        versions[run] = 0;
+        return 0;
+    }
+    return 1;
 }
 
 /* A session of its own, as new clients come and go. */
@@ -167,8 +175,6 @@ static int role_load_disk(void)
             injection_good(CLIENT_DISK);
         } else {
             load_wrong();
-            injection_count(&line->lost);
-            versions[run] = 0; /* written anew before it is read again */
         }
         line->cut += disk.recoveries - before;
         if (turn % LOAD_DISK_SESSION == 0) {
@@ -243,9 +249,8 @@ static int role_load_store(void)
         status_t status;
         load_asked = weft_cycles();
         if (written[cell] == 0 || turn % 3 == 0) {
-            written[cell] = turn;
             status = store_ask(STORE_WRITE, cell, turn, &got, &deaths);
-            got = status == STATUS_OK ? turn : 0;
+            got = written[cell] = status == STATUS_OK ? turn : 0; /* 0: nobody knows */
         } else {
             status = store_ask(STORE_READ, cell, 0, &got, &deaths);
         }
@@ -255,8 +260,10 @@ static int role_load_store(void)
         } else if (status == STATUS_OK && got == written[cell]) {
             injection_good(CLIENT_STORE);
         } else if (status != STATUS_DEAD) {
-            injection_count(&line->lost);
-            written[cell] = 0;
+            if (status == STATUS_OK || status == STATUS_CANCELLED) {
+                injection_count(&line->lost);
+                written[cell] = 0;
+            }
             if (status != STATUS_CANCELLED) { /* that is honest: what is damaged is its state */
                 load_wrong();
             }
@@ -327,8 +334,12 @@ static int role_load_files(void)
             weft_print("# file %lu, %s version %lu: %ld\n", number, writes ? "write" : "read",
                        writes ? turn : versions[number], result);
             load_wrong();
-            line->lost += versions[number] != 0;
-            versions[number] = 0;
+            if (!writes && (result == 0 || result == WEFT_FILE_NOT_FOUND)) {
+                injection_count(&line->lost);
+            }
+            if (writes || result == 0 || result == WEFT_FILE_NOT_FOUND) {
+                versions[number] = 0; /* written anew before it is read again */
+            }
         }
         weft_sleep_for(LOAD_PAUSE_US);
     }

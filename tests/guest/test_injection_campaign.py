@@ -29,7 +29,8 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "line", ["--seeds 0", "--faults 0", "--faults x", "--cpus 0", "--accel kvm", "--endure 0", "--endure x",
-     "--endure 1 --accel kvm", "--with tape", "--seed 1 --seeds 2", "--jobs 0"]
+     "--endure 1 --accel kvm", "--endure 1 --seeds 3", "--endure 1 --faults 50", "--endure 1 --with disk",
+     "--endure 1 --timeout 60", "--endure 1 --seed 3", "--endure 1 --first-seed 3", "--endure 1 --jobs 1", "--with tape", "--seed 1 --seeds 2", "--jobs 0"]
 )
 def test_a_bad_request_for_faults_is_one_line(line: str) -> None:
     done = faults(*line.split())
@@ -78,3 +79,27 @@ def test_what_does_not_recover_is_reported(tmp_path: Path) -> None:
     assert (kept / "trace.pftrace").exists() and (kept / "console.log").exists()
     found = records(tmp_path)
     assert len(found) == 1 and not found[0]["recovered"]
+
+
+@pytest.mark.slow
+def test_a_failure_of_what_was_latent_is_reported(tmp_path: Path) -> None:
+    """Full tables have no effect on the store, until it is started anew because of them: it cannot begin."""
+    done = faults(
+        *("--seed", "5", "--faults", "3", "--out", str(tmp_path)),
+        *("--append", "planted service=store kind=slots"),
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "seed 5: not recovered: store is not well, late (latent: store:3)" in done.stdout
+    assert "3 faults injected, 1 manifested (1 of them late), 0 recovered without help (0.00 %)" in done.stdout
+    kept = tmp_path / "seed5"
+    assert (kept / "disk.img").stat().st_size == (kept / "disk-after.img").stat().st_size == 4 << 20
+
+
+def test_the_file_systems_checksums_cannot_be_spoilt_by_a_stray_write() -> None:
+    """Where the table of lfs_crc() was writable, one flipped bit in it cost all of the disk."""
+    program = ROOT / "build" / "x86_64" / "user" / "fs.elf"
+    if not program.exists():
+        pytest.skip("the file system needs littlefs, whose sources are not here")
+    symbols = subprocess.run(["llvm-nm", "--print-size", program], capture_output=True, text=True, timeout=60, check=True)
+    tables = [line.split() for line in symbols.stdout.splitlines() if line.endswith(" table")]
+    assert [(kind, int(size, 16)) for _, size, kind, _ in tables] == [("r", 256 * 4)]
