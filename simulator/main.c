@@ -322,12 +322,11 @@ static void simulate(uint32_t cpus, const struct policy *policy)
 
 /* ---- the command ---------------------------------------------------------------------------------------- */
 
+#define USAGE "usage: weft simulate SCRIPT [--cpus N] [--policy fixed|edf|fair] -o FILE\n"
+
 static int usage(const char *problem)
 {
-    fprintf(stderr,
-            "weft simulate: %s\n"
-            "usage: weft simulate SCRIPT [--cpus N] [--policy fixed|edf|fair] -o FILE\n",
-            problem);
+    fprintf(stderr, "weft simulate: %s\n" USAGE, problem);
     return 2;
 }
 
@@ -368,6 +367,11 @@ int main(int count, char **arguments)
     for (int i = 1; i < count; i++) {
         if (arguments[i][0] != '-') {
             path = arguments[i];
+        } else if (strcmp(arguments[i], "-h") == 0 || strcmp(arguments[i], "--help") == 0) {
+            fputs(USAGE "\nexample: weft simulate tests/simulator/shares.script --policy fair"
+                        " -o out/shares.weft\n",
+                  stdout);
+            return 0;
         } else if (i + 1 == count) {
             return usage("an option lacks its value");
         } else if (strcmp(arguments[i], "--cpus") == 0) {

@@ -120,7 +120,7 @@ def test_a_program_that_is_not_there_is_one_line() -> None:
     assert done.stderr.startswith("weft: no program 'absent' (have: ") and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["", "help", "--help", "help run", "run --help", "setup --help"])
+@pytest.mark.parametrize("command", ["", "help", "--help", "help run", "run --help", "setup --help", "simulate --help"])
 def test_help_is_help(command: str) -> None:
     done = weft(*command.split())
     assert done.returncode == 0
