@@ -18,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from weft.paths import BUILD, ROOT
 from weft.variants import DESIGN, DESIGNS, PROFILES, Variant
 
 ARCH = "x86_64"
+PATIENCE = 5.0  # seconds of building in silence
 
 
 class UnknownTarget(Failure):
@@ -75,7 +77,7 @@ def linux_baseline() -> Path:
 def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
     """Bring targets (paths, or names that build.ninja knows) up to date; none: all that runs.
 
-    With `quiet` only a failure is shown. Raises Failure when something does not build.
+    With `quiet` only a failure is shown, and that it takes a while when it does. Raises Failure when something does not build.
     """
     names = [_name(target) for target in targets]
     with _locked():
@@ -84,7 +86,8 @@ def build(targets: Sequence[Path | str] = (), quiet: bool = True) -> None:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise UnknownTarget(unknown[0], known)
-        _run(["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names], "the build failed", quiet)
+        with _telling_after(PATIENCE, "weft: building") if quiet else contextlib.nullcontext():
+            _run(["ninja", "-C", str(ROOT), *(["--quiet"] if quiet else []), *names], "the build failed", quiet)
 
 
 def _targets() -> set[str]:
@@ -110,6 +113,18 @@ def _run(command: Sequence[str], failure: str, hold: bool = False) -> None:
     if done.returncode:
         print(done.stdout or "", end="", flush=True)
         raise Failure(failure)
+
+
+@contextlib.contextmanager
+def _telling_after(seconds: float, line: str) -> Iterator[None]:
+    """Says it on stderr if what is inside takes longer."""
+    timer = threading.Timer(seconds, lambda: print(line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager
